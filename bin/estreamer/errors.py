@@ -1,0 +1,20 @@
+"""What can go wrong, in a form that a log search and a person can both use."""
+
+from __future__ import annotations
+
+
+class Problem(Exception):
+    """Something a person has to know about, or mend.
+
+    `code` is a stable lower-case slug to search the log by (`tls_untrusted`); `text` is a sentence that says
+    what is wrong and what to do. Neither ever holds a secret.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class Stop(Exception):  # noqa: N818 - a request, not an error
+    """The process was asked to stop while it waited."""
