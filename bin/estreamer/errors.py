@@ -16,5 +16,5 @@ class Problem(Exception):
         self.text = text
 
 
-class Stop(Exception):  # noqa: N818 - a request, not an error
+class Stop(Exception):
     """The process was asked to stop while it waited."""

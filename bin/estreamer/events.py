@@ -1,0 +1,208 @@
+"""A payload: its kind, its time, its identity, and its shape when it is not what it should be.
+
+Works on bytes and looks only for what is needed: a full JSON parse costs more than everything else that happens to an
+event. The patterns below cannot be fooled by text inside a JSON string: they start at a brace or a comma, and a quote
+that follows one of these inside a string is escaped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, NamedTuple
+
+CONNECTION = "ConnectionEvent"
+INTRUSION = "IntrusionEvent"
+PACKET = "IntrusionPacket"
+FILE = "FileEvent"
+UNKNOWN = ""
+"""The kind of an event that says nothing about itself."""
+
+KIND_OF_RECORD_TYPE = {71: CONNECTION, 400: INTRUSION, 2: PACKET, 500: FILE, 502: FILE}
+"""Used where a payload has no EventType, as two early answers of a real server had none [W]. 71 and 502 were seen [W],
+the others are the classic protocol's."""
+
+MAX_LENGTH = 512 * 1024
+"""Bytes of a payload that are delivered; a longer one is cut and marked. A packet of 64 KiB in hex has 128 KiB.
+`TRUNCATE` in props.conf is larger, with room for the escapes of a marked event."""
+
+PROBLEM_KEY = "estreamer_problem"
+"""The key that marks a payload that could not be delivered as it came."""
+
+_PADDING = b"\0\r\n\t "
+_BEGINS = re.compile(rb'\{\s*"EventType"\s*:\s*"(\w{1,64})"')
+_EVENT_TYPE = re.compile(rb'[{,]\s*"EventType"\s*:\s*"(\w{1,64})"')
+_WRAPPER = re.compile(rb'\s*\{\s*"(\w{1,64})"\s*:\s*\{')
+_SECONDS = {
+    name: re.compile(rb'[{,]\s*"' + name.encode() + rb'"\s*:\s*"?(\d{1,10})(?!\d)')
+    for name in ("FirstPacketSecond", "EventSecond", "PacketSecond")
+}
+_MICROSECONDS = {
+    name: re.compile(rb'[{,]\s*"' + name.encode() + rb'"\s*:\s*"?(\d{1,6})(?!\d)')
+    for name in ("EventMicrosecond", "PacketMicrosecond")
+}
+_TIME_FIELDS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    CONNECTION: (("FirstPacketSecond", None),),
+    INTRUSION: (("EventSecond", "EventMicrosecond"),),
+    FILE: (("EventSecond", None),),
+    PACKET: (("PacketSecond", "PacketMicrosecond"), ("EventSecond", "EventMicrosecond")),
+}
+"""Which fields hold the time of an event, by kind; the same table as the one of props.conf."""
+
+
+class Description(NamedTuple):
+    """The kind of an event (`UNKNOWN` if it does not say) and its time in epoch seconds as text (empty if it has none)."""
+
+    kind: str
+    time: bytes
+
+
+def describe(payload: bytes, record_type: int) -> Description:
+    """Return kind and time of an event, from its payload and, failing that, its record type."""
+    match = _BEGINS.match(payload) or _EVENT_TYPE.search(payload)
+    if match is not None:
+        kind = match[1].decode("ascii", "replace")
+    else:
+        wrapper = _WRAPPER.match(payload)
+        kind = wrapper[1].decode("ascii", "replace") if wrapper else KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
+    return Description(kind, _time(payload, kind))
+
+
+def _time(payload: bytes, kind: str) -> bytes:
+    for second_field, microsecond_field in _TIME_FIELDS.get(kind, ()):
+        second = _SECONDS[second_field].search(payload)
+        if second is None:
+            continue
+        if microsecond_field is not None:
+            microsecond = _MICROSECONDS[microsecond_field].search(payload)
+            if microsecond is not None:
+                return second[1] + b"." + microsecond[1].rjust(6, b"0")
+        return second[1]
+    return b""
+
+
+def is_sound(payload: bytes) -> bool:
+    """Return whether a payload looks like the JSON object that it should be, by a look at its ends only.
+
+    Whether the text between them is JSON is Splunk's to find out: parsing costs more than the rest of an event's way.
+    """
+    return payload[-1:] == b"}" and len(payload) <= MAX_LENGTH and _BEGINS.match(payload) is not None
+
+
+def mend(payload: bytes) -> tuple[bytes, str | None]:
+    """Return what is to be delivered for a payload that is not sound, and what is wrong with it (None: nothing).
+
+    Padding is taken off. A JSON object in another shape than usual goes through untouched. What is not UTF-8 or holds
+    characters that XML forbids keeps its fields, with these characters written as escapes, and is marked; what is no
+    JSON object, or too long, becomes a JSON object that holds the text, and is marked.
+    """
+    stripped = payload.strip(_PADDING)
+    if len(stripped) > MAX_LENGTH:
+        return _wrap(stripped, "too long"), "too long"
+    legal = legal_text(stripped)
+    if legal is None:
+        escaped = _escape_illegal(stripped)
+        return (_mark(escaped, "illegal characters") or _wrap(stripped, "not JSON")), "illegal characters"
+    if _is_object(legal):
+        return stripped, None
+    return _wrap(stripped, "not JSON"), "not JSON"
+
+
+_ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def legal_text(payload: bytes) -> str | None:
+    """Return the text of a payload, or None when it is not UTF-8 or XML 1.0 forbids one of its characters."""
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if _ILLEGAL_IN_XML.search(text) else text
+
+
+def _escape_illegal(payload: bytes) -> str:
+    """Return the text with JSON escapes for what XML forbids, and for bytes that are no UTF-8 an escaped `\\xNN`."""
+    text = payload.decode("utf-8", "surrogateescape")
+    return _ILLEGAL_IN_XML.sub(_escape_character, text)
+
+
+def _escape_character(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}"
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except RecursionError:
+        # Nested beyond what Python parses: Splunk stops extracting long before, and the text is harmless as it is.
+        return text.startswith("{") and text.endswith("}")
+    except ValueError:
+        return False
+
+
+def _mark(text: str, problem: str) -> bytes | None:
+    """Return the JSON object in `text` with a mark as its last key, or None when it is no JSON object."""
+    if not _is_object(text):
+        return None
+    body = text[:-1].rstrip()
+    comma = "" if body.endswith("{") else ", "
+    return f'{body}{comma}"{PROBLEM_KEY}":"{problem}"}}'.encode()
+
+
+def _wrap(payload: bytes, problem: str) -> bytes:
+    """Return a JSON object that holds a payload as text, cut to the limit, with its kind and time where they show."""
+    kind, time = describe(payload[:MAX_LENGTH], 0)
+    wrapped: dict[str, Any] = {"EventType": kind} if kind else {}
+    if time:
+        # Searches find the time under the key that the kind of event has it under.
+        wrapped[_TIME_FIELDS[kind][0][0]] = int(time.split(b".")[0])
+    wrapped[PROBLEM_KEY] = problem
+    wrapped["estreamer_length"] = len(payload)
+    wrapped["estreamer_payload"] = _cut(payload)
+    return json.dumps(wrapped).encode("ascii")
+
+
+def _cut(payload: bytes) -> str:
+    """Return the text of a payload, cut so that its JSON form fits the limit."""
+    text = payload[:MAX_LENGTH].decode("utf-8", "backslashreplace")
+    excess = len(json.dumps(text)) - MAX_LENGTH
+    while excess > 0:
+        # An escape takes up to twelve bytes for a character, so cutting the excess divided by twelve never overshoots.
+        text = text[: -max(1, excess // 12)]
+        excess = len(json.dumps(text)) - MAX_LENGTH
+    return text
+
+
+_IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
+    CONNECTION: ("LastPacketSecond", "InitiatorPackets", "ResponderPackets", "InitiatorBytes", "ResponderBytes"),
+    INTRUSION: ("EventSecond", "EventMicrosecond", "GeneratorID", "SignatureID", "EventID"),
+    FILE: ("EventSecond", "FileSHA256", "FileName"),
+    PACKET: ("EventSecond", "PacketSecond", "PacketMicrosecond", "EventID"),
+}
+"""What tells events of one connection apart, beside the connection key. The counters of a connection event tell its
+start from its end, which share the key."""
+
+_CONNECTION_KEY = ("DeviceUUID", "InstanceID", "FirstPacketSecond", "ConnectionID")
+_ANY_IDENTITY_FIELD = re.compile(
+    rb'[{,]\s*"('
+    + "|".join(sorted({*_CONNECTION_KEY, *(name for names in _IDENTITY_FIELDS.values() for name in names)})).encode()
+    + rb')"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)'
+)
+
+
+def identity(payload: bytes, kind: str) -> int | None:
+    """Return 64 bits that identify an event whichever Management Center rendered it, or None without a connection key.
+
+    Only fields count that the sensor set: names differ between two Management Centers (one may not resolve what the
+    other does), and so may the order of fields.
+    """
+    found = dict(_ANY_IDENTITY_FIELD.findall(payload))
+    if not all(name.encode() in found for name in _CONNECTION_KEY):
+        return None
+    names = (*_CONNECTION_KEY, *_IDENTITY_FIELDS.get(kind, ()))
+    text = b"\0".join([kind.encode(), *(found.get(name.encode(), b"") for name in names)])
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
