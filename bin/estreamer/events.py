@@ -52,21 +52,27 @@ _TIME_FIELDS: dict[str, tuple[tuple[str, str | None], ...]] = {
 
 
 class Description(NamedTuple):
-    """The kind of an event (`UNKNOWN` if it does not say) and its time in epoch seconds as text (empty if it has none)."""
+    """What an event says of itself.
+
+    `kind` is its event type (`UNKNOWN` if it does not say), `time` its time in epoch seconds as text (empty if it has
+    none). `sound` tells that it looks like the JSON object that it should be, by a look at its ends only: whether the
+    text between them is JSON is Splunk's to find out, parsing costs more than the rest of an event's way.
+    """
 
     kind: str
     time: bytes
+    sound: bool
 
 
 def describe(payload: bytes, record_type: int) -> Description:
-    """Return kind and time of an event, from its payload and, failing that, its record type."""
-    match = _BEGINS.match(payload) or _EVENT_TYPE.search(payload)
-    if match is not None:
-        kind = match[1].decode("ascii", "replace")
-    else:
-        wrapper = _WRAPPER.match(payload)
-        kind = wrapper[1].decode("ascii", "replace") if wrapper else KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
-    return Description(kind, _time(payload, kind))
+    """Return what an event says of itself, from its payload and, failing that, its record type."""
+    begins = _BEGINS.match(payload)
+    if begins is not None:
+        kind = begins[1].decode("ascii", "replace")
+        return Description(kind, _time(payload, kind), payload[-1:] == b"}" and len(payload) <= MAX_LENGTH)
+    named = _EVENT_TYPE.search(payload) or _WRAPPER.match(payload)
+    kind = named[1].decode("ascii", "replace") if named else KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
+    return Description(kind, _time(payload, kind), sound=False)
 
 
 def _time(payload: bytes, kind: str) -> bytes:
@@ -80,14 +86,6 @@ def _time(payload: bytes, kind: str) -> bytes:
                 return second[1] + b"." + microsecond[1].rjust(6, b"0")
         return second[1]
     return b""
-
-
-def is_sound(payload: bytes) -> bool:
-    """Return whether a payload looks like the JSON object that it should be, by a look at its ends only.
-
-    Whether the text between them is JSON is Splunk's to find out: parsing costs more than the rest of an event's way.
-    """
-    return payload[-1:] == b"}" and len(payload) <= MAX_LENGTH and _BEGINS.match(payload) is not None
 
 
 def mend(payload: bytes) -> tuple[bytes, str | None]:
@@ -109,7 +107,7 @@ def mend(payload: bytes) -> tuple[bytes, str | None]:
     return _wrap(stripped, "not JSON"), "not JSON"
 
 
-_ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def legal_text(payload: bytes) -> str | None:
@@ -118,13 +116,13 @@ def legal_text(payload: bytes) -> str | None:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return None if _ILLEGAL_IN_XML.search(text) else text
+    return None if ILLEGAL_IN_XML.search(text) else text
 
 
 def _escape_illegal(payload: bytes) -> str:
     """Return the text with JSON escapes for what XML forbids, and for bytes that are no UTF-8 an escaped `\\xNN`."""
     text = payload.decode("utf-8", "surrogateescape")
-    return _ILLEGAL_IN_XML.sub(_escape_character, text)
+    return ILLEGAL_IN_XML.sub(_escape_character, text)
 
 
 def _escape_character(match: re.Match[str]) -> str:
@@ -145,8 +143,8 @@ def _is_object(text: str) -> bool:
 
 
 def _mark(text: str, problem: str) -> bytes | None:
-    """Return the JSON object in `text` with a mark as its last key, or None when it is no JSON object."""
-    if not _is_object(text):
+    """Return the JSON object in `text` with a mark as its last key, or None when it is none or is too long."""
+    if len(text) > MAX_LENGTH or not _is_object(text):
         return None
     body = text[:-1].rstrip()
     comma = "" if body.endswith("{") else ", "
@@ -155,7 +153,7 @@ def _mark(text: str, problem: str) -> bytes | None:
 
 def _wrap(payload: bytes, problem: str) -> bytes:
     """Return a JSON object that holds a payload as text, cut to the limit, with its kind and time where they show."""
-    kind, time = describe(payload[:MAX_LENGTH], 0)
+    kind, time, _ = describe(payload[:MAX_LENGTH], 0)
     wrapped: dict[str, Any] = {"EventType": kind} if kind else {}
     if time:
         # Searches find the time under the key that the kind of event has it under.

@@ -1,0 +1,851 @@
+"""Where to resume, and which of the replayed events are duplicates. Survives any crash.
+
+Constraints
+-----------
+* The server keeps no history of what it sent, and resumes at whole seconds of archival time. Everything from the second
+  asked for is sent again, so the bookmark knows which events of these seconds were delivered: not whether a payload was
+  seen, but how often. Two equal events that the server really sent stay two.
+* Events may arrive out of archival order by up to `settle` seconds: resuming goes back that far.
+* An event counts as delivered once splunkd's pipe has taken it, and as settled once splunkd has had it for `settle`
+  seconds. The same splunkd resumes after what was delivered, another one after what was settled: what the old one had
+  only in its memory is delivered again.
+* The process may be killed between any two system calls, the machine may lose power, the disk may be full.
+* One write of a few kilobytes for a batch of events, none that rewrites anything: this runs for every batch.
+
+On disk
+-------
+A folder for each input, `<checkpoint_dir>/<stanza, percent-encoded>/`:
+
+    lock                  locked by the process that uses the folder; holds its number, for people
+    0000000001.journal    generations, in order; only the last one is appended to
+    0000000002.journal
+
+A generation begins with the line `SFE-BOOKMARK 1`, 1 being the version of this format. Records follow. Integers in
+headers are big endian:
+
+    uint32 CRC-32 of kind and body | uint32 length of the body | uint8 kind | body
+
+    kind 1, state     JSON: stanza; source (the account in use); start (its initial timestamp); reader (who reads the
+                      pipe); written and settled (sequence numbers); styles (the request style that worked, by source)
+    kind 2, written   uint64 sequence number of the first event, then runs of events of one archival second:
+                      uint32 archival timestamp, uint32 count, count × uint64 digest (little endian)
+    kind 3, written   the same, and after the digests of a run count × uint64 identity (little endian, 0: none)
+    kind 4, settled   uint64 sequence number up to which all events are settled
+
+Events are numbered from 1 in the order of their delivery. A state replaces the one before; its `written` says which
+events count: those of higher numbers in earlier records are void, their numbers are given out again. A state with
+another source than the one before begins a tenure: archival timestamps are comparable only within a tenure, since each
+Management Center stamps by its own clock.
+
+A generation begins with a state and is whole on disk (fsync, rename) before it has its name. Every start of the process
+begins one, and so does growth beyond `GENERATION_SIZE`. Old ones are deleted when no resume can need them and they
+exceed `HISTORY_SIZE` together.
+
+Reading stops at the first record whose checksum fails: the end that a crash tore off. A generation without a readable
+state is put aside (`.unreadable`) and the previous one is used: it resumes earlier, so nothing is lost. When none can
+be read, or one is of a later version, the input stops and says what to do. Only a folder without any generation is
+"no bookmark".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import sys
+import zlib
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from urllib.parse import quote
+
+from .errors import Problem
+
+GENERATION_SIZE = 1024 * 1024
+"""Bytes after which a generation is continued in the next."""
+
+HISTORY_SIZE = 2 * 1024 * 1024
+"""Bytes of generations that are kept beyond need: some 200,000 events, in case the server's clock jumps back."""
+
+MOST_GENERATIONS = 64
+"""Generations that are kept beyond need, however small."""
+
+FAILOVER_MARGIN = 120
+"""Seconds before the last archival timestamp of one Management Center from which on the other is asked: how far the two
+clocks, and the arrival of one event at both, may lie apart."""
+
+_MAGIC = b"SFE-BOOKMARK "
+_FIRST_LINE = _MAGIC + b"1\n"
+_RECORD = struct.Struct(">IIB")
+_SEQUENCE = struct.Struct(">Q")
+_RUN = struct.Struct(">II")
+_STATE, _WRITTEN, _WRITTEN_WITH_IDENTITIES, _SETTLED = 1, 2, 3, 4
+_DIGEST_SIZE = 8
+
+
+def digest(payload: bytes) -> int:
+    """Return the 64 bits that stand for a payload: its length and its CRC-32.
+
+    Payloads are counted, not merged, and the server sends them again in the same order, so even two payloads of one
+    digest in one second are told apart by their number. A cryptographic digest costs three times as much per event.
+    """
+    return len(payload) << 32 | zlib.crc32(payload)
+
+
+def remove(checkpoint_dir: str, stanza: str) -> None:
+    """Delete the bookmark of an input, if there is one: it starts anew from its `start_from`."""
+    shutil.rmtree(folder_of(checkpoint_dir, stanza), ignore_errors=False, onerror=_ignore_missing)
+
+
+def folder_of(checkpoint_dir: str, stanza: str) -> str:
+    """Return the folder of the bookmark of `stanza` (`scheme://name`)."""
+    return os.path.join(checkpoint_dir, quote(stanza, safe=""))
+
+
+def _ignore_missing(function: object, path: str, error: tuple[type, BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+@dataclass(frozen=True)
+class State:
+    """The scalar part of a bookmark; see the head of this module."""
+
+    stanza: str
+    source: str
+    start: int
+    reader: str
+    written: int
+    settled: int
+    styles: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What opening a bookmark found worth telling.
+
+    `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
+    `unsettled` counts the delivered events that another splunkd will be given again.
+    """
+
+    put_aside: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+    unsettled: int = 0
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where to resume: the initial timestamp to ask for, and the filter for what is sent again (None: nothing is)."""
+
+    timestamp: int
+    duplicates: DuplicateFilter | None
+
+
+class Multiset:
+    """Numbers of 64 bits with their counts, in 12 bytes each; taken out one by one."""
+
+    def __init__(self, numbers: array[int]) -> None:
+        self._numbers = array("Q")
+        self._counts = array("I")
+        last = None
+        for number in sorted(numbers):
+            if number == last:
+                self._counts[-1] += 1
+            else:
+                self._numbers.append(number)
+                self._counts.append(1)
+                last = number
+
+    def take(self, number: int) -> bool:
+        """Take one `number` out; return whether there was one."""
+        place = bisect_left(self._numbers, number)
+        if place == len(self._numbers) or self._numbers[place] != number or not self._counts[place]:
+            return False
+        self._counts[place] -= 1
+        return True
+
+
+class DuplicateFilter:
+    """Which of the events that a server sends again were delivered before.
+
+    `own` holds the digests that the same source delivered, by archival second; `foreign` what other sources delivered,
+    by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate.
+    """
+
+    def __init__(self, own: Mapping[int, array[int]], foreign: array[int] | None, horizon: int) -> None:
+        self._raw = dict(own)
+        self._own: dict[int, Multiset] = {}
+        self._foreign = Multiset(foreign) if foreign else None
+        self.horizon = horizon
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether `is_duplicate` looks at identities."""
+        return self._foreign is not None
+
+    def is_duplicate(self, archival: int, event_digest: int, identity: int | None) -> bool:
+        """Return whether this event was delivered before, and count it off."""
+        own = self._second(archival)
+        if own is not None and own.take(event_digest):
+            return True
+        if self._foreign is None:
+            return False
+        return (identity is not None and self._foreign.take(identity)) or self._foreign.take(event_digest)
+
+    def _second(self, archival: int) -> Multiset | None:
+        """Seconds are sorted when the replay reaches them, so that a long replay does not hold them all twice."""
+        raw = self._raw.pop(archival, None)
+        if raw is not None:
+            self._own[archival] = Multiset(raw)
+        return self._own.get(archival)
+
+
+class Bookmark:
+    """The bookmark of one input. `open` it before anything else, `close` it at the end.
+
+    `settle` is in seconds, `reader` tells one splunkd from another. Every method that writes raises Problem
+    `bookmark_write_failed` when the disk does not take it; the record is then not there, and the call can be repeated.
+    """
+
+    def __init__(self, folder: str, lock: _Lock, settle: int) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._settle = settle
+        self._state: State | None = None
+        self._file: int | None = None
+        self._size = 0
+        self._generations: list[_Generation] = []
+        self._next_number = 1
+        self._high = 0
+        self._settled_high = 0
+        self._highs: deque[tuple[int, int]] = deque()
+        self.recovery = Recovery()
+
+    @classmethod
+    def open(cls, checkpoint_dir: str, stanza: str, *, reader: str, settle: int) -> Bookmark:
+        """Open the bookmark of `stanza`, and keep any other process from using it.
+
+        Raises Problem: `bookmark_locked`, `bookmark_unreadable`, `bookmark_newer`, `bookmark_not_accessible`,
+        `bookmark_write_failed`.
+        """
+        folder = folder_of(checkpoint_dir, stanza)
+        lock = _Lock(folder)
+        bookmark = cls(folder, lock, settle)
+        try:
+            bookmark._recover(reader)
+        except BaseException:
+            lock.release()
+            raise
+        return bookmark
+
+    @property
+    def state(self) -> State | None:
+        """What the bookmark says, or None while there is no bookmark."""
+        return self._state
+
+    @property
+    def sequence(self) -> int:
+        """How many events were delivered since the first start."""
+        return 0 if self._state is None else self._state.written
+
+    @property
+    def position(self) -> int:
+        """The archival timestamp of the last delivered event, or the initial timestamp while there is none."""
+        if self._high or self._state is None:
+            return self._high
+        return self._state.start
+
+    def style(self, source: str) -> str | None:
+        """Return the request style that worked with this source, if one has."""
+        return None if self._state is None else self._state.styles.get(source)
+
+    def resume(self, source: str) -> Resume | None:
+        """Return where to resume with this source, or None while there is no bookmark."""
+        if self._state is None:
+            return None
+        margin = self._settle + 2 * FAILOVER_MARGIN
+        history = _History(self._settle)
+        for generation in self._generations:
+            if history.state is None and generation.last_sequence and generation.latest_archival < self._high - margin:
+                continue
+            for kind, body in _records(generation.path)[0]:
+                history.add(kind, body)
+        return history.resume(source, self._high)
+
+    def begin(self, source: str, timestamp: int, reader: str, stanza: str) -> None:
+        """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
+        if self._state is None:
+            self._save(State(stanza, source, timestamp, reader, 0, 0, {}))
+        elif self._state.source != source:
+            self._save(replace(self._state, source=source, start=timestamp))
+            self._high = 0
+
+    def remember_style(self, source: str, style: str) -> None:
+        """Remember the request style that worked with this source."""
+        if self._state is not None and self._state.styles.get(source) != style:
+            self._save(replace(self._state, styles={**self._state.styles, source: style}))
+
+    def delivered(self, archivals: Sequence[int], digests: Sequence[int], identities: Sequence[int] | None) -> None:
+        """Record events that splunkd's pipe has taken, in order, before the server is told.
+
+        Events without archival timestamp (0) cannot be resumed from and are left out. The hot path: one record for a
+        batch, whose events are nearly always of one archival second.
+        """
+        state = self._writable()
+        if archivals.count(0):
+            archivals, digests, identities = _without_zeros(archivals, digests, identities)
+        if not archivals:
+            return
+        body = bytearray(_SEQUENCE.pack(state.written + 1))
+        for first, last in _runs(archivals):
+            body += _RUN.pack(archivals[first], last - first)
+            body += _little_endian(digests[first:last])
+            if identities is not None:
+                body += _little_endian(identities[first:last])
+        self._append(_WRITTEN if identities is None else _WRITTEN_WITH_IDENTITIES, bytes(body))
+        self._state = replace(state, written=state.written + len(archivals))
+        self._note_highs(archivals)
+        if self._size > GENERATION_SIZE:
+            self._begin_generation()
+
+    def settled(self, sequence: int) -> None:
+        """Record that the events up to `sequence` are settled, and force everything so far to the disk."""
+        state = self._writable()
+        if sequence <= state.settled:
+            return
+        self._append(_SETTLED, _SEQUENCE.pack(sequence))
+        _sync(self._descriptor())
+        self._state = replace(state, settled=sequence)
+        while self._highs and self._highs[0][0] <= sequence:
+            self._settled_high = self._highs.popleft()[1]
+
+    def reader_gone(self) -> None:
+        """Record that what splunkd had not settled is lost with it: whoever reads next is given it again."""
+        if self._state is not None and self._state.reader:
+            self._save(replace(self._state, reader=""))
+
+    def close(self) -> None:
+        """Force everything to the disk and let go of the folder."""
+        if self._file is not None:
+            try:
+                _sync(self._file)
+            finally:
+                os.close(self._file)
+                self._file = None
+        self._lock.release()
+
+    def _recover(self, reader: str) -> None:
+        history, put_aside, cut = self._read_all()
+        if history is None:
+            return
+        state = history.state
+        if state is None:
+            raise Problem(
+                "bookmark_unreadable",
+                f"None of the bookmark's files in {self._folder} can be read, so the input stops rather than lose or "
+                "double events. Restore the folder from a backup, or delete it to start anew from start_from.",
+            )
+        unsettled = 0
+        if state.reader != reader:
+            unsettled = state.written - state.settled
+            state = replace(state, reader=reader, written=state.settled)
+            history.void(state.written)
+        self.recovery = Recovery(put_aside, cut, unsettled)
+        self._high = history.high_at(state.written)
+        self._settled_high = history.high_at(state.settled)
+        self._highs.append((state.written, self._high))
+        self._state = state
+        self._begin_generation()
+
+    def _read_all(self) -> tuple[_History | None, tuple[str, ...], tuple[str, ...]]:
+        """Read all generations; the history is None when there is none."""
+        names = _generation_names(self._folder)
+        if not names:
+            return None, (), ()
+        self._next_number = int(names[-1].partition(".")[0]) + 1
+        history = _History(self._settle)
+        put_aside, cut = [], []
+        for name in names:
+            path = os.path.join(self._folder, name)
+            records, whole = _records(path)
+            if not records or records[0][0] != _STATE or _parse_state(records[0][1]) is None:
+                put_aside.append(name)
+                continue
+            if not whole:
+                cut.append(name)
+            for kind, body in records:
+                history.add(kind, body)
+            self._generations.append(_Generation(path, os.path.getsize(path), history.last, history.take_latest()))
+        if history.state is not None:
+            for name in put_aside:
+                path = os.path.join(self._folder, name)
+                os.replace(path, path.replace(".journal", ".unreadable"))
+        return history, tuple(put_aside), tuple(cut)
+
+    def _writable(self) -> State:
+        if self._state is None:
+            raise ValueError("the bookmark has not begun")
+        return self._state
+
+    def _save(self, state: State) -> None:
+        """Record a state: in a first generation, or appended to the current one."""
+        before, self._state = self._state, state
+        try:
+            if before is None:
+                self._begin_generation()
+            else:
+                self._append(_STATE, _state_body(state))
+                _sync(self._descriptor())
+        except BaseException:
+            self._state = before
+            raise
+
+    def _note_highs(self, archivals: Sequence[int]) -> None:
+        high = self._high
+        if archivals[0] == archivals[-1] == high:
+            self._touch(high)
+            return
+        for archival in archivals:
+            high = _higher(high, archival, self._settle)
+        self._high = high
+        self._highs.append((self.sequence, high))
+        self._touch(max(archivals))
+
+    def _touch(self, archival: int) -> None:
+        current = self._generations[-1]
+        current.last_sequence = self.sequence
+        current.latest_archival = max(current.latest_archival, archival)
+
+    def _begin_generation(self) -> None:
+        """Write the next generation, whole on disk before it has its name; what follows is appended to it."""
+        state = self._writable()
+        path = os.path.join(self._folder, f"{self._next_number:010d}.journal")
+        content = _FIRST_LINE + _record(_STATE, _state_body(state))
+        try:
+            file = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+            try:
+                _write_all(file, content)
+                _sync(file)
+            finally:
+                os.close(file)
+            os.replace(path + ".new", path)
+            _sync_folder(self._folder)
+            file = os.open(path, os.O_RDWR | _BINARY)
+            os.lseek(file, 0, os.SEEK_END)
+        except OSError as error:
+            raise _write_failed(self._folder, error) from error
+        if self._file is not None:
+            os.close(self._file)
+        self._file = file
+        self._size = len(content)
+        self._next_number += 1
+        self._generations.append(_Generation(path, self._size, 0, 0))
+        self._delete_old()
+
+    def _delete_old(self) -> None:
+        """Delete the oldest generations that no resume can need; the last two always stay."""
+        needed_from = self._settled_high - self._settle - 2 * FAILOVER_MARGIN
+        settled = self._writable().settled
+        while len(self._generations) > 2:
+            oldest = self._generations[0]
+            excess = sum(g.size for g in self._generations) > HISTORY_SIZE or len(self._generations) > MOST_GENERATIONS
+            needed = oldest.last_sequence > settled or oldest.latest_archival >= needed_from
+            if oldest.last_sequence and (needed or not excess):
+                return
+            try:
+                os.remove(oldest.path)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return
+            del self._generations[0]
+
+    def _append(self, kind: int, body: bytes) -> None:
+        """Append a record as a whole or not at all."""
+        record = _record(kind, body)
+        file = self._descriptor()
+        try:
+            _write_all(file, record)
+        except OSError as error:
+            os.ftruncate(file, self._size)
+            os.lseek(file, self._size, os.SEEK_SET)
+            raise _write_failed(self._folder, error) from error
+        self._size += len(record)
+        self._generations[-1].size = self._size
+
+    def _descriptor(self) -> int:
+        if self._file is None:
+            raise ValueError("the bookmark is not open")
+        return self._file
+
+
+class _Generation:
+    """A journal file: its size, the number of its last event (0: it has none), its latest archival timestamp."""
+
+    def __init__(self, path: str, size: int, last_sequence: int, latest_archival: int) -> None:
+        self.path = path
+        self.size = size
+        self.last_sequence = last_sequence
+        self.latest_archival = latest_archival
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Events of one archival second: `last` is the sequence number of the last, the arrays are in order."""
+
+    tenure: int
+    archival: int
+    last: int
+    digests: array[int]
+    identities: array[int] | None
+
+    def up_to(self, sequence: int) -> _Run:
+        keep = max(0, len(self.digests) - (self.last - sequence))
+        identities = None if self.identities is None else self.identities[:keep]
+        return _Run(self.tenure, self.archival, sequence, self.digests[:keep], identities)
+
+    def continued_by(self, other: _Run) -> bool:
+        return (self.tenure, self.archival, self.last) == (
+            other.tenure,
+            other.archival,
+            other.last - len(other.digests),
+        ) and (self.identities is None) == (other.identities is None)
+
+    def keys(self) -> array[int]:
+        """What another source can recognise the events by."""
+        if self.identities is None:
+            return self.digests
+        return array("Q", [known or own for known, own in zip(self.identities, self.digests)])
+
+
+class _History:
+    """The records of all generations, read in order."""
+
+    def __init__(self, settle: int) -> None:
+        self._settle = settle
+        self._runs: list[_Run] = []
+        self._tenure = 0
+        self._latest = 0
+        self.last = 0
+        self.state: State | None = None
+
+    def add(self, kind: int, body: memoryview) -> None:
+        if kind == _STATE:
+            self._add_state(_parse_state(body))
+        elif self.state is None:
+            return
+        elif kind in (_WRITTEN, _WRITTEN_WITH_IDENTITIES):
+            self._add_written(body, kind == _WRITTEN_WITH_IDENTITIES)
+        elif kind == _SETTLED:
+            self.state = replace(self.state, settled=max(self.state.settled, _SEQUENCE.unpack(body)[0]))
+
+    def take_latest(self) -> int:
+        """Return the latest archival timestamp added since the last call."""
+        latest, self._latest = self._latest, 0
+        return latest
+
+    def void(self, sequence: int) -> None:
+        """Forget the events after `sequence`."""
+        while self._runs and self._runs[-1].last > sequence:
+            run = self._runs.pop()
+            if run.last - len(run.digests) < sequence:
+                self._runs.append(run.up_to(sequence))
+        self.last = min(self.last, sequence)
+
+    def high_at(self, sequence: int) -> int:
+        """Return the archival timestamp to resume from after event `sequence`; 0 when the tenure had none by then."""
+        high = 0
+        for run in self._runs:
+            if run.tenure == self._tenure and run.last - len(run.digests) < sequence:
+                high = _higher(high, run.archival, self._settle)
+        return high
+
+    def resume(self, source: str, high: int) -> Resume | None:
+        """Return where to resume with a source, `high` being the last archival timestamp of the current tenure."""
+        state = self.state
+        if state is None:
+            return None
+        if source != state.source:
+            timestamp = max(0, (high or state.start) - FAILOVER_MARGIN)
+            return Resume(timestamp, self._filter(timestamp, self._tenure + 1))
+        timestamp = max(0, high - self._settle) if high else state.start
+        return Resume(timestamp, self._filter(timestamp, self._tenure))
+
+    def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
+        own: dict[int, array[int]] = {}
+        foreign = array("Q")
+        horizon = 0
+        for run in self._runs:
+            if run.tenure == tenure and run.archival >= timestamp:
+                own.setdefault(run.archival, array("Q")).extend(run.digests)
+                horizon = max(horizon, run.archival)
+            elif run.tenure < tenure and run.archival >= timestamp - FAILOVER_MARGIN:
+                foreign.extend(run.keys())
+                horizon = max(horizon, run.archival + FAILOVER_MARGIN)
+        return DuplicateFilter(own, foreign, horizon) if own or foreign else None
+
+    def _add_state(self, state: State | None) -> None:
+        if state is None:
+            return
+        if self.state is not None and state.source != self.state.source:
+            self._tenure += 1
+        self.state = state
+        self.void(state.written)
+
+    def _add_written(self, body: memoryview, with_identities: bool) -> None:
+        (sequence,) = _SEQUENCE.unpack_from(body)
+        position = _SEQUENCE.size
+        while position < len(body):
+            archival, count = _RUN.unpack_from(body, position)
+            position += _RUN.size
+            digests = _numbers(body[position : position + count * _DIGEST_SIZE])
+            position += count * _DIGEST_SIZE
+            identities = None
+            if with_identities:
+                identities = _numbers(body[position : position + count * _DIGEST_SIZE])
+                position += count * _DIGEST_SIZE
+            sequence += count
+            self._add_run(_Run(self._tenure, archival, sequence - 1, digests, identities))
+            self._latest = max(self._latest, archival)
+        self.last = sequence - 1
+        if self.state is not None:
+            self.state = replace(self.state, written=self.last)
+
+    def _add_run(self, run: _Run) -> None:
+        """Add a run, to the last one where it continues that: a quiet link writes a record for every event."""
+        last = self._runs[-1] if self._runs else None
+        if last is None or not last.continued_by(run):
+            self._runs.append(run)
+            return
+        last.digests.extend(run.digests)
+        if last.identities is not None and run.identities is not None:
+            last.identities.extend(run.identities)
+        self._runs[-1] = replace(last, last=run.last)
+
+
+def _higher(high: int, archival: int, settle: int) -> int:
+    """Return the archival timestamp to resume from after one more event.
+
+    It rises with the events. An event that is earlier by more than `settle` means that the server's clock was set back:
+    what it sends from here on has lower timestamps, so the position follows it down.
+    """
+    return archival if archival > high or archival < high - settle else high
+
+
+def _runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield (first, after the last) of each run of equal archival timestamps."""
+    first, count = 0, len(archivals)
+    if archivals.count(archivals[0]) == count:
+        yield 0, count
+        return
+    for place in range(1, count + 1):
+        if place == count or archivals[place] != archivals[first]:
+            yield first, place
+            first = place
+
+
+def _without_zeros(
+    archivals: Sequence[int], digests: Sequence[int], identities: Sequence[int] | None
+) -> tuple[list[int], list[int], list[int] | None]:
+    places = [place for place, archival in enumerate(archivals) if archival]
+    kept = None if identities is None else [identities[place] for place in places]
+    return [archivals[place] for place in places], [digests[place] for place in places], kept
+
+
+def _little_endian(numbers: Sequence[int]) -> bytes:
+    packed = array("Q", numbers)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def _numbers(raw: memoryview) -> array[int]:
+    numbers = array("Q")
+    numbers.frombytes(raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _record(kind: int, body: bytes) -> bytes:
+    return _RECORD.pack(zlib.crc32(body, zlib.crc32(bytes([kind]))), len(body), kind) + body
+
+
+def _records(path: str) -> tuple[list[tuple[int, memoryview]], bool]:
+    """Return the records of a generation up to the first that fails its checksum, and whether that was its end.
+
+    Raises Problem when the file cannot be opened, or is of a later version.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = memoryview(file.read())
+    except OSError as error:
+        raise _not_accessible(path, error) from error
+    first_line = bytes(content[: len(_FIRST_LINE)])
+    if first_line != _FIRST_LINE:
+        if first_line.startswith(_MAGIC) and first_line[len(_MAGIC) :].strip().isdigit():
+            raise Problem(
+                "bookmark_newer",
+                f"The bookmark {path} was written by a later version of this add-on. Install that version again, or "
+                "delete the bookmark's folder to start anew from start_from.",
+            )
+        return [], False
+    records: list[tuple[int, memoryview]] = []
+    position = len(_FIRST_LINE)
+    while position + _RECORD.size <= len(content):
+        checksum, length, kind = _RECORD.unpack_from(content, position)
+        body = content[position + _RECORD.size : position + _RECORD.size + length]
+        if len(body) < length or zlib.crc32(body, zlib.crc32(bytes([kind]))) != checksum:
+            return records, False
+        records.append((kind, body))
+        position += _RECORD.size + length
+    return records, position == len(content)
+
+
+def _state_body(state: State) -> bytes:
+    return json.dumps(
+        {
+            "stanza": state.stanza,
+            "source": state.source,
+            "start": state.start,
+            "reader": state.reader,
+            "written": state.written,
+            "settled": state.settled,
+            "styles": dict(state.styles),
+        }
+    ).encode("ascii")
+
+
+def _parse_state(body: memoryview) -> State | None:
+    try:
+        return State(**json.loads(bytes(body)))
+    except (ValueError, TypeError):
+        return None
+
+
+def _generation_names(folder: str) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise _not_accessible(folder, error) from error
+    return sorted(name for name in names if name.endswith(".journal") and name[:-8].isdigit())
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _write_all(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _sync(file: int) -> None:
+    # macOS and Windows have no fdatasync.
+    getattr(os, "fdatasync", os.fsync)(file)
+
+
+def _sync_folder(folder: str) -> None:
+    """Force a rename to the disk, where folders can be opened for that."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_failed(folder: str, error: OSError) -> Problem:
+    return Problem(
+        "bookmark_write_failed",
+        f"The bookmark in {folder} cannot be written: {error.strerror or error}. Nothing is acknowledged until it can. "
+        "Make room on the disk, or make the folder writable for the user that runs Splunk.",
+    )
+
+
+def _not_accessible(path: str, error: OSError) -> Problem:
+    return Problem(
+        "bookmark_not_accessible",
+        f"The bookmark {path} cannot be opened: {error.strerror or error}. "
+        "Make it readable and writable for the user that runs Splunk.",
+    )
+
+
+class _Lock:
+    """A lock on a folder, which is made if need be; the system lets go of it when the process ends, however it ends."""
+
+    def __init__(self, folder: str) -> None:
+        path = os.path.join(folder, "lock")
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _not_accessible(path, error) from error
+        try:
+            _lock(self._file)
+        except OSError as error:
+            owner = os.read(self._file, 20).decode("ascii", "replace").strip() if sys.platform != "win32" else "?"
+            os.close(self._file)
+            raise Problem(
+                "bookmark_locked",
+                f"Another copy of this input (process {owner or '?'}) is still running and holds the bookmark in "
+                f"{folder}. Only one may run: wait until it has ended, or end it.",
+            ) from error
+        os.truncate(self._file, 0)
+        os.write(self._file, b"%d\n" % os.getpid())
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        # Beyond the bytes that hold the number, which can thus be read by others.
+        os.lseek(file, 1024, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Settling:
+    """Which delivered events splunkd has had for `settle` seconds. Times are monotonic seconds."""
+
+    def __init__(self, settle: float) -> None:
+        self._settle = settle
+        # Each settling is recorded and forced to the disk: about once a second is often enough.
+        self._step = min(1.0, max(0.2, settle / 10))
+        self._unread: deque[tuple[int, int]] = deque()
+        self._read: deque[tuple[float, int]] = deque()
+
+    def delivered(self, sequence: int, written_bytes: int) -> None:
+        """Note that the events up to `sequence` lie within the first `written_bytes` of the pipe."""
+        self._unread.append((written_bytes, sequence))
+
+    def read(self, read_bytes: int, now: float) -> int | None:
+        """Note that splunkd has read so many bytes; return up to which sequence number events have settled, if any."""
+        last = None
+        while self._unread and self._unread[0][0] <= read_bytes:
+            last = self._unread.popleft()[1]
+        if last is not None:
+            due = ceil((now + self._settle) / self._step) * self._step
+            if self._read and self._read[-1][0] == due:
+                self._read.pop()
+            self._read.append((due, last))
+        settled = None
+        while self._read and self._read[0][0] <= now:
+            settled = self._read.popleft()[1]
+        return settled
