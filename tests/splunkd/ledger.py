@@ -1,0 +1,222 @@
+"""What a test can ask about its inputs: what they delivered, how they ran and ended, and what they did wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from .index import Journal
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that an input did and that splunkd would not stand for."""
+
+    stanza: str
+    pid: int
+    text: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of an input's stderr as it would stand in splunkd.log. `at` is CLOCK_MONOTONIC in seconds."""
+
+    stanza: str
+    pid: int
+    level: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process of an input. Times are CLOCK_MONOTONIC in seconds; `None` where it has not come to that yet.
+
+    `events` counts those read to their end. `whole`: the stream was closed. `cut`: the pipe ended in the middle
+    of an event, which was dropped, or was not read to its end. `stop_took`: from SIGTERM to the exit. A run that
+    outlived its splunkd has `orphaned` and nothing is known about its end.
+    """
+
+    stanza: str
+    pid: int
+    started: float
+    exited: Optional[float] = None
+    code: Optional[int] = None
+    ended: bool = False
+    events: int = 0
+    whole: bool = False
+    cut: bool = False
+    stop_took: Optional[float] = None
+    orphaned: bool = False
+
+
+class BrokenRule(AssertionError):
+    """An input broke a rule of splunkd's; the message has all violations."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A living process of an input. The descriptor names the process even when its id is used again."""
+
+    stanza: str
+    pid: int
+    pidfd: int
+
+    def exited_within(self, seconds: float) -> bool:
+        """Wait for the exit for that long at most."""
+        return bool(select.select([self.pidfd], [], [], max(0.0, seconds))[0])
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless the process is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+
+class Ledger:
+    """Keeps what was heard from the reader processes; any thread may ask, and wait for a change."""
+
+    def __init__(self, keep: str) -> None:
+        self._keep = keep
+        self._changed = threading.Condition(threading.RLock())
+        self._journals: Dict[str, List[Journal]] = {}
+        self._counts: Dict[str, int] = {}
+        self._runs: List[Run] = []
+        self._living: Dict[str, Watched] = {}
+        self._violations: List[Violation] = []
+        self._log: List[LogLine] = []
+
+    # Asking
+
+    def count(self, stanza: str) -> int:
+        with self._changed:
+            return self._counts.get(stanza, 0)
+
+    def entries(self, stanza: str) -> List[Any]:
+        with self._changed:
+            return [entry for journal in self._journals.get(stanza, []) for entry in journal.entries()]
+
+    def runs(self, stanza: str) -> List[Run]:
+        with self._changed:
+            return [run for run in self._runs if run.stanza == stanza]
+
+    def log(self, stanza: Optional[str], level: Optional[str]) -> List[LogLine]:
+        with self._changed:
+            return [
+                line
+                for line in self._log
+                if (stanza is None or line.stanza == stanza) and (level is None or line.level == level)
+            ]
+
+    def living(self, stanza: str) -> Optional[Watched]:
+        with self._changed:
+            return self._living.get(stanza)
+
+    def violations(self) -> List[Violation]:
+        with self._changed:
+            return list(self._violations)
+
+    def take_violations(self) -> List[Violation]:
+        with self._changed:
+            taken, self._violations = self._violations, []
+            return taken
+
+    def check(self) -> None:
+        """Raise BrokenRule if there is a violation that nobody took."""
+        found = self.violations()
+        if found:
+            raise BrokenRule("; ".join(f"{v.stanza} (pid {v.pid}): {v.text}" for v in found))
+
+    def wait(self, predicate: Callable[[], bool], timeout: float, what: str, *, strict: bool = True) -> None:
+        """Wait until `predicate` holds. Raises BrokenRule at once on a violation, TimeoutError after `timeout` s."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not predicate():
+                if strict:
+                    self.check()
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"{what}: not within {timeout} s; {self._describe()}")
+                self._changed.wait(left)
+
+    # Telling
+
+    def open_journal(self, stanza: str, path: Path) -> None:
+        with self._changed:
+            self._journals.setdefault(stanza, []).append(Journal(path, self._keep))
+
+    def close_journals(self, lose_after: Optional[float] = None) -> int:
+        """Nothing more will be written to any journal; forget what was received after that moment."""
+        lost = 0
+        with self._changed:
+            for stanza, journals in self._journals.items():
+                for journal in journals:
+                    lost += 0 if lose_after is None else journal.lose_after(lose_after)
+                    journal.close()
+                self._counts[stanza] = sum(len(journal.entries()) for journal in journals)
+            self._changed.notify_all()
+        return lost
+
+    def violate(self, stanza: str, pid: int, text: str) -> None:
+        with self._changed:
+            self._violations.append(Violation(stanza, pid, text))
+            self._changed.notify_all()
+
+    def orphan_the_living(self) -> List[Watched]:
+        """Splunkd is gone: hand out the processes that it left behind."""
+        with self._changed:
+            orphans = list(self._living.values())
+            self._living.clear()
+            for orphan in orphans:
+                self._change(orphan.pid, orphaned=True)
+            self._changed.notify_all()
+        return orphans
+
+    def hear(self, message: Dict[str, Any]) -> None:
+        """Take a message of the reader process."""
+        with self._changed:
+            getattr(self, "_hear_" + message["say"])(message)
+            self._changed.notify_all()
+
+    def _hear_journal(self, message: Dict[str, Any]) -> None:
+        stanza = message["stanza"]
+        self._counts[stanza] = self._counts.get(stanza, 0) + message["count"]
+
+    def _hear_started(self, message: Dict[str, Any]) -> None:
+        stanza, pid = message["stanza"], message["pid"]
+        self._runs.append(Run(stanza, pid, message["at"]))
+        with contextlib.suppress(ProcessLookupError):
+            self._living[stanza] = Watched(stanza, pid, os.pidfd_open(pid))
+
+    def _hear_exited(self, message: Dict[str, Any]) -> None:
+        watched = self._living.pop(message["stanza"], None)
+        if watched is not None:
+            os.close(watched.pidfd)
+        self._change(message["pid"], exited=message["at"], code=message["code"])
+
+    def _hear_ended(self, message: Dict[str, Any]) -> None:
+        names = ("events", "whole", "cut", "stop_took")
+        self._change(message["pid"], ended=True, **{name: message[name] for name in names})
+
+    def _hear_stderr(self, message: Dict[str, Any]) -> None:
+        names = ("stanza", "pid", "level", "text", "at")
+        self._log.append(LogLine(**{name: message[name] for name in names}))
+
+    def _hear_violation(self, message: Dict[str, Any]) -> None:
+        self._violations.append(Violation(message["stanza"], message["pid"], message["text"]))
+
+    def _change(self, pid: int, **values: Any) -> None:
+        # Process ids come round again: the latest run with this one is meant.
+        place = max(place for place, run in enumerate(self._runs) if run.pid == pid)
+        self._runs[place] = replace(self._runs[place], **values)
+
+    def _describe(self) -> str:
+        living = {stanza: watched.pid for stanza, watched in self._living.items()}
+        tail = [f"{line.level} {line.text}" for line in self._log[-5:]]
+        return f"events received: {self._counts}; running: {living}; last lines of stderr: {tail}"
