@@ -1,0 +1,358 @@
+"""Build the add-on's package: dist/TA_secure_firewall_estreamer-<version>.spl.
+
+The steps, in order: the generator (UCC) in an environment of its own, the libraries as wheels, the generated add-on
+with the libraries unpacked into it, and an archive that has the same bytes whenever its sources are the same. A build
+has a folder of its own under build/, so that two builds at once do not meet; only the generator's environment and the
+downloaded wheels are kept for the next build, under a lock. pip follows its own settings (PIP_NO_INDEX, PIP_FIND_LINKS
+and so on), so a folder of wheels serves a machine without a network.
+
+Progress goes to stderr, the package's path to stdout. A step that fails ends the build with a sentence and status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+try:
+    import fcntl
+except ImportError:  # Windows: builds at once are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = "TA_secure_firewall_estreamer"
+
+REQUIRED_SOURCES = (
+    "LICENSE",
+    "NOTICE",
+    "README",
+    "app.manifest",
+    "bin",
+    "default",
+    "metadata",
+    "static",
+)
+OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "appserver", "lookups")
+
+UCC_REQUIREMENTS = ("splunk-add-on-ucc-framework==6.6.0", "setuptools==80.9.0")
+"""The generator; and setuptools, which builds the one library that has no wheel."""
+
+PLATFORMS = {
+    "linux_x86_64": "manylinux2014_x86_64",
+    "linux_aarch64": "manylinux2014_aarch64",
+    "windows_x86_64": "win_amd64",
+}
+"""Folder of lib/3rdparty, as bin/import_declare_test.py looks for it, and the platform tag of its wheels."""
+
+PLATFORM_LIBRARIES = {"cryptography": ("39",), "cffi": ("39", "313")}
+"""Compiled libraries and the Pythons whose wheels are needed. One wheel of cryptography serves all Pythons."""
+
+BUILT_FROM_SOURCE = ("splunk-sdk",)
+
+EPOCH = 1767225600
+"""Modification time of every file in the package: 2026-01-01 UTC."""
+
+_UNWANTED_FOLDERS = {"__pycache__", "test", "tests"}
+_UNWANTED_SUFFIXES = {".pyc", ".pyo", ".pyi"}
+_KEPT_METADATA = re.compile(r"(METADATA|LICEN[CS]E.*|NOTICE.*|AUTHORS.*|COPYING.*)$", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class BuildFailure(Exception):
+    """A step of the build did not do what it has to. The text says which and why."""
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal what is going on."""
+    sys.stderr.write(f"package: {text}\n")
+    sys.stderr.flush()
+
+
+def run(step: str, command: list[str]) -> str:
+    """Run a command and return what it wrote. Raises BuildFailure, with the end of that, when it fails."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(EPOCH)}
+    done = subprocess.run(  # noqa: S603 - the commands are this file's own
+        command,
+        check=False,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        raise BuildFailure(f"{step} failed with status {done.returncode}:\n{_last_lines(done.stdout)}")
+    return done.stdout
+
+
+def _last_lines(text: str, count: int = 30) -> str:
+    return "\n".join(text.splitlines()[-count:])
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Keep other builds out of what is shared between builds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def read_version(root: Path) -> str:
+    """Return the version in app.manifest, which is the one place to change it."""
+    version = json.loads((root / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"]
+    if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", version):
+        raise BuildFailure(f"app.manifest has the version {version!r}; it must read like 1.2.3.")
+    return str(version)
+
+
+def build_number(version: str) -> int:
+    """Return the number that Splunk puts into the addresses of static files: it rises with the version."""
+    major, minor, patch = (int(part) for part in version.split("."))
+    return (major * 1000 + minor) * 1000 + patch + 1
+
+
+def prepare_ucc(root: Path) -> str:
+    """Return the Python of an environment that has the generator, after making it if need be."""
+    environment = root / ".venv" / "ucc"
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    marker = environment / "requirements"
+    wanted = "\n".join([*UCC_REQUIREMENTS, sys.version, ""])
+    if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted):
+        say(f"setting up the generator in {environment.relative_to(root)}")
+        shutil.rmtree(environment, ignore_errors=True)
+        run("Creating the generator's environment", [sys.executable, "-m", "venv", str(environment)])
+        run("Installing the generator", [str(python), "-m", "pip", "install", *UCC_REQUIREMENTS])
+        marker.write_text(wanted, encoding="utf-8")
+    return str(python)
+
+
+def read_requirements(text: str) -> dict[str, str]:
+    """Return the pinned requirements of a requirements file by the name of the library."""
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    requirements = {line.split("==")[0]: line for line in lines if line}
+    for line in requirements.values():
+        if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._]+", line):
+            raise BuildFailure(f"lib/requirements.txt: {line!r} must pin one version, as in name==1.2.3.")
+    return requirements
+
+
+def fetch_wheels(root: Path, python: str, requirements: dict[str, str]) -> Path:
+    """Return a folder with the wheels of all libraries: `any/` and one folder for each platform.
+
+    The folder is named after what is in it, so that what was fetched once is never fetched again.
+    """
+    recipe = [sorted(requirements.values()), PLATFORMS, PLATFORM_LIBRARIES, BUILT_FROM_SOURCE, UCC_REQUIREMENTS]
+    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    kept = root / "build" / "wheels" / key
+    if kept.is_dir():
+        return kept
+    say("fetching the libraries")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+        folder = Path(scratch) / "wheels"
+        _fetch_portable(python, requirements, folder / "any")
+        for platform, tag in PLATFORMS.items():
+            _fetch_compiled(python, requirements, tag, folder / platform)
+        folder.rename(kept)
+    return kept
+
+
+def _fetch_portable(python: str, requirements: dict[str, str], folder: Path) -> None:
+    for name in BUILT_FROM_SOURCE:
+        command = [python, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+        run(f"Building {name}", [*command, requirements[name]])
+    wanted = [line for name, line in requirements.items() if name not in (*BUILT_FROM_SOURCE, *PLATFORM_LIBRARIES)]
+    command = [*_download(python), "--platform", "any", "--implementation", "py", "--abi", "none"]
+    run("Fetching the libraries", [*command, "--python-version", "39", "--dest", str(folder), *wanted])
+
+
+def _fetch_compiled(python: str, requirements: dict[str, str], tag: str, folder: Path) -> None:
+    for name, versions in PLATFORM_LIBRARIES.items():
+        for version in versions:
+            # "39" stands for 3.9.0, which some libraries exclude although their wheel is for all of 3.9.
+            command = [*_download(python), "--ignore-requires-python", "--platform", tag, "--python-version", version]
+            run(f"Fetching {name} for {tag}", [*command, "--dest", str(folder), requirements[name]])
+
+
+def _download(python: str) -> list[str]:
+    return [python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+
+
+def stage(root: Path, folder: Path) -> None:
+    """Copy the sources to where the generator may rewrite them."""
+    package = folder / "package"
+    package.mkdir(parents=True)
+    for name in (*REQUIRED_SOURCES, *OPTIONAL_SOURCES):
+        source = root / name
+        if source.is_dir():
+            shutil.copytree(source, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
+        elif source.is_file():
+            shutil.copyfile(source, package / name)
+        elif name in REQUIRED_SOURCES:
+            raise BuildFailure(f"{name} is missing from the sources.")
+    shutil.copyfile(root / "globalConfig.json", folder / "globalConfig.json")
+
+
+def generate(python: str, folder: Path, version: str) -> Path:
+    """Run the generator on the staged sources and return the folder of the generated add-on."""
+    output = folder / "generated"
+    command = [python, "-m", "splunk_add_on_ucc_framework", "build", "--source", str(folder / "package")]
+    options = ["--config", str(folder / "globalConfig.json"), "--ta-version", version, "-o", str(output)]
+    log = run("ucc-gen", [*command, *options, "--overwrite", "--python-binary-name", python, "-v"])
+    check_generator_log(log)
+    return output / APP
+
+
+def check_generator_log(log: str) -> None:
+    """Raise BuildFailure unless the generator came to its end without an error: it exits with 0 in spite of one."""
+    lines = _COLOUR.sub("", log).splitlines()
+    errors = [line for line in lines if re.match(r"(ERROR|CRITICAL)\b", line)]
+    if errors:
+        raise BuildFailure("ucc-gen reported an error:\n" + _last_lines(log))
+    if not any("File creation summary" in line for line in lines):
+        raise BuildFailure("ucc-gen ended before its summary:\n" + _last_lines(log))
+
+
+def unpack_libraries(wheels: Path, library: Path) -> None:
+    """Unpack the wheels into the add-on's lib folder, the compiled ones into a folder for each platform."""
+    for wheel in sorted((wheels / "any").glob("*.whl")):
+        unpack(wheel, library)
+    for platform in PLATFORMS:
+        for wheel in sorted((wheels / platform).glob("*.whl")):
+            unpack(wheel, library / "3rdparty" / platform)
+
+
+def unpack(wheel: Path, target: Path) -> None:
+    """Unpack what a wheel installs, without its tests, type stubs, scripts and installation records.
+
+    Of cffi only the compiled backend is unpacked: cryptography needs no more.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise BuildFailure(f"{wheel.name} holds a file outside of its folder: {name}")
+            if name.endswith("/") or not _is_wanted(path):
+                continue
+            file = target / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(archive.read(name))
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    if path.parts[0].endswith(".dist-info"):
+        return bool(_KEPT_METADATA.match(path.name)) or "licenses" in path.parts
+    if path.parts[0].endswith(".data") or path.parts[0] == "cffi":
+        return False
+    return not _UNWANTED_FOLDERS.intersection(path.parts) and path.suffix not in _UNWANTED_SUFFIXES
+
+
+def fix_build_number(addon: Path, number: int) -> None:
+    """Put a fixed number where the generator writes the time: into app.conf and the addresses in its page."""
+    conf = addon / "default" / "app.conf"
+    text = conf.read_text(encoding="utf-8")
+    found = re.search(r"^build = (\d+)$", text, re.MULTILINE)
+    if found is None:
+        raise BuildFailure("The generated app.conf has no build number.")
+    conf.write_text(text.replace(found[0], f"build = {number}"), encoding="utf-8")
+    page = addon / "appserver" / "templates" / "base.html"
+    html, count = re.subn(r"/@\d{10}/", f"/@{number}/", page.read_text(encoding="utf-8"))
+    if count == 0:
+        raise BuildFailure("The generated base.html has no build number.")
+    page.write_text(html, encoding="utf-8")
+
+
+def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
+    """Give the add-on its libraries and the list of them."""
+    library = addon / "lib"
+    library.mkdir(exist_ok=True)
+    unpack_libraries(wheels, library)
+    shutil.copyfile(root / "lib" / "requirements.txt", library / "requirements.txt")
+
+
+def write_archive(addon: Path, archive: Path) -> None:
+    """Write the package with fixed order, owner, modes and times."""
+    with (
+        archive.open("wb") as file,
+        gzip.GzipFile("", "wb", 9, file, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for path in [addon, *sorted(addon.rglob("*"))]:
+            _add(tar, path, path.relative_to(addon.parent).as_posix())
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    if path.is_symlink() or not (path.is_dir() or path.is_file()):
+        raise BuildFailure(f"{name} is neither a file nor a folder.")
+    member = tarfile.TarInfo(name)
+    member.mtime = EPOCH
+    if path.is_dir():
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(member)
+    else:
+        content = path.read_bytes()
+        member.size, member.mode = len(content), 0o644
+        tar.addfile(member, io.BytesIO(content))
+
+
+def build(root: Path, destination: Path) -> Path:
+    """Build the package and return its path."""
+    version = read_version(root)
+    requirements = read_requirements((root / "lib" / "requirements.txt").read_text(encoding="utf-8"))
+    with lock(root / "build" / "lock"):
+        python = prepare_ucc(root)
+        wheels = fetch_wheels(root, python, requirements)
+    with tempfile.TemporaryDirectory(prefix="package-", dir=root / "build") as scratch:
+        folder = Path(scratch)
+        stage(root, folder)
+        say("generating the add-on")
+        addon = generate(python, folder, version)
+        add_libraries(root, wheels, addon)
+        fix_build_number(addon, build_number(version))
+        archive = folder / f"{APP}-{version}.spl"
+        say("writing the package")
+        write_archive(addon, archive)
+        destination.mkdir(parents=True, exist_ok=True)
+        return _move(archive, destination / archive.name)
+
+
+def _move(source: Path, target: Path) -> Path:
+    """Move a file so that nobody ever sees half of it."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, beside)
+    os.replace(beside, target)
+    return target
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Build as the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="package.sh", description="Build the add-on's package (.spl).")
+    parser.add_argument("--destination", type=Path, default=ROOT / "dist", help="folder of the package (default: dist)")
+    options = parser.parse_args(list(arguments))
+    try:
+        package = build(ROOT, options.destination.resolve())
+    except (BuildFailure, OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+        sys.stderr.write(f"package.sh: {problem}\n")
+        return 1
+    sys.stdout.write(f"{package}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
