@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Iterable, Mapping
 from xml.etree import ElementTree
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -7,9 +7,9 @@ import getpass
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Sequence, Tuple
 
 SPLUNK_PACKAGE = Path(__file__).parent / "python" / "splunk"
 
@@ -39,7 +39,7 @@ class SplunkHome:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def environment(self) -> Dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Return the whole environment of a script that splunkd starts; nothing of the test runner's is in it."""
         return {
             "HOME": str(self.path),
@@ -73,8 +73,8 @@ def create(path: Path, python: str, python_paths: Sequence[str] = ()) -> SplunkH
     return SplunkHome(path, executable)
 
 
-@functools.lru_cache(maxsize=None)
-def _describe(python: str) -> Tuple[str, int, int]:
+@functools.cache
+def _describe(python: str) -> tuple[str, int, int]:
     command = [python, "-I", "-c", "import json, sys; print(json.dumps([sys.base_prefix, *sys.version_info[:2]]))"]
     base, major, minor = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return base, major, minor

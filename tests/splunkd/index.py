@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any
 
 from .stream import Event
 
@@ -17,11 +17,11 @@ class Journal:
         self._path = path
         self._keep = keep
         self._offset = 0
-        self._received: List[float] = []
-        self._records: List[Any] = []
+        self._received: list[float] = []
+        self._records: list[Any] = []
         self._closed = False
 
-    def entries(self) -> List[Any]:
+    def entries(self) -> list[Any]:
         """Return the events, or their digests, in the order in which they were received."""
         self._refresh()
         return self._records
@@ -53,7 +53,7 @@ class Journal:
             self._received.append(received)
             self._records.append(record)
 
-    def _decode(self, values: List[Any]) -> Tuple[float, Any]:
+    def _decode(self, values: list[Any]) -> tuple[float, Any]:
         if self._keep == "digests":
             return values[0], values[1]
         received, data, time, source, sourcetype, host, index = values

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from .index import Journal
 
@@ -47,13 +47,13 @@ class Run:
     stanza: str
     pid: int
     started: float
-    exited: Optional[float] = None
-    code: Optional[int] = None
+    exited: float | None = None
+    code: int | None = None
     ended: bool = False
     events: int = 0
     whole: bool = False
     cut: bool = False
-    stop_took: Optional[float] = None
+    stop_took: float | None = None
     orphaned: bool = False
 
 
@@ -85,12 +85,12 @@ class Ledger:
     def __init__(self, keep: str) -> None:
         self._keep = keep
         self._changed = threading.Condition(threading.RLock())
-        self._journals: Dict[str, List[Journal]] = {}
-        self._counts: Dict[str, int] = {}
-        self._runs: List[Run] = []
-        self._living: Dict[str, Watched] = {}
-        self._violations: List[Violation] = []
-        self._log: List[LogLine] = []
+        self._journals: dict[str, list[Journal]] = {}
+        self._counts: dict[str, int] = {}
+        self._runs: list[Run] = []
+        self._living: dict[str, Watched] = {}
+        self._violations: list[Violation] = []
+        self._log: list[LogLine] = []
 
     # Asking
 
@@ -98,15 +98,15 @@ class Ledger:
         with self._changed:
             return self._counts.get(stanza, 0)
 
-    def entries(self, stanza: str) -> List[Any]:
+    def entries(self, stanza: str) -> list[Any]:
         with self._changed:
             return [entry for journal in self._journals.get(stanza, []) for entry in journal.entries()]
 
-    def runs(self, stanza: str) -> List[Run]:
+    def runs(self, stanza: str) -> list[Run]:
         with self._changed:
             return [run for run in self._runs if run.stanza == stanza]
 
-    def log(self, stanza: Optional[str], level: Optional[str]) -> List[LogLine]:
+    def log(self, stanza: str | None, level: str | None) -> list[LogLine]:
         with self._changed:
             return [
                 line
@@ -114,15 +114,15 @@ class Ledger:
                 if (stanza is None or line.stanza == stanza) and (level is None or line.level == level)
             ]
 
-    def living(self, stanza: str) -> Optional[Watched]:
+    def living(self, stanza: str) -> Watched | None:
         with self._changed:
             return self._living.get(stanza)
 
-    def violations(self) -> List[Violation]:
+    def violations(self) -> list[Violation]:
         with self._changed:
             return list(self._violations)
 
-    def take_violations(self) -> List[Violation]:
+    def take_violations(self) -> list[Violation]:
         with self._changed:
             taken, self._violations = self._violations, []
             return taken
@@ -151,7 +151,7 @@ class Ledger:
         with self._changed:
             self._journals.setdefault(stanza, []).append(Journal(path, self._keep))
 
-    def close_journals(self, lose_after: Optional[float] = None) -> int:
+    def close_journals(self, lose_after: float | None = None) -> int:
         """Nothing more will be written to any journal; forget what was received after that moment."""
         lost = 0
         with self._changed:
@@ -168,7 +168,7 @@ class Ledger:
             self._violations.append(Violation(stanza, pid, text))
             self._changed.notify_all()
 
-    def orphan_the_living(self) -> List[Watched]:
+    def orphan_the_living(self) -> list[Watched]:
         """Splunkd is gone: hand out the processes that it left behind."""
         with self._changed:
             orphans = list(self._living.values())
@@ -178,37 +178,37 @@ class Ledger:
             self._changed.notify_all()
         return orphans
 
-    def hear(self, message: Dict[str, Any]) -> None:
+    def hear(self, message: dict[str, Any]) -> None:
         """Take a message of the reader process."""
         with self._changed:
             getattr(self, "_hear_" + message["say"])(message)
             self._changed.notify_all()
 
-    def _hear_journal(self, message: Dict[str, Any]) -> None:
+    def _hear_journal(self, message: dict[str, Any]) -> None:
         stanza = message["stanza"]
         self._counts[stanza] = self._counts.get(stanza, 0) + message["count"]
 
-    def _hear_started(self, message: Dict[str, Any]) -> None:
+    def _hear_started(self, message: dict[str, Any]) -> None:
         stanza, pid = message["stanza"], message["pid"]
         self._runs.append(Run(stanza, pid, message["at"]))
         with contextlib.suppress(ProcessLookupError):
             self._living[stanza] = Watched(stanza, pid, os.pidfd_open(pid))
 
-    def _hear_exited(self, message: Dict[str, Any]) -> None:
+    def _hear_exited(self, message: dict[str, Any]) -> None:
         watched = self._living.pop(message["stanza"], None)
         if watched is not None:
             os.close(watched.pidfd)
         self._change(message["pid"], exited=message["at"], code=message["code"])
 
-    def _hear_ended(self, message: Dict[str, Any]) -> None:
+    def _hear_ended(self, message: dict[str, Any]) -> None:
         names = ("events", "whole", "cut", "stop_took")
         self._change(message["pid"], ended=True, **{name: message[name] for name in names})
 
-    def _hear_stderr(self, message: Dict[str, Any]) -> None:
+    def _hear_stderr(self, message: dict[str, Any]) -> None:
         names = ("stanza", "pid", "level", "text", "at")
         self._log.append(LogLine(**{name: message[name] for name in names}))
 
-    def _hear_violation(self, message: Dict[str, Any]) -> None:
+    def _hear_violation(self, message: dict[str, Any]) -> None:
         self._violations.append(Violation(message["stanza"], message["pid"], message["text"]))
 
     def _change(self, pid: int, **values: Any) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -25,10 +25,10 @@ class Life:
     `on_message` is called, from the thread that listens, for each message that is not an answer.
     """
 
-    def __init__(self, on_message: Callable[[Dict[str, Any]], None]) -> None:
+    def __init__(self, on_message: Callable[[dict[str, Any]], None]) -> None:
         self._on_message = on_message
         self._numbers = itertools.count(1)
-        self._answers: Dict[int, Optional[str]] = {}
+        self._answers: dict[int, str | None] = {}
         self._condition = threading.Condition()
         self._over = False
         self._control, theirs = socket.socketpair()
@@ -106,7 +106,7 @@ class Life:
             self._over = True
             self._condition.notify_all()
 
-    def _hear(self, message: Dict[str, Any]) -> None:
+    def _hear(self, message: dict[str, Any]) -> None:
         if "id" not in message:
             self._on_message(message)
             return

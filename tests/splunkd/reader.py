@@ -25,7 +25,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from .stream import Event, StreamError, StreamParser, digest
 
@@ -39,12 +39,12 @@ class InputOrder:
     """How to run one input. `restart_after` is in seconds; None: it is not started again when it has ended."""
 
     stanza: str
-    command: List[str]
-    environment: Dict[str, str]
+    command: list[str]
+    environment: dict[str, str]
     stdin: str
     journal: str
     keep: str = "events"
-    restart_after: Optional[float] = None
+    restart_after: float | None = None
     stop_limit: float = 2.0
 
 
@@ -55,16 +55,16 @@ class Run:
     process: subprocess.Popen[bytes]
     pidfd: int
     parser: StreamParser
-    accepted: List[Event] = field(default_factory=list)
+    accepted: list[Event] = field(default_factory=list)
     events: int = 0
     stderr_rest: bytes = b""
     stdin_rest: bytes = b""
     open_pipes: int = 2
     broken: bool = False
     hung_up: bool = False
-    exited_at: Optional[float] = None
-    code: Optional[int] = None
-    asked_to_stop_at: Optional[float] = None
+    exited_at: float | None = None
+    code: int | None = None
+    asked_to_stop_at: float | None = None
 
 
 class Input:
@@ -75,9 +75,9 @@ class Input:
         self.stalled = False
         self.dribbles = False
         self.wanted = True
-        self.run: Optional[Run] = None
-        self.start_at: Optional[float] = time.monotonic()
-        self.on_stopped: List[Callable[[], None]] = []
+        self.run: Run | None = None
+        self.start_at: float | None = time.monotonic()
+        self.on_stopped: list[Callable[[], None]] = []
         self._reader = reader
         self._journal = open(order.journal, "ab")  # noqa: SIM115
 
@@ -190,7 +190,7 @@ class Input:
         run.accepted.clear()
         self._say("journal", count=len(lines))
 
-    def _record(self, now: float, event: Event) -> List[Any]:
+    def _record(self, now: float, event: Event) -> list[Any]:
         if self.order.keep == "digests":
             return [now, digest(event.data)]
         time_text = None if event.time is None else str(event.time)
@@ -270,8 +270,8 @@ class Reader:
         self._control = control
         self._control_rest = b""
         self._selector = selectors.DefaultSelector()
-        self._inputs: Dict[str, Input] = {}
-        self._alarms: List[Any] = []
+        self._inputs: dict[str, Input] = {}
+        self._alarms: list[Any] = []
         self._running = True
         self.watch(control.fileno(), self._read_control)
 
@@ -295,12 +295,12 @@ class Reader:
     def at(self, moment: float, call: Callable[[], None]) -> None:
         self._alarms.append((moment, call))
 
-    def say(self, message: Dict[str, Any]) -> None:
+    def say(self, message: dict[str, Any]) -> None:
         # Whoever listens reads all the time; when it is gone, the control socket says so as well.
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps(message).encode("ascii") + b"\n")
 
-    def _next_deadline(self) -> Optional[float]:
+    def _next_deadline(self) -> float | None:
         moments = [i.start_at for i in self._inputs.values() if i.start_at is not None]
         moments += [moment for moment, _ in self._alarms]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
@@ -332,7 +332,7 @@ class Reader:
         for line in lines:
             self._obey(json.loads(line))
 
-    def _obey(self, order: Dict[str, Any]) -> None:
+    def _obey(self, order: dict[str, Any]) -> None:
         verb = order["do"]
         if verb == "quit":
             self._running = False
@@ -346,13 +346,13 @@ class Reader:
             return
         self._answer(order)
 
-    def _answer(self, order: Dict[str, Any], error: Optional[str] = None) -> None:
+    def _answer(self, order: dict[str, Any], error: str | None = None) -> None:
         self.say({"id": order["id"], "error": error})
 
     def _add(self, order: InputOrder) -> None:
         self._inputs[order.stanza] = Input(order, self)
 
-    def _stop(self, order: Dict[str, Any]) -> None:
+    def _stop(self, order: dict[str, Any]) -> None:
         one = self._inputs.get(order["stanza"])
         if one is None:
             self._answer(order, "no such input")
@@ -370,7 +370,7 @@ class Reader:
         one.on_stopped.append(stopped)
         one.abandon_if_stalled()
 
-    def _apply_fault(self, verb: str, order: Dict[str, Any]) -> None:
+    def _apply_fault(self, verb: str, order: dict[str, Any]) -> None:
         one = self._inputs.get(order["stanza"])
         if one is None:
             self._answer(order, "no such input")
@@ -393,12 +393,12 @@ class Reader:
         processes = [i.run.process for i in self._inputs.values() if i.run is not None and i.run.code is None]
         for process in processes:
             process.terminate()
+        deadline = time.monotonic() + 3
         for process in processes:
-            try:
-                process.wait(3)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            process.kill()
+            process.wait()
 
 
 def main(descriptor: int) -> int:

@@ -9,10 +9,10 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Type
 from urllib.parse import quote
 
 from . import home as splunk_home
@@ -34,7 +34,7 @@ class InputSpec:
     app: str
     params: Mapping[str, str]
     environment: Mapping[str, str]
-    restart_after: Optional[float]
+    restart_after: float | None
 
 
 class Splunkd:
@@ -58,7 +58,7 @@ class Splunkd:
         python: str = sys.executable,
         *,
         keep: str = "events",
-        restart_after: Optional[float] = None,
+        restart_after: float | None = None,
         stop_limit: float = 2.0,
         python_paths: Sequence[str] = (),
     ) -> None:
@@ -72,20 +72,20 @@ class Splunkd:
         self._restart_after = restart_after
         self._stop_limit = stop_limit
         self._ledger = Ledger(keep)
-        self._life: Optional[Life] = None
+        self._life: Life | None = None
         self._numbers = itertools.count(1)
-        self._scripts: Dict[str, InputSpec] = {}
-        self._started: Dict[str, InputSpec] = {}
-        self._orphans: List[Tuple[Watched, float]] = []
+        self._scripts: dict[str, InputSpec] = {}
+        self._started: dict[str, InputSpec] = {}
+        self._orphans: list[tuple[Watched, float]] = []
 
     def __enter__(self) -> Splunkd:
         return self
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
         if error is None:
@@ -98,10 +98,10 @@ class Splunkd:
         stanza: str,
         command: Sequence[str],
         *,
-        params: Optional[Mapping[str, str]] = None,
+        params: Mapping[str, str] | None = None,
         app: str = "search",
-        environment: Optional[Mapping[str, str]] = None,
-        restart_after: Optional[float] = None,
+        environment: Mapping[str, str] | None = None,
+        restart_after: float | None = None,
     ) -> None:
         """Add an input `scheme://name` that runs `command`, without any package; it runs while splunkd runs.
 
@@ -121,7 +121,7 @@ class Splunkd:
         if self._life is not None:
             self._start_input(spec)
 
-    def remove_script_input(self, stanza: str) -> Optional[float]:
+    def remove_script_input(self, stanza: str) -> float | None:
         """Remove an input; return how many seconds it took to leave after SIGTERM, if it ran."""
         del self._scripts[stanza]
         return self._stop_input(stanza)
@@ -145,7 +145,7 @@ class Splunkd:
         for spec in self._scripts.values():
             self._start_input(spec)
 
-    def stop(self) -> Dict[str, float]:
+    def stop(self) -> dict[str, float]:
         """Stop splunkd in good order: SIGTERM to every input, then read what they had written.
 
         Return how many seconds each running input took to leave, by stanza; more than `stop_limit` is a
@@ -200,6 +200,7 @@ class Splunkd:
         for orphan, since in self._orphans:
             if not orphan.exited_within(since + ORPHAN_LIMIT - time.monotonic()):
                 orphan.send(signal.SIGKILL)
+                orphan.exited_within(5)
                 text = f"still ran {ORPHAN_LIMIT:.0f} s after splunkd had died"
                 self._ledger.violate(orphan.stanza, orphan.pid, text)
             os.close(orphan.pidfd)
@@ -207,23 +208,23 @@ class Splunkd:
 
     # Faults
 
-    def stall(self, stanza: Optional[str] = None) -> None:
+    def stall(self, stanza: str | None = None) -> None:
         """Stop reading the input's stdout, as splunkd does when its queues are full."""
         self._living().order("stall", stanza=self._one(stanza))
 
-    def resume(self, stanza: Optional[str] = None) -> None:
+    def resume(self, stanza: str | None = None) -> None:
         """Read the input's stdout again."""
         self._living().order("resume", stanza=self._one(stanza))
 
-    def dribble(self, on: bool = True, stanza: Optional[str] = None) -> None:
+    def dribble(self, on: bool = True, stanza: str | None = None) -> None:
         """Read the input's stdout one byte at a time."""
         self._living().order("dribble", stanza=self._one(stanza), on=on)
 
-    def hang_up(self, stanza: Optional[str] = None) -> None:
+    def hang_up(self, stanza: str | None = None) -> None:
         """Close the read end of the input's stdout."""
         self._living().order("hang_up", stanza=self._one(stanza))
 
-    def signal_input(self, number: int = signal.SIGKILL, stanza: Optional[str] = None) -> int:
+    def signal_input(self, number: int = signal.SIGKILL, stanza: str | None = None) -> int:
         """Send the input's process a signal; return its process id. Raises StandInError if there is none."""
         watched = self._ledger.living(self._one(stanza))
         if watched is None:
@@ -233,23 +234,23 @@ class Splunkd:
 
     # Asking and waiting
 
-    def count(self, stanza: Optional[str] = None) -> int:
+    def count(self, stanza: str | None = None) -> int:
         """Return how many of the input's events are in the index."""
         return self._ledger.count(self._one(stanza))
 
-    def events(self, stanza: Optional[str] = None) -> List[Event]:
+    def events(self, stanza: str | None = None) -> list[Event]:
         """Return the input's events in the order of their arrival, over all lives of splunkd."""
         if self._keep != "events":
             raise StandInError("digests are kept, not events")
         return self._ledger.entries(self._one(stanza))
 
-    def digests(self, stanza: Optional[str] = None) -> List[str]:
+    def digests(self, stanza: str | None = None) -> list[str]:
         """Return `digest(data)` of each event in the order of arrival, over all lives of splunkd."""
         if self._keep != "digests":
             raise StandInError("events are kept, not digests")
         return self._ledger.entries(self._one(stanza))
 
-    def wait_for(self, n: int, timeout: float = 30.0, stanza: Optional[str] = None) -> None:
+    def wait_for(self, n: int, timeout: float = 30.0, stanza: str | None = None) -> None:
         """Wait until at least `n` of the input's events are in the index.
 
         Raises BrokenRule at once when an input breaks a rule, and TimeoutError with the state of things.
@@ -257,23 +258,23 @@ class Splunkd:
         name = self._one(stanza)
         self._ledger.wait(lambda: self._ledger.count(name) >= n, timeout, f"{n} events of {name}")
 
-    def input_pid(self, stanza: Optional[str] = None) -> Optional[int]:
+    def input_pid(self, stanza: str | None = None) -> int | None:
         """Return the process id of the running input, None when it does not run."""
         watched = self._ledger.living(self._one(stanza))
         return None if watched is None else watched.pid
 
-    def wait_for_input(self, timeout: float = 30.0, stanza: Optional[str] = None, not_pid: int = 0) -> int:
+    def wait_for_input(self, timeout: float = 30.0, stanza: str | None = None, not_pid: int = 0) -> int:
         """Wait until the input runs, in a process other than `not_pid`; return its process id."""
         name = self._one(stanza)
         self._ledger.wait(lambda: (self.input_pid(name) or not_pid) != not_pid, timeout, f"a new process of {name}")
         return self.input_pid(name) or 0
 
-    def runs(self, stanza: Optional[str] = None) -> List[Run]:
+    def runs(self, stanza: str | None = None) -> list[Run]:
         """Return the processes of the input, over all lives of splunkd."""
         return self._ledger.runs(self._one(stanza))
 
     def wait_for_end(
-        self, runs: int = 1, timeout: float = 30.0, stanza: Optional[str] = None, *, strict: bool = True
+        self, runs: int = 1, timeout: float = 30.0, stanza: str | None = None, *, strict: bool = True
     ) -> Run:
         """Wait until that many processes of the input have ended and were read to the end; return the last one.
 
@@ -281,30 +282,30 @@ class Splunkd:
         """
         name = self._one(stanza)
 
-        def ended() -> List[Run]:
+        def ended() -> list[Run]:
             return [run for run in self._ledger.runs(name) if run.ended]
 
         self._ledger.wait(lambda: len(ended()) >= runs, timeout, f"{runs} ends of {name}", strict=strict)
         return ended()[runs - 1]
 
-    def log_lines(self, stanza: Optional[str] = None, level: Optional[str] = None) -> List[LogLine]:
+    def log_lines(self, stanza: str | None = None, level: str | None = None) -> list[LogLine]:
         """Return what inputs wrote to stderr, with the level that splunkd.log would show."""
         return self._ledger.log(stanza, level)
 
-    def wait_for_log(self, text: str, timeout: float = 30.0, stanza: Optional[str] = None) -> LogLine:
+    def wait_for_log(self, text: str, timeout: float = 30.0, stanza: str | None = None) -> LogLine:
         """Wait for a line of stderr that has `text` in it; return the first one."""
 
-        def found() -> List[LogLine]:
+        def found() -> list[LogLine]:
             return [line for line in self._ledger.log(stanza, None) if text in line.text]
 
         self._ledger.wait(lambda: bool(found()), timeout, f"a line with {text!r} on stderr")
         return found()[0]
 
-    def violations(self) -> List[Violation]:
+    def violations(self) -> list[Violation]:
         """Return what inputs did wrong and no test has taken."""
         return self._ledger.violations()
 
-    def take_violations(self) -> List[Violation]:
+    def take_violations(self) -> list[Violation]:
         """Return what inputs did wrong and forget it: the test expected it."""
         return self._ledger.take_violations()
 
@@ -319,7 +320,7 @@ class Splunkd:
             raise StandInError("splunkd does not run")
         return self._life
 
-    def _one(self, stanza: Optional[str]) -> str:
+    def _one(self, stanza: str | None) -> str:
         known = self._scripts
         if stanza is None and len(known) == 1:
             return next(iter(known))
@@ -327,7 +328,7 @@ class Splunkd:
             raise StandInError(f"say which input is meant of {sorted(known)}")
         return stanza
 
-    def _stop_took(self, stanza: str) -> Optional[float]:
+    def _stop_took(self, stanza: str) -> float | None:
         runs = self._ledger.runs(stanza)
         return runs[-1].stop_took if runs else None
 
@@ -356,7 +357,7 @@ class Splunkd:
         self._started[spec.stanza] = spec
         self._living().order("start", input=asdict(order))
 
-    def _stop_input(self, stanza: str) -> Optional[float]:
+    def _stop_input(self, stanza: str) -> float | None:
         if self._life is None or stanza not in self._started:
             return None
         del self._started[stanza]

@@ -19,7 +19,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable
 from xml.parsers import expat
 
 LEAVES = ("data", "time", "source", "sourcetype", "host", "index", "done")
@@ -39,11 +39,11 @@ class Event:
     """
 
     data: str
-    time: Optional[Decimal]
-    source: Optional[str]
-    sourcetype: Optional[str]
-    host: Optional[str]
-    index: Optional[str]
+    time: Decimal | None
+    source: str | None
+    sourcetype: str | None
+    host: str | None
+    index: str | None
     received: float = field(default=0.0, compare=False)
 
 
@@ -64,14 +64,14 @@ class StreamParser:
     which the parser is of no more use.
     """
 
-    def __init__(self, take: Callable[[Event], None], stanza: Optional[str] = None) -> None:
+    def __init__(self, take: Callable[[Event], None], stanza: str | None = None) -> None:
         self._take = take
         self._stanza = stanza
-        self._path: List[str] = []
-        self._attributes: Dict[str, str] = {}
-        self._found: Dict[str, str] = {}
-        self._text: List[str] = []
-        self._unbroken: Dict[Tuple[Optional[str], ...], str] = {}
+        self._path: list[str] = []
+        self._attributes: dict[str, str] = {}
+        self._found: dict[str, str] = {}
+        self._text: list[str] = []
+        self._unbroken: dict[tuple[str | None, ...], str] = {}
         self._start = b""
         self.whole = False
         self.cut = False
@@ -122,11 +122,11 @@ class StreamParser:
 
         return handler
 
-    def _declaration(self, version: str, encoding: Optional[str], _standalone: int) -> None:
+    def _declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
         if version != "1.0" or (encoding or "UTF-8").upper() != "UTF-8":
             raise StreamError(f"the stream is declared as XML {version} in {encoding}")
 
-    def _start_element(self, name: str, attributes: Dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
         depth = len(self._path)
         if depth == 0 and name == "stream" and not attributes:
             pass
@@ -141,7 +141,7 @@ class StreamParser:
             raise StreamError(f"<{name}> with attributes {sorted(attributes)} is not expected in {inside}")
         self._path.append(name)
 
-    def _start_event(self, attributes: Dict[str, str]) -> None:
+    def _start_event(self, attributes: dict[str, str]) -> None:
         unknown = set(attributes) - {"stanza", "unbroken"}
         if unknown:
             raise StreamError(f"an event with unknown attributes {sorted(unknown)}")
@@ -190,7 +190,7 @@ class StreamParser:
         else:
             self._take(make_event(found["data"], found))
 
-    def _take_unbroken(self, found: Dict[str, str]) -> None:
+    def _take_unbroken(self, found: dict[str, str]) -> None:
         key = tuple(found.get(name) for name in ("time", "source", "sourcetype", "host", "index"))
         pieces = LINE_BREAKER.split(self._unbroken.pop(key, "") + found.get("data", ""))
         self._unbroken[key] = pieces.pop()
@@ -200,14 +200,14 @@ class StreamParser:
         if "done" in found:
             self._flush_unbroken(key)
 
-    def _flush_unbroken(self, key: Tuple[Optional[str], ...]) -> None:
+    def _flush_unbroken(self, key: tuple[str | None, ...]) -> None:
         rest = self._unbroken.pop(key)
         if rest:
             names = ("time", "source", "sourcetype", "host", "index")
             self._take(make_event(rest, {n: v for n, v in zip(names, key) if v is not None}))
 
 
-def make_event(data: str, found: Dict[str, str]) -> Event:
+def make_event(data: str, found: dict[str, str]) -> Event:
     """Build an event from the texts of its elements."""
     time = found.get("time")
     return Event(
