@@ -99,7 +99,8 @@ class Behaviour:
     - `netmap_ids`: used in turn; the top bit may be set.
     - `record_types`: what the records of an event type are labelled, where it differs from the archive (FileEvent 500).
     - `trailing`: bytes after the JSON text, used in turn (NUL, CR, LF, blanks).
-    - `wrap_every`, `untyped_every`: each such event is wrapped (`{"ConnectionEvent": {…}}`), or lacks EventType; 0: none.
+    - `wrap_every`, `untyped_every`: each such event is wrapped (`{"ConnectionEvent": {…}}`), or lacks
+      EventType; 0: none.
     - `unknown_every`: before each such event comes a message of an unknown type; 0: never.
     - `server_made_every`: after each such event comes a record with archival timestamp 0; 0: never.
     - `keepalive`: seconds of quiet after which a null message is sent; 0: never.

@@ -49,7 +49,7 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, payload: bytes, archival: int, record_type: int | None = None) -> Record:
-        """Return the record of a payload, with the kind that it states and, if none is given, that kind's record type."""
+        """Return the record of a payload, of the kind that it states and, if none is given, with that kind's record type."""
         found = _EVENT_TYPE.search(payload)
         kind = found.group(1).decode("utf-8", "replace") if found else None
         if record_type is None:
@@ -210,7 +210,7 @@ def sample(name: str) -> dict[str, Any]:
 
 
 def _profiles(seed: int) -> list[dict[str, _Template]]:
-    chooser = random.Random(seed)
+    chooser = random.Random(seed)  # noqa: S311 - the same events for the same seed
     samples = {name: sample(f"{name}_event") for name in ("connection", "intrusion", "file")}
     return [_profile(chooser, samples, number) for number in range(_PROFILES)]
 

@@ -88,6 +88,11 @@ class Pki:
             self._foreign = _make_ca("Management Center CA", self._key, key_usage=False)
         return self._foreign
 
+    @property
+    def foreign_ca_pem(self) -> str:
+        """The certificate of the other CA as PEM."""
+        return _pem(self.foreign_ca.certificate).decode("ascii")
+
     def server(self, variant: str = "good") -> ServerFiles:
         """Return the files of the server certificate of that variant (`SERVER_VARIANTS`)."""
         if variant not in SERVER_VARIANTS:

@@ -49,6 +49,8 @@ class Nonsense:
     """Bytes that are no message: nothing after them can be understood."""
 
 
+_ACKNOWLEDGEMENT = Acknowledgement()
+
 Message = Union[Request, Acknowledgement, Goodbye, Nonsense]
 
 
@@ -103,7 +105,7 @@ class Inspector:
             self._say(f"sent a null message with {len(body)} bytes in it")
         if not self._documented:
             self._say("sent a null message before its request")
-        return Acknowledgement()
+        return _ACKNOWLEDGEMENT
 
     def _error(self, body: bytes) -> Message:
         self._goodbye = True
@@ -165,7 +167,7 @@ def document_breaches(document: bytes) -> list[str]:
 
 
 def requested(document: bytes) -> dict[str, list[str]]:
-    """Return the field sets and fields of each event type that a request document asks for, as far as it can be read."""
+    """Return the field sets and fields that a request document asks for, by event type, as far as it can be read."""
     try:
         events = json.loads(document)["Events"]
         return {kind: list(block["FieldSetDef"]["OutputFieldSet"]) for kind, block in events.items()}
