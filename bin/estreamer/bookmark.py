@@ -173,14 +173,16 @@ class DuplicateFilter:
     """Which of the events that a server sends again were delivered before.
 
     `own` holds the digests that the same source delivered, by archival second; `foreign` what other sources delivered,
-    by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate.
+    by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate; once one beyond
+    `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
     """
 
-    def __init__(self, own: Mapping[int, array[int]], foreign: array[int] | None, horizon: int) -> None:
+    def __init__(self, own: Mapping[int, array[int]], foreign: array[int] | None, horizon: int, settle: int) -> None:
         self._raw = dict(own)
         self._own: dict[int, Multiset] = {}
         self._foreign = Multiset(foreign) if foreign else None
         self.horizon = horizon
+        self.last_horizon = horizon + settle
 
     @property
     def needs_identity(self) -> bool:
@@ -570,7 +572,8 @@ class _History:
         if state is None:
             return None
         if source != state.source:
-            timestamp = max(0, (high or state.start) - FAILOVER_MARGIN)
+            # A source that delivered nothing leaves where it started, which has the margin already.
+            timestamp = max(0, high - FAILOVER_MARGIN) if high else state.start
             return Resume(timestamp, self._filter(timestamp, self._tenure + 1))
         timestamp = max(0, high - self._settle) if high else state.start
         return Resume(timestamp, self._filter(timestamp, self._tenure))
@@ -586,7 +589,7 @@ class _History:
             elif run.tenure < tenure and run.archival >= timestamp - FAILOVER_MARGIN:
                 foreign.extend(run.keys())
                 horizon = max(horizon, run.archival + FAILOVER_MARGIN)
-        return DuplicateFilter(own, foreign, horizon) if own or foreign else None
+        return DuplicateFilter(own, foreign, horizon, self._settle) if own or foreign else None
 
     def _add_state(self, state: State | None) -> None:
         if state is None:

@@ -130,7 +130,7 @@ class Output:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise ReaderGone(str(error)) from error
+            raise ReaderGone("splunkd has closed the pipe") from error
         self.written += taken
         return taken
 

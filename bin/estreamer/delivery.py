@@ -1,0 +1,258 @@
+"""A batch of events on its way from the session to splunkd: duplicates out, drop rules, XML, pipe, bookmark.
+
+The order of the steps is what keeps the promises: splunkd's pipe takes a batch, then the bookmark records it; the
+server is told after that. Killed in between, the batch comes again; never is one acknowledged that splunkd was not
+given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from . import bookmark as bookmarks
+from . import events
+from .bookmark import Bookmark, DuplicateFilter, Settling
+from .errors import Problem, Stop
+from .logs import Log
+from .output import Output
+from .session import Event
+from .settings import InputSettings
+from .waiting import Waiting
+
+SOURCETYPE = "cisco:sfw:estreamer"
+
+FIGURES_INTERVAL = 60.0
+"""Seconds between two lines of figures in the log."""
+
+STOP_GRACE = 1.0
+"""Seconds after a request to stop in which the pipe may still take the rest of a batch; splunkd allows 2 in all."""
+
+BOOKMARK_RETRY = 1.0
+"""Seconds between attempts to write a bookmark that the disk refuses."""
+
+
+@dataclass
+class Figures:
+    """What happened since the last line of figures."""
+
+    received: int = 0
+    received_bytes: int = 0
+    written: int = 0
+    written_bytes: int = 0
+    dropped: int = 0
+    duplicates: int = 0
+    malformed: int = 0
+    bundle_gaps: int = 0
+    reconnects: int = 0
+    dropped_by_rule: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Events to be written: their times and payloads, and each one's place among all that were received.
+
+    `identities` has one for every received event, or none at all.
+    """
+
+    times: list[bytes]
+    payloads: list[bytes]
+    places: list[int]
+    identities: list[int]
+
+
+class Delivery:
+    """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe."""
+
+    def __init__(
+        self,
+        settings: InputSettings,
+        log: Log,
+        bookmark: Bookmark,
+        stanza: str,
+        descriptor: int,
+        waiting: Waiting,
+    ) -> None:
+        self.figures = Figures()
+        self.account = ""
+        """The name of the account in use."""
+        self.connected_since: float | None = None
+        """When the present connection was made, in monotonic seconds."""
+        self._log = log
+        self._bookmark = bookmark
+        self._waiting = waiting
+        self._output = Output(descriptor, source=stanza, sourcetype=SOURCETYPE, host="", index=settings.index)
+        self._rules = settings.drop_rules
+        self._kinds_with_rules = frozenset(settings.drop_rules.kinds())
+        self._identify = settings.failover_account is not None
+        self._settling = Settling(settings.settle)
+        self._next_figures = time.monotonic() + FIGURES_INTERVAL
+        self._last_archival = 0
+        self._stop_at: float | None = None
+        self._mended_by_output = 0
+
+    @property
+    def next_due(self) -> float:
+        """When `keep_house` is to be called at the latest, in monotonic seconds."""
+        return min(self._next_figures, time.monotonic() + 1.0)
+
+    def use_host(self, host: str) -> None:
+        """Set the host of the events that follow."""
+        self._output.use_host(host)
+
+    def deliver(self, received: list[Event], duplicates: DuplicateFilter | None) -> None:
+        """Write events to splunkd and record them in the bookmark, all but duplicates and what a rule drops.
+
+        Raises Stop when the pipe did not take them all in time (those that it took are recorded), and ReaderGone.
+        """
+        if duplicates is not None:
+            received = self._without_duplicates(received, duplicates)
+        if not received:
+            return
+        batch = self._prepare(received)
+        chunk = self._output.encode(batch.times, batch.payloads)
+        before = self._output.written
+        written = self._output.write(chunk, self._wait_for_pipe)
+        complete = written == len(batch.payloads)
+        self._record(received if complete else received[: batch.places[written]], batch)
+        self.figures.written += written
+        self.figures.written_bytes += self._output.written - before
+        self._settling.delivered(self._bookmark.sequence, self._output.written)
+        if not complete:
+            self._waiting.check()
+
+    def keep_house(self, now: float) -> None:
+        """Do what is due by the clock: settling, and the line of figures."""
+        self._settle(now)
+        if now >= self._next_figures:
+            self.log_figures()
+            self._next_figures = now + FIGURES_INTERVAL
+
+    def forget_reader(self) -> None:
+        """Let what splunkd had not settled be delivered again: it has died or closed the pipe."""
+        try:
+            self._bookmark.reader_gone()
+        except Problem as problem:
+            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+
+    def close(self) -> None:
+        """End the stream, and log the last figures."""
+        self._output.close()
+        self.log_figures()
+
+    def log_figures(self) -> None:
+        """Log what happened since the last time."""
+        figures, self.figures = self.figures, Figures()
+        since = self.connected_since
+        malformed = figures.malformed + self._output.mended - self._mended_by_output
+        self._mended_by_output = self._output.mended
+        self._log.info(
+            "figures",
+            account=self.account,
+            state="connected" if since is not None else "not connected",
+            connected_for=None if since is None else round(time.monotonic() - since),
+            received=figures.received,
+            received_bytes=figures.received_bytes,
+            written=figures.written,
+            written_bytes=figures.written_bytes,
+            dropped=figures.dropped,
+            duplicates=figures.duplicates,
+            malformed=malformed,
+            bundle_gaps=figures.bundle_gaps,
+            reconnects=figures.reconnects,
+            lag=round(time.time() - self._last_archival) if self._last_archival else None,
+            bookmark=self._bookmark.position,
+        )
+        for rule, count in sorted(figures.dropped_by_rule.items()):
+            self._log.info("dropped_by_rule", rule=rule + 1, events=count)
+        if figures.written:
+            self._log.events_ingested(figures.written, figures.written_bytes)
+
+    def _without_duplicates(self, received: list[Event], duplicates: DuplicateFilter) -> list[Event]:
+        kept = [event for event in received if not self._is_duplicate(event, duplicates)]
+        self.figures.duplicates += len(received) - len(kept)
+        return kept
+
+    def _is_duplicate(self, event: Event, duplicates: DuplicateFilter) -> bool:
+        archival, record_type, payload = event
+        if archival > duplicates.horizon:
+            return False
+        identity = None
+        if duplicates.needs_identity:
+            identity = events.identity(payload, events.describe(payload, record_type).kind)
+        return duplicates.is_duplicate(archival, bookmarks.digest(payload), identity)
+
+    def _prepare(self, received: list[Event]) -> _Batch:
+        """Return times and payloads of the events that are to be written. The hot path: once per event."""
+        batch = _Batch([], [], [], [])
+        describe, rules = events.describe, self._kinds_with_rules
+        for place, (archival, record_type, payload) in enumerate(received):
+            kind, when, sound = describe(payload, record_type)
+            if self._identify:
+                batch.identities.append(events.identity(payload, kind) or 0)
+            if kind in rules and self._is_dropped(kind, payload):
+                continue
+            batch.times.append(when or b"%d" % (archival or time.time()))
+            batch.payloads.append(payload if sound else self._mended(payload))
+            batch.places.append(place)
+        return batch
+
+    def _mended(self, payload: bytes) -> bytes:
+        mended, problem = events.mend(payload)
+        self.figures.malformed += problem is not None
+        return mended
+
+    def _is_dropped(self, kind: str, payload: bytes) -> bool:
+        rule = self._rules.drops(kind, payload)
+        if rule is None:
+            return False
+        self.figures.dropped += 1
+        self.figures.dropped_by_rule[rule] += 1
+        return True
+
+    def _record(self, taken: list[Event], batch: _Batch) -> None:
+        """Record events in the bookmark; while the disk refuses, nothing else happens. Raises Stop."""
+        if not taken:
+            return
+        archivals = [event[0] for event in taken]
+        digests = [bookmarks.digest(event[2]) for event in taken]
+        identities = batch.identities[: len(taken)] if self._identify else None
+        complained = False
+        while True:
+            try:
+                self._bookmark.delivered(archivals, digests, identities)
+                break
+            except Problem as problem:
+                if not complained:
+                    self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+                complained = True
+                self._waiting.pause(BOOKMARK_RETRY)
+        self._last_archival = archivals[-1] or self._last_archival
+
+    def _settle(self, now: float) -> None:
+        settled = self._settling.read(self._output.written - self._output.unread(), now)
+        if settled is None or self._waiting.parent_is_gone or self._output.reader_is_gone():
+            return
+        try:
+            self._bookmark.settled(settled)
+        except Problem as problem:
+            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+
+    def _wait_for_pipe(self) -> bool:
+        """Wait until splunkd may take more; return False when a request to stop has had its grace."""
+        try:
+            self._waiting.pipe(self._output.descriptor, 1.0)
+        except Stop:
+            return self._wait_in_grace()
+        self.keep_house(time.monotonic())
+        return True
+
+    def _wait_in_grace(self) -> bool:
+        now = time.monotonic()
+        if self._stop_at is None:
+            self._stop_at = now + STOP_GRACE
+        if now >= self._stop_at:
+            return False
+        self._waiting.pipe(self._output.descriptor, self._stop_at - now, ignore_stop=True)
+        return True

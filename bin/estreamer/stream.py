@@ -1,0 +1,409 @@
+"""The loop of one input: connect, feed the session, deliver, acknowledge, fail over, back off, stop."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import NoReturn
+
+from . import pkcs12, request, tls, wire
+from .bookmark import Bookmark, DuplicateFilter
+from .delivery import Delivery
+from .errors import Problem, Stop
+from .logs import Log
+from .output import ReaderGone, reader_identity
+from .session import Event, Session
+from .settings import Account, InputSettings
+from .waiting import Waiting
+
+RECEIVE_SIZE = 256 * 1024
+"""Bytes taken at once from a busy link: about 150 events, which share the cost of a write and a bookmark record."""
+
+CONNECT_TIMEOUT = 30.0
+"""Seconds for name resolution, connection and TLS handshake together."""
+
+NO_EVENT_HINT_AFTER = 600.0
+"""Seconds of a connection without any event after which the log asks whether the type is ticked."""
+
+SERVED_AFTER = 60.0
+"""Seconds after which a connection counts as one that worked, even if no event came."""
+
+BACKOFF_FIRST, BACKOFF_LAST = 1.0, 60.0
+"""Seconds before the first retry, and the most before any."""
+
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for the previous process of the same input to end, before giving up."""
+
+
+class Backoff:
+    """How long to wait before the next attempt: doubling from 1 to 60 seconds, jittered down to half of that."""
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._failures = 0
+
+    def next(self) -> float:
+        """Return the seconds to wait after one more failure."""
+        longest: float = min(BACKOFF_LAST, BACKOFF_FIRST * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        return longest * (0.5 + self._jitter() / 2)
+
+    def reset(self) -> None:
+        """Begin again at the shortest wait."""
+        self._failures = 0
+
+
+def run(
+    settings: InputSettings,
+    accounts: Callable[[str], Account],
+    log: Log,
+    checkpoint_dir: str,
+    stanza: str,
+    stdout_fd: int,
+) -> int:
+    """Run an input until it is told to stop; return the exit code of the process.
+
+    `accounts` reads an account by name and is called for every attempt to connect, so that a renewed certificate needs
+    no restart. `stanza` is `estreamer_fqe://<name>`.
+    """
+    with Waiting() as waiting:
+        try:
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle)
+        except Stop as stop:
+            log.info("stopped", reason=str(stop))
+            return 0
+        except Problem as problem:
+            log.error("input_cannot_run", code=problem.code, problem=problem.text)
+            return 1
+        try:
+            delivery = Delivery(settings, log, bookmark, stanza, stdout_fd, waiting)
+            return Stream(settings, accounts, log, bookmark, stanza, delivery, waiting).run()
+        finally:
+            bookmark.close()
+
+
+def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle)
+        except Problem as problem:
+            if problem.code != "bookmark_locked" or time.monotonic() >= deadline:
+                raise
+        waiting.pause(0.1)
+
+
+class Stream:
+    """One run of an input. Times are monotonic seconds, but for those of events and bookmark."""
+
+    def __init__(
+        self,
+        settings: InputSettings,
+        accounts: Callable[[str], Account],
+        log: Log,
+        bookmark: Bookmark,
+        stanza: str,
+        delivery: Delivery,
+        waiting: Waiting,
+    ) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._log = log
+        self._bookmark = bookmark
+        self._stanza = stanza
+        self._delivery = delivery
+        self._waiting = waiting
+        self._document = request.document(settings.fields)
+        self._backoff = Backoff()
+        self._styles: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Run until told to stop; return the exit code."""
+        self._report_start()
+        try:
+            self._connect_forever()
+        except Stop as stop:
+            self._log.info("stopped", reason=str(stop))
+            if self._waiting.parent_is_gone:
+                self._delivery.forget_reader()
+        except ReaderGone:
+            self._log.warning(
+                "reader_gone", problem="splunkd has closed the pipe. What it had not settled comes again."
+            )
+            self._delivery.forget_reader()
+        except Problem as problem:
+            self._log.error("input_cannot_run", code=problem.code, problem=problem.text)
+            return 1
+        finally:
+            self._delivery.close()
+        return 0
+
+    def _connect_forever(self) -> None:
+        """Serve one account: stay with it as long as it works, change to the other when it does not."""
+        names = [name for name in (self._settings.account, self._settings.failover_account) if name]
+        state = self._bookmark.state
+        current = names.index(state.source) if state is not None and state.source in names else 0
+        failures = 0
+        while True:
+            served, problem = self._attempt(names[current])
+            if served:
+                failures = 0
+                self._backoff.reset()
+            else:
+                failures += 1
+                current = (current + 1) % len(names)
+            self._delivery.figures.reconnects += 1
+            # After a failure the other account is tried at once; after both have failed it is time to wait.
+            wait = 0.0 if failures % len(names) else self._backoff.next()
+            self._log.warning(
+                "disconnected" if served else "connection_failed",
+                code=problem.code,
+                problem=problem.text,
+                retry_in=round(wait, 1),
+                retry_account=names[current],
+            )
+            self._rest(wait)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait before the next attempt; what splunkd has goes on settling meanwhile."""
+        end = time.monotonic() + seconds
+        while True:
+            now = time.monotonic()
+            self._delivery.keep_house(now)
+            if now >= end:
+                return
+            self._waiting.pause(min(1.0, end - now))
+
+    def _attempt(self, name: str) -> tuple[bool, Problem]:
+        """Connect to an account and serve it to the end; return whether that worked, and what ended it."""
+        self._delivery.account = name
+        begun = time.monotonic()
+        try:
+            account = self._accounts(name)
+            credentials = pkcs12.read(
+                account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
+            )
+            connection = self._connect(account, credentials)
+        except Problem as problem:
+            return False, problem
+        try:
+            session, problem = self._serve(account, credentials, connection)
+        finally:
+            self._delivery.connected_since = None
+            connection.close()
+        return session.data_received or time.monotonic() - begun >= SERVED_AFTER, problem
+
+    def _connect(self, account: Account, credentials: pkcs12.Credentials) -> tls.Connection:
+        self._log.info("connecting", account=account.name, host=account.host, port=account.port)
+        return tls.connect(
+            account.host,
+            account.port,
+            credentials,
+            fingerprint=account.fingerprint,
+            legacy=account.legacy_certificates,
+            timeout=CONNECT_TIMEOUT,
+            wait=self._waiting.wait,
+        )
+
+    def _serve(
+        self, account: Account, credentials: pkcs12.Credentials, connection: tls.Connection
+    ) -> tuple[Session, Problem]:
+        """Converse until the connection ends; return the session and what ended it."""
+        style = self._style(account.name)
+        session, duplicates = self._open_session(account.name, style)
+        self._delivery.use_host(account.host)
+        self._delivery.connected_since = time.monotonic()
+        self._report_connected(account, connection, style)
+        conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
+        try:
+            problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
+        except (Stop, ReaderGone) as end:
+            _say_goodbye(connection, session, str(end))
+            raise
+        if problem.code == _CLOSED and not session.answered:
+            problem = tls.closed_before_any_message(credentials, connection)
+        elif problem.code != "server_error":
+            _say_goodbye(connection, session, problem.text)
+        self._choose_style(account.name, style, session, problem)
+        return session, problem
+
+    def _open_session(self, name: str, style: str) -> tuple[Session, DuplicateFilter | None]:
+        """Make the session that resumes from the bookmark, and the bookmark if there is none."""
+        resume = self._bookmark.resume(name)
+        if resume is not None:
+            timestamp = begin = resume.timestamp
+        else:
+            timestamp = begin = self._settings.start_from
+            if timestamp == wire.NOW:
+                # From here on it is a time: what happens before the next connection must not be lost.
+                begin = max(0, int(time.time()) - self._settings.settle)
+        self._bookmark.begin(name, begin, reader_identity(), self._stanza)
+        session = Session(self._document, timestamp, style, time.monotonic())
+        return session, None if resume is None else resume.duplicates
+
+    def _style(self, name: str) -> str:
+        if self._settings.request_style != "auto":
+            return self._settings.request_style
+        return self._styles.get(name) or self._bookmark.style(name) or "single"
+
+    def _choose_style(self, name: str, style: str, session: Session, problem: Problem) -> None:
+        """With style `auto`, try the other style after a request that brought an error, or no answer at all."""
+        if self._settings.request_style != "auto" or session.data_received:
+            return
+        if problem.code == "server_error" or not session.answered:
+            self._styles[name] = "two-step" if style == "single" else "single"
+
+    def _report_start(self) -> None:
+        recovery = self._bookmark.recovery
+        for name in recovery.put_aside:
+            self._log.error(
+                "bookmark_put_aside",
+                file=name,
+                problem="It cannot be read. The previous one is used, so events may double.",
+            )
+        for name in recovery.cut:
+            self._log.warning("bookmark_cut", file=name, problem="A crash tore off its end. The rest of it is used.")
+        if recovery.unsettled:
+            self._log.warning(
+                "delivered_again",
+                events=recovery.unsettled,
+                problem="splunkd was restarted. What it may not have settled is delivered again.",
+            )
+        self._log.info("started", bookmark=self._bookmark.position, event_types=",".join(self._settings.fields))
+
+    def _report_connected(self, account: Account, connection: tls.Connection, style: str) -> None:
+        peer = connection.peer
+        self._log.info(
+            "connected",
+            account=account.name,
+            host=account.host,
+            address=peer.address,
+            port=peer.port,
+            tls=peer.tls_version,
+            cipher=peer.cipher,
+            server_fingerprint=peer.fingerprint,
+            server_expires=peer.not_after,
+            request_style=style,
+            bookmark=self._bookmark.position,
+        )
+        if account.legacy_certificates:
+            self._log.warning(
+                "legacy_certificates",
+                account=account.name,
+                problem="Weak signatures and key sizes are accepted. Renew the certificates and switch this off.",
+            )
+
+
+_CLOSED = "tls_closed"
+
+
+class _Conversation:
+    """One session on one connection, until either end ends it."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        session: Session,
+        connection: tls.Connection,
+        duplicates: DuplicateFilter | None,
+        waiting: Waiting,
+        log: Log,
+    ) -> None:
+        self._delivery = delivery
+        self._session = session
+        self._connection = connection
+        self._duplicates = duplicates
+        self._waiting = waiting
+        self._log = log
+        self._hint_at: float | None = time.monotonic() + NO_EVENT_HINT_AFTER
+
+    def run(self, on_first_event: Callable[[], None]) -> Problem:
+        """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
+        try:
+            self._converse(on_first_event)
+        except Problem as problem:
+            return problem
+
+    def _converse(self, on_first_event: Callable[[], None]) -> NoReturn:
+        self._connection.send(self._session.greeting)
+        more = True
+        while True:
+            self._waiting.check()
+            self._keep_house(time.monotonic())
+            if not more:
+                self._wait()
+            data = self._connection.receive(RECEIVE_SIZE)
+            more = data is not None
+            if data is not None:
+                first = not self._session.data_received
+                self._take(data)
+                if first and self._session.data_received:
+                    on_first_event()
+
+    def _wait(self) -> None:
+        """Wait for the peer, for room to send, or for the next thing that is due."""
+        connection = self._connection
+        due = min(self._session.deadline, self._delivery.next_due)
+        sending = (connection.fileno(),) if connection.unsent() else ()
+        timeout = max(0.0, due - time.monotonic())
+        _, writable = self._waiting.until((connection.fileno(),), sending, timeout)
+        if writable:
+            connection.flush()
+
+    def _take(self, data: bytes) -> None:
+        if not data:
+            raise Problem(_CLOSED, "The server closed the connection. The input connects again.")
+        received = self._session.receive(data, time.monotonic())
+        self._delivery.figures.received += len(received.events)
+        self._delivery.figures.received_bytes += len(data)
+        if received.events:
+            self._deliver(received.events)
+        if received.acknowledgements:
+            self._connection.send(self._session.acknowledge(received.acknowledgements))
+        if received.gap is not None:
+            self._report_gap(received.gap)
+        for kind in received.unknown_types:
+            self._log.warning("unknown_message_type", type=kind, problem="Messages of this type are skipped.")
+        if received.problem is not None:
+            raise received.problem
+
+    def _deliver(self, received: list[Event]) -> None:
+        self._hint_at = None
+        self._delivery.deliver(received, self._duplicates)
+        # splunkd may have kept the pipe full for minutes: the peer's silence counts from here.
+        self._session.resume_listening(time.monotonic())
+        if self._duplicates is not None and received[0][0] > self._duplicates.last_horizon:
+            self._duplicates = None
+
+    def _report_gap(self, gap: tuple[int, int]) -> None:
+        self._delivery.figures.bundle_gaps += 1
+        self._log.warning(
+            "bundle_gap",
+            expected=gap[0],
+            received=gap[1],
+            problem="The server left bundles out, or numbered them anew. Compare the event counts of that time.",
+        )
+
+    def _keep_house(self, now: float) -> None:
+        self._delivery.keep_house(now)
+        dead = self._session.check_alive(now)
+        if dead is not None:
+            raise dead
+        if self._hint_at is not None and now >= self._hint_at:
+            self._hint_at = None
+            self._log.warning(
+                "no_event_yet",
+                minutes=round(NO_EVENT_HINT_AFTER / 60),
+                problem="Connected, but no event has come. Are these event types ticked on the FMC "
+                "(Integration > eStreamer), and do devices send any?",
+            )
+
+
+def _say_goodbye(connection: tls.Connection, session: Session, reason: str) -> None:
+    """Tell the server why, where it can still be told."""
+    try:
+        connection.send(session.goodbye(reason))
+    except Problem:
+        return
