@@ -12,7 +12,6 @@ Progress goes to stderr, the package's path to stdout. A step that fails ends th
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gzip
 import hashlib
 import io
@@ -20,20 +19,15 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-try:
-    import fcntl
-except ImportError:  # Windows: builds at once are not kept apart there
-    fcntl = None  # type: ignore[assignment]
+from environment import EPOCH, ROOT, StepFailure, last_lines, lock, prepare, run, say
 
-ROOT = Path(__file__).resolve().parent.parent
 APP = "TA_secure_firewall_estreamer"
 
 REQUIRED_SOURCES = (
@@ -63,61 +57,17 @@ PLATFORM_LIBRARIES = {"cryptography": ("39",), "cffi": ("39", "313")}
 
 BUILT_FROM_SOURCE = ("splunk-sdk",)
 
-EPOCH = 1767225600
-"""Modification time of every file in the package: 2026-01-01 UTC."""
-
 _UNWANTED_FOLDERS = {"__pycache__", "test", "tests"}
 _UNWANTED_SUFFIXES = {".pyc", ".pyo", ".pyi"}
 _KEPT_METADATA = re.compile(r"(METADATA|LICEN[CS]E.*|NOTICE.*|AUTHORS.*|COPYING.*)$", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class BuildFailure(Exception):
-    """A step of the build did not do what it has to. The text says which and why."""
-
-
-def say(text: str) -> None:
-    """Tell the person at the terminal what is going on."""
-    sys.stderr.write(f"package: {text}\n")
-    sys.stderr.flush()
-
-
-def run(step: str, command: list[str]) -> str:
-    """Run a command and return what it wrote. Raises BuildFailure, with the end of that, when it fails."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(EPOCH)}
-    done = subprocess.run(  # noqa: S603 - the commands are this file's own
-        command,
-        check=False,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    if done.returncode != 0:
-        raise BuildFailure(f"{step} failed with status {done.returncode}:\n{_last_lines(done.stdout)}")
-    return done.stdout
-
-
-def _last_lines(text: str, count: int = 30) -> str:
-    return "\n".join(text.splitlines()[-count:])
-
-
-@contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Keep other builds out of what is shared between builds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def read_version(root: Path) -> str:
     """Return the version in app.manifest, which is the one place to change it."""
     version = json.loads((root / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"]
     if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", version):
-        raise BuildFailure(f"app.manifest has the version {version!r}; it must read like 1.2.3.")
+        raise StepFailure(f"app.manifest has the version {version!r}; it must read like 1.2.3.")
     return str(version)
 
 
@@ -127,28 +77,13 @@ def build_number(version: str) -> int:
     return (major * 1000 + minor) * 1000 + patch + 1
 
 
-def prepare_ucc(root: Path) -> str:
-    """Return the Python of an environment that has the generator, after making it if need be."""
-    environment = root / ".venv" / "ucc"
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    marker = environment / "requirements"
-    wanted = "\n".join([*UCC_REQUIREMENTS, sys.version, ""])
-    if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted):
-        say(f"setting up the generator in {environment.relative_to(root)}")
-        shutil.rmtree(environment, ignore_errors=True)
-        run("Creating the generator's environment", [sys.executable, "-m", "venv", str(environment)])
-        run("Installing the generator", [str(python), "-m", "pip", "install", *UCC_REQUIREMENTS])
-        marker.write_text(wanted, encoding="utf-8")
-    return str(python)
-
-
 def read_requirements(text: str) -> dict[str, str]:
     """Return the pinned requirements of a requirements file by the name of the library."""
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     requirements = {line.split("==")[0]: line for line in lines if line}
     for line in requirements.values():
         if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._]+", line):
-            raise BuildFailure(f"lib/requirements.txt: {line!r} must pin one version, as in name==1.2.3.")
+            raise StepFailure(f"lib/requirements.txt: {line!r} must pin one version, as in name==1.2.3.")
     return requirements
 
 
@@ -205,7 +140,7 @@ def stage(root: Path, folder: Path) -> None:
         elif source.is_file():
             shutil.copyfile(source, package / name)
         elif name in REQUIRED_SOURCES:
-            raise BuildFailure(f"{name} is missing from the sources.")
+            raise StepFailure(f"{name} is missing from the sources.")
     shutil.copyfile(root / "globalConfig.json", folder / "globalConfig.json")
 
 
@@ -220,13 +155,13 @@ def generate(python: str, folder: Path, version: str) -> Path:
 
 
 def check_generator_log(log: str) -> None:
-    """Raise BuildFailure unless the generator came to its end without an error: it exits with 0 in spite of one."""
+    """Raise StepFailure unless the generator came to its end without an error: it exits with 0 in spite of one."""
     lines = _COLOUR.sub("", log).splitlines()
     errors = [line for line in lines if re.match(r"(ERROR|CRITICAL)\b", line)]
     if errors:
-        raise BuildFailure("ucc-gen reported an error:\n" + _last_lines(log))
+        raise StepFailure("ucc-gen reported an error:\n" + last_lines(log))
     if not any("File creation summary" in line for line in lines):
-        raise BuildFailure("ucc-gen ended before its summary:\n" + _last_lines(log))
+        raise StepFailure("ucc-gen ended before its summary:\n" + last_lines(log))
 
 
 def unpack_libraries(wheels: Path, library: Path) -> None:
@@ -247,7 +182,7 @@ def unpack(wheel: Path, target: Path) -> None:
         for name in archive.namelist():
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts:
-                raise BuildFailure(f"{wheel.name} holds a file outside of its folder: {name}")
+                raise StepFailure(f"{wheel.name} holds a file outside of its folder: {name}")
             if name.endswith("/") or not _is_wanted(path):
                 continue
             file = target / path
@@ -269,12 +204,12 @@ def fix_build_number(addon: Path, number: int) -> None:
     text = conf.read_text(encoding="utf-8")
     found = re.search(r"^build = (\d+)$", text, re.MULTILINE)
     if found is None:
-        raise BuildFailure("The generated app.conf has no build number.")
+        raise StepFailure("The generated app.conf has no build number.")
     conf.write_text(text.replace(found[0], f"build = {number}"), encoding="utf-8")
     page = addon / "appserver" / "templates" / "base.html"
     html, count = re.subn(r"/@\d{10}/", f"/@{number}/", page.read_text(encoding="utf-8"))
     if count == 0:
-        raise BuildFailure("The generated base.html has no build number.")
+        raise StepFailure("The generated base.html has no build number.")
     page.write_text(html, encoding="utf-8")
 
 
@@ -299,7 +234,7 @@ def write_archive(addon: Path, archive: Path) -> None:
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     if path.is_symlink() or not (path.is_dir() or path.is_file()):
-        raise BuildFailure(f"{name} is neither a file nor a folder.")
+        raise StepFailure(f"{name} is neither a file nor a folder.")
     member = tarfile.TarInfo(name)
     member.mtime = EPOCH
     if path.is_dir():
@@ -316,7 +251,7 @@ def build(root: Path, destination: Path) -> Path:
     version = read_version(root)
     requirements = read_requirements((root / "lib" / "requirements.txt").read_text(encoding="utf-8"))
     with lock(root / "build" / "lock"):
-        python = prepare_ucc(root)
+        python = prepare(root, "ucc", UCC_REQUIREMENTS)
         wheels = fetch_wheels(root, python, requirements)
     with tempfile.TemporaryDirectory(prefix="package-", dir=root / "build") as scratch:
         folder = Path(scratch)
@@ -347,7 +282,7 @@ def main(arguments: Iterable[str]) -> int:
     options = parser.parse_args(list(arguments))
     try:
         package = build(ROOT, options.destination.resolve())
-    except (BuildFailure, OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+    except (StepFailure, OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         sys.stderr.write(f"package.sh: {problem}\n")
         return 1
     sys.stdout.write(f"{package}\n")
