@@ -1,0 +1,525 @@
+"""The bookmark: what it survives, what it refuses, and what it recognises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+import pytest
+from estreamer import bookmark as bookmarks
+from estreamer.bookmark import FAILOVER_MARGIN, Bookmark, Multiset, Resume, Settling, digest, folder_of, remove
+from estreamer.errors import Problem
+
+STANZA = "estreamer_fqe://main"
+
+
+def opened(where: Path, reader: str = "splunkd-1", settle: int = 30) -> Bookmark:
+    return Bookmark.open(str(where), STANZA, reader=reader, settle=settle)
+
+
+def begun(where: Path, timestamp: int = 1000, source: str = "fmc", **options: object) -> Bookmark:
+    bookmark = opened(where, **options)  # type: ignore[arg-type]
+    bookmark.begin(source, timestamp, "splunkd-1", STANZA)
+    return bookmark
+
+
+def deliver(bookmark: Bookmark, *events: tuple[int, bytes]) -> None:
+    bookmark.delivered([archival for archival, _ in events], [digest(payload) for _, payload in events], None)
+
+
+def resume(bookmark: Bookmark, source: str = "fmc") -> Resume:
+    found = bookmark.resume(source)
+    assert found is not None
+    return found
+
+
+def duplicates(bookmark: Bookmark, *events: tuple[int, bytes], source: str = "fmc") -> list[bool]:
+    """Which of these events, coming in this order after a reconnect, are duplicates."""
+    known = resume(bookmark, source).duplicates
+    return [known is not None and known.is_duplicate(archival, digest(payload), None) for archival, payload in events]
+
+
+def journals(where: Path) -> list[Path]:
+    return sorted(Path(folder_of(str(where), STANZA)).glob("*.journal"))
+
+
+def code_of(error: pytest.ExceptionInfo[Problem]) -> str:
+    return error.value.code
+
+
+def test_without_a_bookmark_there_is_nowhere_to_resume(tmp_path: Path):
+    bookmark = opened(tmp_path)
+    assert bookmark.state is None
+    assert bookmark.resume("fmc") is None
+    bookmark.close()
+    assert journals(tmp_path) == []
+
+
+def test_the_first_connection_makes_a_bookmark_even_before_any_event(tmp_path: Path):
+    begun(tmp_path, 1234).close()
+    again = opened(tmp_path)
+    assert resume(again) == Resume(1234, None)
+    again.close()
+
+
+def test_beginning_again_does_not_move_an_existing_bookmark(tmp_path: Path):
+    bookmark = begun(tmp_path, 1234)
+    bookmark.begin("fmc", 9999, "splunkd-1", STANZA)
+    assert resume(bookmark).timestamp == 1234
+    bookmark.close()
+
+
+def test_resuming_goes_back_from_the_last_archival_timestamp_by_settle(tmp_path: Path):
+    bookmark = begun(tmp_path, settle=30)
+    deliver(bookmark, (5000, b"a"))
+    assert resume(bookmark).timestamp == 4970
+    assert bookmark.position == 5000
+    bookmark.close()
+
+
+def test_delivered_events_are_duplicates_when_they_come_again_and_others_are_not(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5001, b"b"))
+    assert duplicates(bookmark, (5000, b"a"), (5000, b"b"), (5001, b"b"), (5001, b"c")) == [True, False, True, False]
+    bookmark.close()
+
+
+def test_equal_events_are_counted_not_merged(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5000, b"a"))
+    assert duplicates(bookmark, *[(5000, b"a")] * 3) == [True, True, False]
+    bookmark.close()
+
+
+def test_an_interrupted_replay_starts_its_count_anew(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5000, b"b"))
+    assert duplicates(bookmark, (5000, b"a")) == [True]
+    assert duplicates(bookmark, (5000, b"a"), (5000, b"b"), (5000, b"a")) == [True, True, False]
+    bookmark.close()
+
+
+def test_an_event_that_comes_late_within_settle_is_recognised_and_does_not_move_the_position_back(tmp_path: Path):
+    bookmark = begun(tmp_path, settle=30)
+    deliver(bookmark, (5000, b"a"), (4980, b"late"))
+    assert resume(bookmark).timestamp == 4970
+    assert duplicates(bookmark, (4980, b"late"), (5000, b"a")) == [True, True]
+    bookmark.close()
+
+
+def test_a_clock_set_back_takes_the_position_with_it_and_old_events_are_still_recognised(tmp_path: Path):
+    bookmark = begun(tmp_path, settle=30)
+    deliver(bookmark, (9000, b"before"), (5000, b"after"))
+    assert resume(bookmark).timestamp == 4970
+    assert duplicates(bookmark, (5000, b"after"), (9000, b"before")) == [True, True]
+    bookmark.close()
+
+
+def test_a_single_timestamp_from_the_far_future_does_not_stay(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (0xFFFFFFFE, b"odd"), (5001, b"b"))
+    assert bookmark.position == 5001
+    bookmark.close()
+
+
+def test_events_without_archival_timestamp_do_not_move_the_bookmark(tmp_path: Path):
+    bookmark = begun(tmp_path, 1000)
+    deliver(bookmark, (0, b"server-made"))
+    assert resume(bookmark) == Resume(1000, None)
+    deliver(bookmark, (5000, b"a"), (0, b"x"), (5000, b"b"))
+    assert bookmark.sequence == 2
+    assert duplicates(bookmark, (5000, b"a"), (5000, b"b")) == [True, True]
+    bookmark.close()
+
+
+def test_the_same_splunkd_resumes_after_what_was_delivered(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.settled(1)
+    deliver(bookmark, (5001, b"b"))
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.recovery.unsettled == 0
+    assert again.sequence == 2
+    assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, True]
+    again.close()
+
+
+def test_another_splunkd_is_given_again_what_had_not_settled(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5100, b"b"), (5100, b"c"))
+    bookmark.settled(2)
+    deliver(bookmark, (5200, b"d"))
+    bookmark.close()
+    again = opened(tmp_path, reader="splunkd-2")
+    assert again.recovery.unsettled == 2
+    assert again.position == 5100
+    assert duplicates(again, (5100, b"b"), (5100, b"c"), (5200, b"d")) == [True, False, False]
+    again.close()
+
+
+def test_what_is_delivered_again_counts_again(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5001, b"b"))
+    bookmark.settled(1)
+    bookmark.close()
+    second = opened(tmp_path, reader="splunkd-2")
+    deliver(second, (5001, b"b"))
+    second.close()
+    third = opened(tmp_path, reader="splunkd-2")
+    assert third.sequence == 2
+    assert duplicates(third, (5000, b"a"), (5001, b"b"), (5001, b"b")) == [True, True, False]
+    third.close()
+
+
+def test_after_the_reader_closed_the_pipe_even_the_same_splunkd_gets_the_unsettled_again(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.reader_gone()
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.recovery.unsettled == 1
+    again.close()
+
+
+def test_the_request_style_that_worked_is_remembered_by_source(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    bookmark.remember_style("fmc", "two-step")
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.style("fmc") == "two-step"
+    assert again.style("other") is None
+    again.close()
+
+
+def test_another_fmc_is_asked_from_a_margin_earlier_and_known_events_are_recognised_by_identity(tmp_path: Path):
+    bookmark = begun(tmp_path, source="one")
+    bookmark.delivered([5000, 5001], [digest(b"a"), digest(b"b")], [71, 0])
+    found = resume(bookmark, "two")
+    assert found.timestamp == 5001 - FAILOVER_MARGIN
+    assert found.duplicates is not None
+    assert found.duplicates.needs_identity
+    other_clock = 5000 + FAILOVER_MARGIN // 2
+    assert found.duplicates.is_duplicate(other_clock, digest(b"rendered otherwise"), 71)
+    assert found.duplicates.is_duplicate(other_clock, digest(b"b"), None)
+    assert not found.duplicates.is_duplicate(other_clock, digest(b"c"), 72)
+    bookmark.close()
+
+
+def test_after_a_failover_both_what_came_before_and_since_is_recognised(tmp_path: Path):
+    bookmark = begun(tmp_path, source="one")
+    bookmark.delivered([5000], [digest(b"a")], [71])
+    bookmark.begin("two", resume(bookmark, "two").timestamp, "splunkd-1", STANZA)
+    bookmark.delivered([4990], [digest(b"since")], [72])
+    found = resume(bookmark, "two")
+    assert found.timestamp == 4990 - 30
+    assert found.duplicates is not None
+    assert found.duplicates.is_duplicate(4990, digest(b"since"), 72)
+    assert found.duplicates.is_duplicate(4995, digest(b"A"), 71)
+    assert not found.duplicates.is_duplicate(4995, digest(b"A"), 71)
+    bookmark.close()
+
+
+def test_changing_to_and_fro_without_any_event_does_not_go_back_further_each_time(tmp_path: Path):
+    bookmark = begun(tmp_path, source="one")
+    bookmark.delivered([5000], [digest(b"a")], [71])
+    for source in ["two", "one"] * 5:
+        found = resume(bookmark, source)
+        assert found.timestamp == 5000 - FAILOVER_MARGIN
+        assert found.duplicates is not None
+        assert found.duplicates.is_duplicate(5000, digest(b"A"), 71)
+        bookmark.begin(source, found.timestamp, "splunkd-1", STANZA)
+    bookmark.close()
+
+
+def test_a_second_copy_of_the_input_is_kept_out_and_told_why(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    with pytest.raises(Problem) as caught:
+        opened(tmp_path)
+    assert code_of(caught) == "bookmark_locked"
+    assert str(os.getpid()) in caught.value.text
+    bookmark.close()
+    opened(tmp_path).close()
+
+
+def test_the_lock_of_a_dead_process_does_not_keep_the_next_one_out(tmp_path: Path):
+    code = (
+        "import os, sys; sys.path[:0] = sys.argv[2:]; from estreamer.bookmark import Bookmark;"
+        f"b = Bookmark.open(sys.argv[1], {STANZA!r}, reader='r', settle=1); os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path), *sys.path], check=False)
+    assert ended.returncode == -9
+    opened(tmp_path).close()
+
+
+def test_inputs_do_not_share_a_folder_whatever_their_names(tmp_path: Path):
+    names = [
+        "estreamer_fqe://a",
+        "estreamer_fqe://a/b",
+        "estreamer_fqe://..",
+        "estreamer_fqe://a%2Fb",
+        "estreamer_fqe://é",
+    ]
+    folders = {folder_of(str(tmp_path), name) for name in names}
+    assert len(folders) == len(names)
+    assert all(Path(folder).parent == tmp_path for folder in folders)
+
+
+def test_removing_the_input_removes_its_bookmark_and_no_other(tmp_path: Path):
+    begun(tmp_path).close()
+    other = Bookmark.open(str(tmp_path), "estreamer_fqe://other", reader="r", settle=1)
+    other.begin("fmc", 1, "r", "estreamer_fqe://other")
+    other.close()
+    remove(str(tmp_path), STANZA)
+    again = opened(tmp_path)
+    assert again.state is None
+    again.close()
+    assert Path(folder_of(str(tmp_path), "estreamer_fqe://other")).is_dir()
+
+
+def test_removing_a_bookmark_that_is_not_there_is_no_error(tmp_path: Path):
+    remove(str(tmp_path), STANZA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_torn_end_is_cut_and_the_rest_used(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    deliver(bookmark, (5001, b"b"))
+    bookmark.close()
+    journal = journals(tmp_path)[-1]
+    journal.write_bytes(journal.read_bytes()[:-3])
+    again = opened(tmp_path)
+    assert again.recovery.cut == (journal.name,)
+    assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, False]
+    again.close()
+
+
+def test_every_prefix_of_what_was_written_resumes_at_or_before_the_whole(tmp_path: Path):
+    bookmark = begun(tmp_path, 1000)
+    for number in range(4):
+        deliver(bookmark, (5000 + number, b"%d" % number))
+    bookmark.settled(2)
+    bookmark.reader_gone()
+    bookmark.close()
+    journal = journals(tmp_path)[-1]
+    whole = journal.read_bytes()
+    first_state = whole.index(b"}}") + 2
+    for length in range(first_state, len(whole)):
+        for stale in journals(tmp_path):
+            stale.unlink()
+        journal.write_bytes(whole[:length])
+        again = opened(tmp_path)
+        assert 1000 <= again.position <= 5003
+        assert again.sequence <= 4
+        again.close()
+
+
+DAMAGE = {
+    "emptied": lambda content: b"",
+    "zeroed": lambda content: bytes(len(content)),
+    "replaced by garbage": lambda content: os.urandom(len(content)),
+    "cut in its first record": lambda content: content[:30],
+    "with another first record": lambda content: content[:15] + b"x" * 50 + content[65:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_generation_is_put_aside_and_the_previous_one_used(tmp_path: Path, damage: str):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.close()
+    second = opened(tmp_path)
+    deliver(second, (6000, b"b"))
+    second.close()
+    newest = journals(tmp_path)[-1]
+    newest.write_bytes(DAMAGE[damage](newest.read_bytes()))
+    again = opened(tmp_path)
+    assert again.recovery.put_aside == (newest.name,)
+    assert again.position == 5000
+    assert duplicates(again, (5000, b"a"), (6000, b"b")) == [True, False]
+    again.close()
+    assert newest.with_suffix(".unreadable").exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_when_no_generation_can_be_read_the_input_stops_and_says_what_to_do(tmp_path: Path, damage: str):
+    begun(tmp_path).close()
+    for journal in journals(tmp_path):
+        journal.write_bytes(DAMAGE[damage](journal.read_bytes()))
+    for _ in range(2):
+        with pytest.raises(Problem) as caught:
+            opened(tmp_path)
+        assert code_of(caught) == "bookmark_unreadable"
+        assert "delete it to start anew" in caught.value.text
+
+
+def test_a_bookmark_of_a_later_version_stops_the_input(tmp_path: Path):
+    begun(tmp_path).close()
+    journal = journals(tmp_path)[0]
+    journal.write_bytes(b"SFE-BOOKMARK 2\n" + journal.read_bytes()[15:])
+    with pytest.raises(Problem) as caught:
+        opened(tmp_path)
+    assert code_of(caught) == "bookmark_newer"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything; the next test stands in for it")
+def test_a_bookmark_of_somebody_else_stops_the_input(tmp_path: Path):
+    begun(tmp_path).close()
+    journals(tmp_path)[0].chmod(0)
+    with pytest.raises(Problem) as caught:
+        opened(tmp_path)
+    assert code_of(caught) == "bookmark_not_accessible"
+
+
+def test_a_bookmark_that_cannot_be_opened_stops_the_input(tmp_path: Path):
+    begun(tmp_path).close()
+    journal = journals(tmp_path)[0]
+    journal.unlink()
+    journal.mkdir()
+    with pytest.raises(Problem) as caught:
+        opened(tmp_path)
+    assert code_of(caught) == "bookmark_not_accessible"
+
+
+def test_a_folder_that_cannot_be_made_stops_the_input(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Problem) as caught:
+        opened(tmp_path / "file")
+    assert code_of(caught) == "bookmark_not_accessible"
+
+
+def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    with monkeypatch.context() as full:
+        really_write, room = os.write, [4, 0]
+
+        def write(file: int, data: memoryview) -> int:
+            left = room.pop(0)
+            if not left:
+                raise OSError(28, "No space left on device")
+            return really_write(file, data[:left])
+
+        full.setattr(bookmarks.os, "write", write)
+        with pytest.raises(Problem) as caught:
+            deliver(bookmark, (5001, b"b"))
+    assert code_of(caught) == "bookmark_write_failed"
+    assert "No space left" in caught.value.text
+    assert bookmark.sequence == 1
+    deliver(bookmark, (5001, b"b"))
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.recovery.cut == ()
+    assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, True]
+    again.close()
+
+
+def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bookmark = begun(tmp_path)
+
+    def refuse(file: int, data: memoryview) -> int:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as read_only:
+        read_only.setattr(bookmarks.os, "write", refuse)
+        with pytest.raises(Problem):
+            bookmark.remember_style("fmc", "two-step")
+    assert bookmark.style("fmc") is None
+    bookmark.close()
+
+
+def test_generations_follow_each_other_and_old_ones_are_deleted_when_nothing_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 6000)
+    bookmark = begun(tmp_path, settle=10)
+    for second in range(5000, 8000):
+        deliver(bookmark, (second, b"a"), (second, b"b"))
+        bookmark.settled(bookmark.sequence)
+    kept = sum(journal.stat().st_size for journal in journals(tmp_path))
+    needed = (10 + 2 * FAILOVER_MARGIN) * 2 * 60
+    assert kept < 6000 + needed + 2 * 2000
+    assert duplicates(bookmark, (7989, b"a"), (7999, b"b"), (8000, b"a")) == [True, True, False]
+    bookmark.close()
+    again = opened(tmp_path, settle=10)
+    assert again.sequence == 6000
+    assert duplicates(again, (7989, b"a"), (7999, b"b"), (8000, b"a")) == [True, True, False]
+    again.close()
+
+
+def test_what_has_not_settled_is_never_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", 1000)
+    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 2000)
+    bookmark = begun(tmp_path, settle=1)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.settled(1)
+    for second in range(5001, 7000):
+        deliver(bookmark, (second, b"a"))
+    bookmark.close()
+    again = opened(tmp_path, reader="splunkd-2", settle=1)
+    assert again.recovery.unsettled == 1999
+    assert again.position == 5000
+    assert duplicates(again, (5000, b"a"), (5001, b"a")) == [True, False]
+    again.close()
+
+
+def test_many_restarts_do_not_pile_up_files(tmp_path: Path):
+    begun(tmp_path).close()
+    for _ in range(50):
+        opened(tmp_path).close()
+    assert len(journals(tmp_path)) <= 3
+
+
+def test_a_hundred_thousand_events_of_one_second_are_told_apart(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    payloads = [b"%d" % (number % 60_000) for number in range(100_000)]
+    for first in range(0, len(payloads), 1000):
+        deliver(bookmark, *[(5000, payload) for payload in payloads[first : first + 1000]])
+    known = resume(bookmark).duplicates
+    assert known is not None
+    again = [known.is_duplicate(5000, digest(payload), None) for payload in [*payloads, b"0", b"new"]]
+    assert again == [True] * 100_000 + [False, False]
+    bookmark.close()
+
+
+def test_multiset_gives_each_number_as_often_as_it_holds_it():
+    held = Multiset(array("Q", [7, 5, 7, 2**64 - 1]))
+    assert [held.take(number) for number in (7, 7, 7, 5, 5, 2**64 - 1, 0)] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_events_settle_only_after_splunkd_has_read_them_and_has_had_its_time():
+    settling = Settling(30)
+    settling.delivered(10, 1000)
+    settling.delivered(20, 2000)
+    assert settling.read(1500, 100.0) is None
+    assert settling.read(1500, 129.9) is None
+    assert settling.read(2000, 131.0) == 10
+    assert settling.read(2000, 160.0) is None
+    assert settling.read(2000, 162.0) == 20
+
+
+def test_without_settle_time_events_settle_when_read():
+    settling = Settling(0)
+    settling.delivered(1, 10)
+    assert settling.read(9, 5.0) is None
+    assert settling.read(10, 5.0) == 1
+
+
+def test_digest_tells_length_and_content():
+    assert digest(b"abc") >> 32 == 3
+    assert digest(b"abc") != digest(b"abd")
