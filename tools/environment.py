@@ -63,19 +63,19 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def prepare(root: Path, name: str, requirements: Sequence[str]) -> str:
+def prepare(root: Path, name: str, requirements: Sequence[str], interpreter: str = sys.executable) -> str:
     """Return the Python of the environment .venv/<name> that has `requirements`, after making it if need be.
 
-    The caller holds a lock.
+    `interpreter` is the Python to make it with. The caller holds a lock.
     """
     folder = root / ".venv" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     marker = folder / "requirements"
-    wanted = "\n".join([*requirements, sys.version, ""])
+    wanted = "\n".join([*requirements, interpreter, sys.version, ""])
     if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted):
         say(f"setting up .venv/{name}")
         shutil.rmtree(folder, ignore_errors=True)
-        run(f"Creating .venv/{name}", [sys.executable, "-m", "venv", str(folder)])
+        run(f"Creating .venv/{name}", [interpreter, "-m", "venv", str(folder)])
         run(f"Installing {requirements[0]}", [str(python), "-m", "pip", "install", *requirements])
         marker.write_text(wanted, encoding="utf-8")
     return str(python)
