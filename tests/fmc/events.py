@@ -6,7 +6,6 @@ alone), one intrusion event and one file event of these connections. Any event c
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import re
@@ -49,7 +48,7 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, payload: bytes, archival: int, record_type: int | None = None) -> Record:
-        """Return the record of a payload, of the kind that it states and, if none is given, with that kind's record type."""
+        """Return the record of a payload: of the kind that it states and, if none is given, of that kind's type."""
         found = _EVENT_TYPE.search(payload)
         kind = found.group(1).decode("utf-8", "replace") if found else None
         if record_type is None:
@@ -210,7 +209,7 @@ def sample(name: str) -> dict[str, Any]:
 
 
 def _profiles(seed: int) -> list[dict[str, _Template]]:
-    chooser = random.Random(seed)  # noqa: S311 - the same events for the same seed
+    chooser = random.Random(seed)
     samples = {name: sample(f"{name}_event") for name in ("connection", "intrusion", "file")}
     return [_profile(chooser, samples, number) for number in range(_PROFILES)]
 
@@ -218,7 +217,7 @@ def _profiles(seed: int) -> list[dict[str, _Template]]:
 def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number: int) -> dict[str, _Template]:
     """Return the templates of one conversation: all four tell of the same two machines."""
     key = _conversation(chooser, ipv6=number % 4 == 3)
-    start = _holed({**samples["connection"], **key, **_connection_values(chooser, key)})
+    start = _holed(samples["connection"], {**key, **_connection_values(chooser, key)})
     end: dict[str, Any] = {}
     for name, value in start.items():
         end[name] = value
@@ -228,15 +227,15 @@ def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number:
     events = {
         "start": start,
         "end": end,
-        "intrusion": _holed({**samples["intrusion"], **key, **_intrusion_values(chooser)}),
-        "file": _holed({**samples["file"], **key, **_file_values(chooser)}),
+        "intrusion": _holed(samples["intrusion"], {**key, **_intrusion_values(chooser)}),
+        "file": _holed(samples["file"], {**key, **_file_values(chooser)}),
     }
     return {step: _Template(event) for step, event in events.items()}
 
 
-def _holed(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with holes for what differs from event to event."""
-    event = copy.copy(event)
+def _holed(shape: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return an event of this shape, with these values, and with holes for what differs from event to event."""
+    event = {name: values.get(name, value) for name, value in shape.items()}
     for name in (
         "FirstPacketSecond",
         "EventSecond",
@@ -312,7 +311,6 @@ def _connection_values(chooser: random.Random, key: dict[str, Any]) -> dict[str,
         site for site in _SITES if site[1:] == tuple(key[n] for n in ("WebApplication", "Application", "ResponderPort"))
     ]
     return {
-        "FirewallRule": key["FirewallRule"],
         "AC_RuleAction": chooser.choice(("Allow", "Trust", "Block", "Block with reset", "Monitor", "Fastpath")),
         "ClientApplication": client,
         "URL": chooser.choice(sites)[0],

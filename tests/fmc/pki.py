@@ -83,9 +83,9 @@ class Pki:
 
     @property
     def foreign_ca(self) -> Issued:
-        """Another CA of the same name, which signed the `foreign` certificates."""
+        """The CA of another Management Center, which signed the `foreign` certificates."""
         if self._foreign is None:
-            self._foreign = _make_ca("Management Center CA", self._key, key_usage=False)
+            self._foreign = _make_ca("Another Management Center CA", self._key, key_usage=False)
         return self._foreign
 
     @property

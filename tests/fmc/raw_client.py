@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.fmc.events import SAMPLES
+from tests.fmc.server import IGNORE_UNEXPECTED_EOF
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -52,10 +53,15 @@ def context(server: FmcServer, *, address: str | None = None, variant: str = "go
     """Return a context that verifies the server against its CA, and shows a client certificate."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
+    made.options &= ~IGNORE_UNEXPECTED_EOF
     made.set_ciphers("DEFAULT:@SECLEVEL=0")
     made.load_verify_locations(server.pki.ca_path)
     made.load_cert_chain(*server.pki.client_files(address or server.address, variant))
     return made
+
+
+class Vanished(OSError):
+    """The server ended the connection without a farewell of TLS."""
 
 
 class RawClient:
@@ -84,18 +90,38 @@ class RawClient:
         self.socket.sendall(b"".join(messages))
 
     def take(self, count: int) -> bytes:
-        """Return exactly `count` bytes. Raises EOFError on an orderly end."""
+        """Return exactly `count` bytes. Raises EOFError on an orderly end, else Vanished or ConnectionResetError."""
         while len(self._buffer) - self._taken < count:
-            data = self.socket.recv(262144)
+            data = self._receive()
             if not data:
                 raise EOFError(f"{len(self._buffer) - self._taken} bytes left of {count}")
             self._buffer, self._taken = self._buffer[self._taken :] + data, 0
         self._taken += count
         return self._buffer[self._taken - count : self._taken]
 
+    def _receive(self) -> bytes:
+        try:
+            return self.socket.recv(262144)
+        except ssl.SSLError as error:
+            if "EOF" in str(error):
+                raise Vanished("the server ended the connection without a farewell") from error
+            raise
+
     def message(self) -> Message:
         version, kind, length = struct.unpack(">HHI", self.take(8))
         return Message(version, kind, self.take(length))
+
+    def everything(self) -> tuple[bytes, BaseException]:
+        """Return all bytes that come until the connection ends, and how it ended."""
+        received = self._buffer[self._taken :]
+        try:
+            while True:
+                data = self._receive()
+                if not data:
+                    return received, EOFError()
+                received += data
+        except OSError as error:
+            return received, error
 
     def events(self, count: int, *, acknowledge: bool = True) -> list[Event]:
         """Return `count` events, out of bundles or bare, and acknowledge them as the guide has it."""

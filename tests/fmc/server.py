@@ -30,6 +30,9 @@ HANDSHAKE_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 """How long the server reads on after it ended its side, so that what it sent last is not lost to a reset."""
 
+IGNORE_UNEXPECTED_EOF = 0x80
+"""An option that Python 3.9 sets: with it a client that vanishes looks like one that closes in order."""
+
 _RECORD = 16384
 """Bytes of a TLS record. A write of more would let the client see the first records before the write returns, and so
 acknowledge what does not count as sent."""
@@ -268,6 +271,7 @@ def _context(pki: Pki, behaviour: Behaviour) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     versions = sorted(_TLS_VERSIONS[version] for version in behaviour.tls)
     context.minimum_version, context.maximum_version = versions[0], versions[-1]
+    context.options &= ~IGNORE_UNEXPECTED_EOF
     # Old certificates are there for a client to refuse: the server itself has to be able to show them.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     files = pki.server(behaviour.server_certificate)
@@ -394,7 +398,7 @@ class _Session:
             # The alert that says why must not be lost to a reset.
             with contextlib.suppress(_Ended, OSError):
                 socket.socket.shutdown(tls, socket.SHUT_WR)
-                self._drain()
+                self._drain(LINGER_SECONDS)
             raise _Ended(ended) from error
         return True
 
@@ -432,7 +436,8 @@ class _Session:
             except ConnectionResetError:
                 return b"".join(parts), "client reset"
             except ssl.SSLError as error:
-                return b"".join(parts), f"client sent a TLS alert: {error.reason}"
+                ragged = "EOF" in (error.reason or "")
+                return b"".join(parts), "client vanished" if ragged else f"client sent a TLS alert: {error.reason}"
             except OSError as error:
                 return b"".join(parts), f"client vanished: {error}"
             if not data:
@@ -643,7 +648,7 @@ class _Session:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise _Ended(ended)
             if how == "close" and isinstance(self._socket, ssl.SSLSocket):
-                with contextlib.suppress(ssl.SSLWantReadError):
+                with contextlib.suppress(ssl.SSLError):
                     self._socket.unwrap()
             # The method of SSLSocket would forget the session that is still needed to read.
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
@@ -652,7 +657,10 @@ class _Session:
         raise _Ended(ended)
 
     def _linger(self) -> None:
-        """Read on for a while, so that what was sent last is not lost to a reset."""
+        """Read on for a while, so that what was sent last is not lost to a reset.
+
+        After a farewell of TLS, what the client still says may go unheard.
+        """
         self._selector.modify(self._socket, selectors.EVENT_READ)
         deadline = time.monotonic() + LINGER_SECONDS
         while not self._stopping and time.monotonic() < deadline:
@@ -664,14 +672,21 @@ class _Session:
                 self._connection.acknowledgements = self._acknowledgements
             self._report()
             if over:
+                # OpenSSL may refuse to read what comes after its own farewell.
+                with contextlib.suppress(_Ended):
+                    self._drain(deadline - time.monotonic())
                 return
             self._selector.select(max(0.0, deadline - time.monotonic()))
             self._waker.woken()
 
-    def _drain(self) -> NoReturn:
-        """Read what is there, without TLS, until the client is gone. Raises _Ended."""
+    def _drain(self, seconds: float | None = None) -> NoReturn:
+        """Read what comes, without TLS, until the client is gone or time is up. Raises _Ended."""
+        deadline = None if seconds is None else time.monotonic() + seconds
         while True:
-            self._wait(None, write=False)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise _Ended("client stayed")
+            self._wait(left, write=False)
             try:
                 if not socket.socket.recv(self._socket, 65536):
                     raise _Ended("client closed before the handshake")
