@@ -1,0 +1,153 @@
+"""The build: the same bytes each time, and a sentence with a status other than 0 when a step fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module tools/package.py."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import package  # noqa: PLC0415 - only reachable with the path above
+
+    return package
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A copy of the sources, with the generator and the wheels that the last build has left behind, if any."""
+    copy = tmp_path / "sources"
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "node_modules", "tests")
+    shutil.copytree(ROOT, copy, ignore=unwanted)
+    for shared in (".venv/ucc", "build/wheels"):
+        if (ROOT / shared).is_dir():
+            (copy / shared).parent.mkdir(exist_ok=True)
+            (copy / shared).symlink_to(ROOT / shared)
+    return copy
+
+
+def run_build(sources: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(sources), "PIP_CONFIG_FILE": os.devnull}
+    environment = {**os.environ, **offline, **settings}
+    return subprocess.run([str(sources / "package.sh")], capture_output=True, text=True, check=False, env=environment)
+
+
+def needs_generator(sources: Path) -> None:
+    if not (sources / ".venv/ucc").exists():
+        pytest.skip("no build has been run here: ./package.sh sets up the generator")
+
+
+@pytest.mark.package
+def test_two_builds_at_once_give_the_same_bytes(tmp_path: Path, built_package: Path) -> None:
+    command = [str(ROOT / "package.sh"), "--destination"]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    builds = [subprocess.Popen([*command, str(folder)], stdout=subprocess.PIPE, text=True) for folder in folders]
+    printed = [build.communicate()[0] for build in builds]
+    assert [build.returncode for build in builds] == [0, 0]
+    packages = [Path(text.splitlines()[-1]) for text in printed]
+    assert [package.parent for package in packages] == folders
+    assert len({hashlib.sha256(package.read_bytes()).hexdigest() for package in packages}) == 1
+    assert packages[0].name == built_package.name
+
+
+def test_a_generator_that_cannot_be_installed_ends_the_build(sources: Path) -> None:
+    if (sources / ".venv/ucc").is_symlink():
+        (sources / ".venv/ucc").unlink()
+    done = run_build(sources)
+    assert done.returncode == 1
+    assert "package.sh: Installing splunk-add-on-ucc-framework" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_library_that_cannot_be_had_ends_the_build(sources: Path) -> None:
+    needs_generator(sources)
+    requirements = sources / "lib/requirements.txt"
+    requirements.write_text(requirements.read_text(encoding="utf-8").replace("defusedxml==", "defusedxml==9."))
+    done = run_build(sources)
+    assert done.returncode == 1
+    assert re.search(r"package\.sh: (Building splunk-sdk|Fetching the libraries) failed", done.stderr)
+    assert done.stdout == ""
+    assert not (sources / "dist").exists()
+
+
+def test_a_generator_that_exits_well_in_spite_of_an_error_ends_the_build(sources: Path) -> None:
+    needs_generator(sources)
+    config = json.loads((sources / "globalConfig.json").read_text(encoding="utf-8"))
+    config["meta"]["restRoot"] = ["not a text"]
+    (sources / "globalConfig.json").write_text(json.dumps(config))
+    done = run_build(sources)
+    assert done.returncode == 1
+    assert "package.sh: ucc-gen" in done.stderr
+    assert done.stdout == ""
+    assert not (sources / "dist").exists()
+
+
+def test_a_missing_source_ends_the_build(sources: Path) -> None:
+    needs_generator(sources)
+    (sources / "NOTICE").unlink()
+    done = run_build(sources)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "package.sh: NOTICE is missing from the sources." in done.stderr
+
+
+def test_a_machine_without_python_is_told_what_to_install(sources: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "dirname"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    done = run_build(sources, PATH=str(tools), HOME=str(tmp_path), PYTHON="")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Found no Python 3.9 to 3.13" in done.stderr
+
+
+@pytest.mark.parametrize("log", ["INFO: fine\n", "ERROR: broken\nINFO: File creation summary: created: 1\n", ""])
+def test_the_generators_log_is_read_for_its_end_and_for_errors(package: ModuleType, log: str) -> None:
+    with pytest.raises(package.StepFailure, match="ucc-gen"):
+        package.check_generator_log(log)
+
+
+def test_a_clean_generators_log_is_accepted(package: ModuleType) -> None:
+    log = "INFO: \x1b[33mapp.manifest ERROR.js modified\x1b[0m\nINFO: File creation summary: created: 1\n"
+    assert package.check_generator_log(log) is None
+
+
+@pytest.mark.parametrize("line", ["solnlib", "solnlib>=7", "solnlib==7.*", "-r other.txt"])
+def test_requirements_that_do_not_pin_one_version_are_refused(package: ModuleType, line: str) -> None:
+    with pytest.raises(package.StepFailure, match="must pin one version"):
+        package.read_requirements(f"# a comment\nurllib3==1.26.20  # another\n{line}\n")
+
+
+def test_a_wheel_cannot_write_outside_of_its_folder(package: ModuleType, tmp_path: Path) -> None:
+    wheel = tmp_path / "evil-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("../outside.py", "")
+    with pytest.raises(package.StepFailure, match="outside"):
+        package.unpack(wheel, tmp_path / "lib")
+    assert not (tmp_path / "outside.py").exists()
+
+
+def test_the_build_number_rises_with_the_version(package: ModuleType) -> None:
+    numbers = [package.build_number(version) for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.0.10", "10.0.0")]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_link_is_not_packed(package: ModuleType, tmp_path: Path) -> None:
+    addon = tmp_path / "addon"
+    addon.mkdir()
+    (addon / "link").symlink_to(sys.executable)
+    with pytest.raises(package.StepFailure, match="neither a file nor a folder"):
+        package.write_archive(addon, tmp_path / "out.spl")

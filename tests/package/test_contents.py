@@ -1,0 +1,375 @@
+"""What is in the built package, and in which form."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from estreamer import events, request
+from packaging.requirements import Requirement
+
+from .conftest import APP, read_conf
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.package
+
+ACCOUNT_FIELDS = {"host", "port", "pkcs12", "pkcs12_password", "fingerprint", "legacy_certificates"}
+INPUT_FIELDS = {
+    "account",
+    "failover_account",
+    "event_types",
+    "connection_fields",
+    "intrusion_fields",
+    "packet_fields",
+    "file_fields",
+    "start_from",
+    "drop_rules",
+    "request_style",
+    "settle",
+    "index",
+    "interval",
+}
+ENDPOINTS = {f"{APP}_account", f"{APP}_settings", f"{APP}_estreamer_fqe"}
+PLATFORMS = ("linux_x86_64", "linux_aarch64", "windows_x86_64")
+
+
+def members(package: Path) -> list[tarfile.TarInfo]:
+    with tarfile.open(package) as archive:
+        return archive.getmembers()
+
+
+def spec_settings(path: Path) -> set[str]:
+    return set(re.findall(r"^([a-z_.0-9]+) =", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def services(config: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the fields of each tab and input of globalConfig.json by their name."""
+    pages = config["pages"]
+    forms = [*pages["configuration"]["tabs"], *pages["inputs"]["services"]]
+    return {form["name"]: {field["field"]: field for field in form["entity"]} for form in forms if "entity" in form}
+
+
+def choices(field: dict[str, Any]) -> list[str]:
+    return sorted(item["value"] for item in field["options"]["items"])
+
+
+@pytest.fixture(scope="module")
+def config(addon: Path) -> dict[str, Any]:
+    return dict(json.loads((addon / "appserver/static/js/build/globalConfig.json").read_text(encoding="utf-8")))
+
+
+def test_everything_lies_in_the_folder_of_the_app(built_package: Path) -> None:
+    assert {member.name.split("/")[0] for member in members(built_package)} == {APP}
+
+
+def test_the_top_level_is_that_of_an_addon(addon: Path) -> None:
+    assert {path.name for path in addon.iterdir()} >= {
+        "LICENSE",
+        "NOTICE",
+        "README",
+        "VERSION",
+        "app.manifest",
+        "appserver",
+        "bin",
+        "default",
+        "lib",
+        "metadata",
+        "static",
+    }
+    assert not (addon / "local").exists()
+    assert not (addon / "tests").exists()
+
+
+def test_files_are_644_folders_755_and_nobody_owns_them(built_package: Path) -> None:
+    for member in members(built_package):
+        assert member.isdir() or member.isfile(), member.name
+        assert member.mode == (0o755 if member.isdir() else 0o644), member.name
+        assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "", ""), member.name
+
+
+def test_no_dotfiles_no_compiled_files_no_tests_of_libraries(built_package: Path) -> None:
+    for member in members(built_package):
+        parts = member.name.split("/")
+        assert not any(part.startswith(".") or part in ("__pycache__", "test", "tests") for part in parts), parts
+        assert not member.name.endswith((".pyc", ".pyo")), member.name
+
+
+def test_the_version_is_the_same_everywhere(built_package: Path, addon: Path, config: dict[str, Any]) -> None:
+    version = json.loads((ROOT / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"]
+    conf = read_conf(addon / "default/app.conf")
+    assert json.loads((ROOT / "globalConfig.json").read_text(encoding="utf-8"))["meta"]["version"] == version
+    assert json.loads((addon / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"] == version
+    assert conf["launcher"]["version"] == conf["id"]["version"] == config["meta"]["version"] == version
+    assert built_package.name == f"{APP}-{version}.spl"
+
+
+def test_app_conf_names_the_app_and_reloads_its_confs(addon: Path) -> None:
+    conf = read_conf(addon / "default/app.conf")
+    assert conf["package"] == {"id": APP, "check_for_updates": "false"}
+    assert conf["ui"]["label"] == "Secure Firewall eStreamer Add-on"
+    assert conf["install"]["build"].isdigit()
+    assert conf["triggers"] == {
+        "reload.ta_secure_firewall_estreamer_account": "simple",
+        "reload.ta_secure_firewall_estreamer_settings": "simple",
+    }
+
+
+def test_the_confs_are_replicated_in_a_search_head_cluster(addon: Path) -> None:
+    assert read_conf(addon / "default/server.conf")["shclustering"] == {
+        "conf_replication_include.ta_secure_firewall_estreamer_account": "true",
+        "conf_replication_include.ta_secure_firewall_estreamer_settings": "true",
+    }
+
+
+def test_no_conf_that_an_addon_must_not_bring(addon: Path) -> None:
+    assert not {"limits.conf", "indexes.conf", "passwords.conf", "outputs.conf"} & set(os.listdir(addon / "default"))
+
+
+def test_every_stanza_that_runs_python_names_the_supported_versions(addon: Path) -> None:
+    for name in ("inputs", "restmap"):
+        stanzas = read_conf(addon / f"default/{name}.conf")
+        scripted = {key: stanza for key, stanza in stanzas.items() if "python.version" in stanza}
+        assert scripted, name
+        assert {stanza["python.required"] for stanza in scripted.values()} == {"3.9, 3.13"}, name
+    for spec in (addon / "README").iterdir():
+        assert "3.7" not in spec.read_text(encoding="utf-8"), spec.name
+
+
+def test_endpoints_are_registered_and_exposed(addon: Path) -> None:
+    restmap = read_conf(addon / "default/restmap.conf")
+    handlers = {name.split(":")[1]: stanza for name, stanza in restmap.items() if name.startswith("admin_external:")}
+    listed = [stanza["members"] for name, stanza in restmap.items() if name.startswith("admin:")]
+    patterns = {stanza["pattern"] for stanza in read_conf(addon / "default/web.conf").values()}
+    assert set(handlers) == ENDPOINTS == {name.strip() for names in listed for name in names.split(",")}
+    assert ENDPOINTS | {f"{name}/*" for name in ENDPOINTS} <= patterns
+    for stanza in handlers.values():
+        assert (addon / "bin" / stanza["handlerfile"]).is_file()
+
+
+def test_the_input_has_exactly_the_promised_fields(addon: Path, config: dict[str, Any]) -> None:
+    assert set(services(config)["estreamer_fqe"]) == INPUT_FIELDS | {"name"}
+    assert spec_settings(addon / "README/inputs.conf.spec") == INPUT_FIELDS | {"python.required"}
+
+
+def test_the_account_has_exactly_the_promised_fields(addon: Path, config: dict[str, Any]) -> None:
+    spec = addon / "README/ta_secure_firewall_estreamer_account.conf.spec"
+    assert set(services(config)["account"]) == ACCOUNT_FIELDS | {"name"}
+    assert spec_settings(spec) == ACCOUNT_FIELDS
+    encrypted = {name for name, field in services(config)["account"].items() if field.get("encrypted")}
+    assert encrypted == {"pkcs12", "pkcs12_password"}
+
+
+def test_the_defaults_of_the_form_are_those_of_the_conf(addon: Path, config: dict[str, Any]) -> None:
+    stanza = read_conf(addon / "default/inputs.conf")["estreamer_fqe"]
+    form = services(config)["estreamer_fqe"]
+    defaults = {name: str(field["defaultValue"]) for name, field in form.items() if "defaultValue" in field}
+    settings = {name: value for name, value in stanza.items() if name in INPUT_FIELDS}
+    assert settings == defaults
+    assert stanza["start_by_shell"] == "false"
+    assert "use_single_instance" not in stanza
+
+
+def test_the_defaults_of_the_form_are_those_of_the_request(config: dict[str, Any]) -> None:
+    form = services(config)["estreamer_fqe"]
+    fields = {
+        "ConnectionEvent": "connection_fields",
+        "IntrusionEvent": "intrusion_fields",
+        "IntrusionPacket": "packet_fields",
+        "FileEvent": "file_fields",
+    }
+    for event_type, field in fields.items():
+        assert form[field]["defaultValue"] == ",".join(request.DEFAULT_FIELDS[event_type])
+    assert form["event_types"]["defaultValue"] == ",".join(request.DEFAULT_EVENT_TYPES)
+    items = {
+        name: [item["value"] for item in form[name]["options"]["items"]] for name in ("event_types", "request_style")
+    }
+    assert sorted(items["event_types"]) == sorted(request.EVENT_TYPES)
+    assert items["request_style"] == list(request.REQUEST_STYLES)
+
+
+def test_every_field_is_explained(config: dict[str, Any]) -> None:
+    for form in services(config).values():
+        for name, field in form.items():
+            assert field.get("help"), name
+
+
+def test_scripts_and_handlers_are_those_of_the_sources(addon: Path) -> None:
+    for source in sorted((ROOT / "bin").rglob("*.py")):
+        assert (addon / "bin" / source.relative_to(ROOT / "bin")).read_bytes() == source.read_bytes(), source.name
+    assert (ROOT / "bin/estreamer_fqe.py").is_file()
+    endpoint = (addon / f"bin/{APP}_rh_estreamer_fqe.py").read_text(encoding="utf-8")
+    assert "handler=InputHandler" in endpoint
+
+
+def test_no_script_is_hidden_by_a_package_of_its_name(addon: Path) -> None:
+    assert not (addon / "bin/estreamer_fqe").exists()
+
+
+def test_truncate_leaves_the_longest_event_whole(addon: Path) -> None:
+    stanza = read_conf(addon / "default/props.conf")["cisco:sfw:estreamer"]
+    hostile = b'{"EventType":"ConnectionEvent", "URL":"' + b"\x01" * (events.MAX_LENGTH // 6 - 100) + b'"}'
+    long = b"x" * events.MAX_LENGTH * 2
+    assert max(len(events.mend(payload)[0]) for payload in (hostile, long)) < int(stanza["TRUNCATE"])
+
+
+def test_events_are_json_at_search_time_only(addon: Path) -> None:
+    stanza = read_conf(addon / "default/props.conf")["cisco:sfw:estreamer"]
+    assert stanza["KV_MODE"] == "json"
+    assert stanza["SHOULD_LINEMERGE"] == "false"
+    assert "INDEXED_EXTRACTIONS" not in stanza
+
+
+@pytest.mark.parametrize(
+    ("event", "time"),
+    [
+        ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "EventSecond":9}', "1743500734"),
+        ('{"EventType":"IntrusionEvent", "FirstPacketSecond":1, "EventSecond":1744752707}', "1744752707"),
+        ('{ "EventType" : "FileEvent", "EventSecond" : 1741199882, "FirstPacketSecond" : 1 }', "1741199882"),
+        ('{"EventType":"FileEvent", "FileName":"\\"EventSecond\\":12", "EventSecond":1741199882}', "1741199882"),
+        ('{"EventSecond":1, "PacketSecond":1744752707, "EventType":"IntrusionPacket"}', "1744752707"),
+        ('{"EventType":"IntrusionPacket", "EventSecond":1744752707}', "1744752707"),
+        ('{"EventType":"Unheard", "FirstPacketSecond":1744752707}', "1744752707"),
+    ],
+)
+def test_the_time_is_found_in_events_brought_by_other_means(addon: Path, event: str, time: str) -> None:
+    stanza = read_conf(addon / "default/props.conf")["cisco:sfw:estreamer"]
+    found = re.search(stanza["TIME_PREFIX"], event)
+    assert found is not None
+    ahead = event[found.end() : found.end() + int(stanza["MAX_TIMESTAMP_LOOKAHEAD"])]
+    assert re.match(r"\d+", ahead)[0] == time  # type: ignore[index]
+    assert stanza["TIME_FORMAT"] == "%s"
+
+
+def test_the_time_that_the_input_tells_is_kept(addon: Path) -> None:
+    assert read_conf(addon / "default/props.conf")["source::estreamer_fqe://..."] == {"DATETIME_CONFIG": "NONE"}
+
+
+def test_no_machine_and_no_registry_is_named(addon: Path) -> None:
+    home = f"{Path.home()}/".encode()
+    for path in sorted(addon.rglob("*")):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        assert f"{ROOT}/".encode() not in content, path
+        if path.relative_to(addon).parts[0] != "lib" and path.name != "licenses.txt":
+            for word in (home, b"pypi.org", b"pythonhosted.org", b"registry.npmjs.org"):
+                assert word not in content, (path, word)
+
+
+def test_the_licence_of_every_library_is_told(addon: Path) -> None:
+    notice = (addon / "NOTICE").read_text(encoding="utf-8")
+    for line in (addon / "lib/requirements.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            assert re.search(rf"^  {re.escape(line.split('==')[0])} ", notice, re.MULTILINE), line
+
+
+def metadata_files(addon: Path) -> list[Path]:
+    return sorted(addon.glob("lib/*.dist-info/METADATA")) + sorted(
+        addon.glob("lib/3rdparty/linux_x86_64/*.dist-info/METADATA")
+    )
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_the_libraries_have_all_that_they_require(addon: Path, version: str) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in metadata_files(addon)]
+    installed = {_normal(_header(text, "Name")[0]): _header(text, "Version")[0] for text in texts}
+    environment = {"python_version": version, "python_full_version": f"{version}.1", "extra": ""}
+    for text in texts:
+        for line in _header(text, "Requires-Dist"):
+            requirement = Requirement(line)
+            if requirement.marker and not requirement.marker.evaluate(environment):
+                continue
+            # cffi parses C with pycparser; only its compiled backend ships.
+            if requirement.name != "pycparser":
+                assert requirement.specifier.contains(installed[_normal(requirement.name)]), (line, installed)
+
+
+def _header(text: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}: (.+)$", text.split("\n\n")[0], re.MULTILINE)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_platform_has_its_compiled_libraries_for_both_pythons(addon: Path, platform: str) -> None:
+    folder = addon / "lib/3rdparty" / platform
+    suffix = "pyd" if platform.startswith("windows") else "so"
+    backends = sorted(path.name for path in folder.glob(f"_cffi_backend*.{suffix}"))
+    assert len(backends) == 2
+    assert "313" in backends[0]
+    assert "39" in backends[1]
+    assert len(list((folder / "cryptography/hazmat/bindings").glob(f"_rust*.{suffix}"))) == 1
+
+
+IMPORTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import import_declare_test
+import ssl
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from splunklib import modularinput
+from solnlib import conf_manager, log
+from splunktaucclib.rest_handler import endpoint
+key = ec.generate_private_key(ec.SECP256R1())
+data = pkcs12.serialize_key_and_certificates(b"n", key, None, None, BestAvailableEncryption(b"p"))
+assert pkcs12.load_pkcs12(data, b"p").key.key_size == 256
+import cryptography, solnlib
+for module in (cryptography, solnlib, modularinput, endpoint):
+    assert module.__file__.startswith(sys.argv[2]), module.__file__
+print(sys.version_info[:2])
+"""
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_the_libraries_can_be_imported_and_used(addon: Path, version: str) -> None:
+    interpreter = find_python(version)
+    if interpreter is None:
+        pytest.skip(f"no Python {version} on this machine")
+    command = [interpreter, "-I", "-S", "-B", "-c", IMPORTS, str(addon / "bin"), str(addon)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tuple(int(part) for part in version.split(".")))
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_every_script_compiles(addon: Path, version: str) -> None:
+    interpreter = find_python(version)
+    if interpreter is None:
+        pytest.skip(f"no Python {version} on this machine")
+    compile_all = "import sys\nfor p in sys.argv[1:]: compile(open(p, encoding='utf-8').read(), p, 'exec')"
+    scripts = [str(path) for path in sorted((addon / "bin").rglob("*.py"))]
+    done = subprocess.run([interpreter, "-I", "-c", compile_all, *scripts], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def find_python(version: str) -> str | None:
+    """Return an interpreter of this version that really runs: one found by name may be an empty shell."""
+    for candidate in candidates(version):
+        command = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def candidates(version: str) -> Iterator[str]:
+    yield sys.executable
+    found = shutil.which(f"python{version}")
+    if found:
+        yield found
+    for path in (ROOT / ".venv" / version / "bin/python", *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")):
+        if path.exists():
+            yield str(path)
