@@ -1,0 +1,398 @@
+"""PKCS#12 files as a Management Center hands them out: key, certificate, CAs, and what a user should know of them.
+
+Nothing secret leaves this module in clear: the key can only be had encrypted, and neither key nor password is part of
+any text, representation or exception.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Optional
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+
+from .errors import Problem
+
+MAX_SIZE = 64 * 1024
+"""Bytes. A file with one 4096-bit key and a chain of three certificates has less than 10 KB."""
+
+MIN_RSA_BITS = 2048
+MIN_EC_BITS = 224
+"""Smaller keys give less than 112 bits of security: what OpenSSL's security level 2 asks for."""
+
+MAX_ITERATIONS = 2_000_000
+"""More rounds of key derivation are an attempt to keep this process busy; browsers write 600,000 at most."""
+
+_WEAK_HASHES = (hashes.MD5, hashes.SHA1)
+_ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "generationQualifier"}
+_MAX_NAME_LENGTH = 300
+
+_NEW_FILE = "Download the file of this client anew from the Management Center (System > Integration > eStreamer)"
+
+_Loaded = tuple[Optional[PrivateKeyTypes], list[x509.Certificate]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is worth telling a user about a certificate. Times are UTC; `fingerprint` is SHA-256, lower-case hex."""
+
+    subject: str
+    common_name: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+
+    def days_left(self, now: datetime) -> int:
+        """Return whole days until the certificate expires; negative when it has expired."""
+        return (self.not_after - now).days
+
+
+@dataclass(frozen=True, eq=False)
+class Credentials:
+    """What a client needs to be known to a Management Center, and to know it.
+
+    `certificate` is PEM, `ca_certificates` are DER and are the only certificates to be trusted. `has_root` says whether
+    one of them is self-signed. `weaknesses` is empty unless old certificates were allowed.
+    """
+
+    facts: Facts
+    ca_facts: tuple[Facts, ...]
+    has_root: bool
+    weaknesses: tuple[str, ...]
+    certificate: bytes = field(repr=False)
+    ca_certificates: tuple[bytes, ...] = field(repr=False)
+    _key: PrivateKeyTypes = field(repr=False)
+
+    def encrypted_key(self, passphrase: bytes) -> bytes:
+        """Return the private key as PEM (PKCS#8), encrypted with the passphrase, which must not be empty."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase),
+        )
+
+
+def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Credentials:
+    """Return what a PKCS#12 file holds, checked as far as that is possible without a connection.
+
+    `now` is aware of its time zone. `allow_legacy` accepts keys and signatures that are too weak today. Raises Problem:
+    `pkcs12_too_large`, `pkcs12_not_pkcs12`, `pkcs12_unsupported`, `pkcs12_wrong_password`, `pkcs12_no_key`,
+    `pkcs12_no_certificate`, `pkcs12_key_mismatch`, `pkcs12_no_ca`, `certificate_expired`, `certificate_not_yet_valid`,
+    `certificate_weak`.
+    """
+    _check_form(data)
+    key, certificates = _load(data, password)
+    certificate = _certificate_of(key, certificates)
+    assert key is not None  # noqa: S101 - _certificate_of has raised otherwise; tells the type checker
+    _check_time("client certificate", [certificate], now)
+    authorities = [candidate for candidate in certificates if candidate is not certificate and _is_ca(candidate)]
+    if not authorities:
+        raise _no_ca()
+    authorities = _check_time("CA certificate", authorities, now)
+    weaknesses = _weaknesses(certificate, authorities)
+    if weaknesses and not allow_legacy:
+        raise Problem(
+            "certificate_weak",
+            f"This is too weak for a connection that can be trusted: {'; '.join(weaknesses)}. Have the Management "
+            'Center issue new certificates; if it cannot, switch on "Legacy certificates" for this account.',
+        )
+    return Credentials(
+        facts=facts_of(certificate),
+        ca_facts=tuple(facts_of(authority) for authority in authorities),
+        has_root=any(_is_self_issued(authority) for authority in authorities),
+        weaknesses=weaknesses,
+        certificate=certificate.public_bytes(serialization.Encoding.PEM),
+        ca_certificates=tuple(authority.public_bytes(serialization.Encoding.DER) for authority in authorities),
+        _key=key,
+    )
+
+
+def facts_of(certificate: x509.Certificate) -> Facts:
+    """Return what is worth telling a user about a certificate."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Facts(
+        subject=_name_text(certificate.subject),
+        common_name=printable(_text(names[0].value)) if names else "",
+        issuer=_name_text(certificate.issuer),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def weaknesses_of(what: str, encoded: bytes) -> list[str]:
+    """Return what is too weak about a certificate (DER), in words that begin with `what`; nothing if it is no X.509."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificate = x509.load_der_x509_certificate(encoded)
+    except ValueError:
+        return []
+    return _weaknesses_of(what, certificate)
+
+
+def _weaknesses_of(what: str, certificate: x509.Certificate) -> list[str]:
+    found = [] if (key := _weak_key(certificate)) is None else [f"the {what} has {key}"]
+    # The signature of a self-signed certificate proves nothing, so its strength does not matter either.
+    if not _is_self_issued(certificate) and (signature := _weak_signature(certificate)) is not None:
+        found.append(f"the {what} is signed with {signature}")
+    return found
+
+
+def _weaknesses(certificate: x509.Certificate, authorities: Iterable[x509.Certificate]) -> tuple[str, ...]:
+    found = _weaknesses_of("client certificate", certificate)
+    for authority in authorities:
+        found += _weaknesses_of("CA certificate", authority)
+    return tuple(found)
+
+
+def _weak_key(certificate: x509.Certificate) -> str | None:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return "a key of an unknown kind"
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        return f"an RSA key of {key.key_size} bits"
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < MIN_EC_BITS:
+        return f"an EC key of {key.key_size} bits"
+    if isinstance(key, dsa.DSAPublicKey):
+        return "a DSA key"
+    return None
+
+
+def _weak_signature(certificate: x509.Certificate) -> str | None:
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return "an algorithm of an unknown kind"
+    return algorithm.name.upper() if isinstance(algorithm, _WEAK_HASHES) else None
+
+
+def _load(data: bytes, password: str) -> _Loaded:
+    """Open the file; an absent password may have been written as none, or as the empty one."""
+    if password:
+        # A lone surrogate cannot be part of a password; it must not end up in an exception with the rest of it.
+        return _load_once(data, password.encode("utf-8", "replace"))
+    try:
+        return _load_once(data, None)
+    except Problem:
+        return _load_once(data, b"")
+
+
+def _load_once(data: bytes, password: bytes | None) -> _Loaded:
+    try:
+        with warnings.catch_warnings():
+            # Old CAs have the serial number 0, and some tools write BER: both are a warning of the library only.
+            warnings.simplefilter("ignore")
+            loaded = pkcs12.load_pkcs12(data, password)
+            certificates = [] if loaded.cert is None else [loaded.cert.certificate]
+            certificates += [additional.certificate for additional in loaded.additional_certs]
+            return loaded.key, certificates
+    except UnsupportedAlgorithm:
+        raise Problem(
+            "pkcs12_unsupported",
+            "The PKCS#12 file is encrypted, or holds a key, in a way that is not known here. Convert it: "
+            "openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW",
+        ) from None
+    except (ValueError, TypeError) as error:
+        # The library has one kind of error for both; a text that it does not have yet means the password as well.
+        if "deserialize" in str(error):
+            raise _not_pkcs12("it is damaged, or something else") from None
+        raise _wrong_password((password or b"").decode("utf-8")) from None
+
+
+def _wrong_password(password: str) -> Problem:
+    if not password:
+        text = "The PKCS#12 file is protected by a password and none was given: enter it."
+    else:
+        text = "The password does not open the PKCS#12 file (or the file is damaged). Enter the password that was set"
+        text += " when the client was created on the Management Center."
+        if not password.isascii():
+            text += " Old tools write letters outside ASCII in another way: choose a password of ASCII letters."
+    return Problem("pkcs12_wrong_password", text)
+
+
+def _certificate_of(key: PrivateKeyTypes | None, certificates: list[x509.Certificate]) -> x509.Certificate:
+    """Return the certificate that belongs to the key."""
+    if key is None:
+        raise Problem("pkcs12_no_key", f"The PKCS#12 file holds no private key. {_NEW_FILE}.")
+    clients = [certificate for certificate in certificates if not _is_ca(certificate)]
+    wanted = _public_bytes(key.public_key())
+    for certificate in [*clients, *certificates]:
+        if _public_bytes_of(certificate) == wanted:
+            return certificate
+    if not clients:
+        raise Problem("pkcs12_no_certificate", f"The PKCS#12 file holds no client certificate. {_NEW_FILE}.")
+    raise Problem(
+        "pkcs12_key_mismatch",
+        f"The private key in the PKCS#12 file does not belong to the certificate in it. {_NEW_FILE}.",
+    )
+
+
+def _public_bytes_of(certificate: x509.Certificate) -> bytes | None:
+    try:
+        return _public_bytes(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _public_bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    """The rules by which OpenSSL takes a certificate for a CA; keyUsage may be absent, and is on real servers."""
+    if certificate.version is x509.Version.v1:
+        return _is_self_issued(certificate)
+    try:
+        extensions = certificate.extensions
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
+    for extension in extensions:
+        if isinstance(extension.value, x509.BasicConstraints):
+            return extension.value.ca
+    return any(isinstance(extension.value, x509.KeyUsage) and extension.value.key_cert_sign for extension in extensions)
+
+
+def _is_self_issued(certificate: x509.Certificate) -> bool:
+    return certificate.subject == certificate.issuer
+
+
+def _check_time(what: str, certificates: list[x509.Certificate], now: datetime) -> list[x509.Certificate]:
+    """Return the certificates that are valid at that time; raise when there is none."""
+    valid = [c for c in certificates if c.not_valid_before_utc <= now <= c.not_valid_after_utc]
+    if valid:
+        return valid
+    newest = max(certificates, key=lambda certificate: certificate.not_valid_after_utc)
+    if newest.not_valid_after_utc < now:
+        raise Problem(
+            "certificate_expired",
+            f"The {what} in the PKCS#12 file expired on {_day(newest.not_valid_after_utc)}. Renew it on the Management "
+            f"Center. {_NEW_FILE}.",
+        )
+    raise Problem(
+        "certificate_not_yet_valid",
+        f"The {what} in the PKCS#12 file is not valid before {_day(newest.not_valid_before_utc)}. Check the clocks of "
+        "this machine and of the Management Center.",
+    )
+
+
+def _day(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _no_ca() -> Problem:
+    return Problem(
+        "pkcs12_no_ca",
+        "The PKCS#12 file holds no CA certificate, and without it the Management Center cannot be verified. "
+        f"{_NEW_FILE}; or add the certificate of the Management Center's CA (PEM) to the file: "
+        "openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -certfile CA.pem -out NEW",
+    )
+
+
+def _not_pkcs12(why: str) -> Problem:
+    return Problem(
+        "pkcs12_not_pkcs12", f"This is no PKCS#12 file: {why}. {_NEW_FILE} and supply it as it is, unconverted."
+    )
+
+
+def _check_form(data: bytes) -> None:
+    """Recognise what is often given by mistake, and what would keep the library busy."""
+    if len(data) > MAX_SIZE:
+        raise Problem(
+            "pkcs12_too_large",
+            f"The file has {len(data):,} bytes; at most {MAX_SIZE:,} are accepted, and a client's PKCS#12 file has a "
+            f"few thousand. It is something else. {_NEW_FILE}.",
+        )
+    if not data:
+        raise _not_pkcs12("it is empty")
+    if b"-----BEGIN " in data[:4096]:
+        raise _not_pkcs12("it is text in the PEM format")
+    if re.fullmatch(rb"[A-Za-z0-9+/\s]{16,}[=\s]*", data):
+        raise _not_pkcs12("it is text, perhaps the base64 form of the file")
+    outer = _element(data, 0)
+    if data[0] != _SEQUENCE or (outer is None and data[1:2] != _INDEFINITE):
+        raise _not_pkcs12("it begins otherwise")
+    if outer is not None and outer.end > len(data):
+        raise _not_pkcs12(f"it ends after {len(data):,} of {outer.end:,} bytes")
+    if any(count > MAX_ITERATIONS for count in _iteration_counts(data, 0, len(data), 0)):
+        raise Problem(
+            "pkcs12_unsupported", f"The PKCS#12 file asks for too many rounds of key derivation. {_NEW_FILE}."
+        )
+
+
+_SEQUENCE, _OCTET_STRING, _INTEGER, _CONSTRUCTED = 0x30, 0x04, 0x02, 0x20
+_INDEFINITE = b"\x80"
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class _Element:
+    """One element of DER: its tag, and where its content begins and ends."""
+
+    tag: int
+    begin: int
+    end: int
+
+
+def _element(data: bytes, position: int) -> _Element | None:
+    """Return the element at that position; its content may reach beyond the data. None: not DER."""
+    if position + 2 > len(data):
+        return None
+    tag, length = data[position], data[position + 1]
+    begin = position + 2
+    if length > 0x80:
+        size = length - 0x80
+        length = int.from_bytes(data[begin : begin + size], "big")
+        begin += size
+    elif length == 0x80:
+        return None
+    return _Element(tag, begin, begin + length)
+
+
+def _iteration_counts(data: bytes, position: int, end: int, depth: int) -> Iterator[int]:
+    """Yield the counts of key derivation rounds that lie open: integers that follow an octet string, the salt.
+
+    So they stand in the parameters of password based encryption and of the MAC. Stops at anything that is not DER.
+    """
+    previous: int | None = None
+    while position < end and depth < _MAX_DEPTH:
+        element = _element(data, position)
+        if element is None or element.end > end:
+            return
+        if element.tag == _INTEGER and previous == _OCTET_STRING:
+            yield int.from_bytes(data[element.begin : element.end], "big")
+        holds_more = element.tag == _OCTET_STRING and data[element.begin : element.begin + 1] == bytes((_SEQUENCE,))
+        if element.tag & _CONSTRUCTED or holds_more:
+            yield from _iteration_counts(data, element.begin, element.end, depth + 1)
+        previous, position = element.tag, element.end
+
+
+def _name_text(name: x509.Name) -> str:
+    """Return the attributes in the order of the certificate; names as OpenSSL has them where RFC 4514 has none."""
+    parts = (
+        f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.rfc4514_attribute_name)}={_text(attribute.value)}"
+        for attribute in name
+    )
+    return printable(", ".join(parts))
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def printable(text: str) -> str:
+    """Whoever made the certificate chose this text: it must neither break a log line nor flood it."""
+    clean = "".join(character if character.isprintable() else "?" for character in text[:_MAX_NAME_LENGTH])
+    return clean + ("…" if len(text) > _MAX_NAME_LENGTH else "")

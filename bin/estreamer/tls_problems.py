@@ -1,0 +1,284 @@
+"""What went wrong with a connection, in words that say what to do: failures of sockets and TLS → Problem.
+
+Failures are told apart by numbers and names that OpenSSL and the system define, never by their texts, which differ
+between versions.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Sequence
+
+from .errors import Problem
+
+_LEGACY = 'switch on "Legacy certificates" for this account'
+
+_EXPIRED, _NOT_YET_VALID = 10, 9
+_WEAK_CODES = frozenset((66, 67, 68))
+"""X509_V_ERR_EE_KEY_TOO_SMALL, _CA_KEY_TOO_SMALL, _CA_MD_TOO_WEAK."""
+
+_CLIENT_REFUSED = frozenset(
+    (
+        "UNKNOWN_CA",
+        "BAD_CERTIFICATE",
+        "CERTIFICATE_EXPIRED",
+        "CERTIFICATE_REVOKED",
+        "CERTIFICATE_UNKNOWN",
+        "CERTIFICATE_REQUIRED",
+        "UNSUPPORTED_CERTIFICATE",
+        "ACCESS_DENIED",
+        # The certificate's signature does not fit a CA of the same name: a CA that was made anew.
+        "DECRYPT_ERROR",
+    )
+)
+"""Alerts by which a server refuses a client certificate."""
+
+_VERSION_REASONS = frozenset(
+    ("UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "WRONG_VERSION_NUMBER", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE")
+)
+
+_WEAK_REASONS = frozenset(
+    (
+        "DH_KEY_TOO_SMALL",
+        "EE_KEY_TOO_SMALL",
+        "CA_KEY_TOO_SMALL",
+        "CA_MD_TOO_WEAK",
+        "WRONG_SIGNATURE_TYPE",
+        "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
+    )
+)
+
+_NO_COMMON_CIPHER = frozenset(("HANDSHAKE_FAILURE", "INSUFFICIENT_SECURITY"))
+"""Alerts by which a server says that it cannot agree on anything that was offered."""
+
+_RECORD_TYPES = frozenset((20, 21, 22, 23))
+_UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM))
+
+
+def not_resolved(host: str, error: Exception | None) -> Problem:
+    """The name has no address; `error` is None when there was no answer in time."""
+    busy = error is None or (isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN)
+    if busy:
+        text = f"The name {host!r} could not be resolved: the name service does not answer. Check DNS on this machine"
+    else:
+        text = f"The name {host!r} has no address. Check its spelling, and DNS on this machine"
+    return Problem("tls_name_not_resolved", f"{text}, or enter the Management Center's IP address.")
+
+
+def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem:
+    """No address took the connection; `failures` holds each address that was tried, and why it failed."""
+    tried = "; ".join(f"{address}: {_socket_text(error)}" for address, error in failures)
+    # The most telling failure counts: where one address answers, the others are likely of the wrong kind.
+    if any(isinstance(error, ConnectionRefusedError) for _, error in failures):
+        return Problem(
+            "tls_refused",
+            f"The connection to {host} was refused (tried {tried}). Check the port (8302 unless it was changed) and "
+            "that eStreamer is enabled on the Management Center, and that no firewall rejects the connection.",
+        )
+    if any(isinstance(error, TimeoutError) for _, error in failures):
+        return Problem(
+            "tls_timeout",
+            f"The connection to {host} was not answered (tried {tried}). Check host and port, and that every firewall "
+            "on the way lets this machine connect to the Management Center's port.",
+        )
+    return Problem(
+        "tls_unreachable",
+        f"{host} cannot be reached from this machine (tried {tried}). Check the address and this machine's routes.",
+    )
+
+
+def _socket_text(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if error.errno in _UNREACHABLE:
+        return "unreachable"
+    return "refused" if isinstance(error, ConnectionRefusedError) else (error.strerror or "failed")
+
+
+def handshake_timeout(address: str) -> Problem:
+    """The peer took the connection and then kept silent."""
+    return Problem(
+        "tls_handshake_timeout",
+        f"{address} took the connection but did not complete the TLS handshake in time. Check that this is the "
+        "Management Center's eStreamer port and that no device in between inspects or holds the connection.",
+    )
+
+
+def closed_in_handshake(address: str) -> Problem:
+    """The peer closed before the handshake was complete."""
+    return Problem(
+        "tls_closed_in_handshake",
+        f"{address} closed the connection during the TLS handshake. Check that this is the Management Center's "
+        "eStreamer port and that no device in between cuts the connection.",
+    )
+
+
+def closed_before_any_message(address: str, local_address: str, common_name: str) -> Problem:
+    """The server completed the handshake and closed without a message: by the guide, failed authentication."""
+    return Problem(
+        "tls_closed_after_handshake",
+        f"{address} closed the connection right after the TLS handshake, without a word. Most often the Management "
+        f"Center does not know this client: its certificate was made for {common_name!r}, and this machine connected "
+        f"from {local_address}. The Management Center must see the connection come from {common_name!r}: check NAT on the "
+        "way, which interface is used, and, for a name, that DNS on the Management Center resolves it; or create the "
+        "client anew (System > Integration > eStreamer) with the address that the Management Center sees.",
+    )
+
+
+def closed_later(address: str, error: OSError | None = None) -> Problem:
+    """The connection ended after it had been in use."""
+    how = "was lost" if isinstance(error, TimeoutError) else "was closed by the server"
+    return Problem("tls_closed", f"The connection to {address} {how}. It is made anew.")
+
+
+def wrong_role(address: str, subject: str) -> Problem:
+    """The peer's certificate is of the right CA, but it is not an eStreamer server's."""
+    return Problem(
+        "tls_wrong_role",
+        f"{address} presented a certificate that is not an eStreamer server's (subject {subject!r}; expected "
+        "title=eStreamer, generationQualifier=server). Check host and port: something else of the same Management "
+        "Center, or another client, answers there.",
+    )
+
+
+def pin_mismatch(address: str, fingerprint: str) -> Problem:
+    """The server's certificate is not the pinned one."""
+    return Problem(
+        "tls_pin_mismatch",
+        f"{address} presented a certificate with the SHA-256 fingerprint {fingerprint}, which is not the one of this "
+        "account. If the Management Center's certificate was renewed, compare and enter the new one; otherwise "
+        "something else answers there.",
+    )
+
+
+def weak(address: str, why: str) -> Problem:
+    """Keys or signatures of the server are below the required strength."""
+    return Problem(
+        "tls_weak",
+        f"The server's certificate or key at {address} is too weak for a connection that can be trusted ({why}). Have "
+        f"the Management Center's certificates renewed; if that cannot be, {_LEGACY}.",
+    )
+
+
+def of_verification(address: str, error: ssl.SSLCertVerificationError) -> Problem:
+    """The server's certificate was not accepted."""
+    if error.verify_code == _EXPIRED:
+        return Problem(
+            "tls_certificate_expired",
+            f"The certificate of the server at {address} has expired. Renew it on the Management Center, and check "
+            "this machine's clock.",
+        )
+    if error.verify_code == _NOT_YET_VALID:
+        return Problem(
+            "tls_certificate_not_yet_valid",
+            f"The certificate of the server at {address} is not valid yet. Check the clocks of this machine and of the "
+            "Management Center.",
+        )
+    if error.verify_code in _WEAK_CODES:
+        return weak(address, str(error.verify_message))
+    return Problem(
+        "tls_untrusted",
+        f"The certificate of the server at {address} was not issued by the CA in the PKCS#12 file "
+        f"({error.verify_message}). Check that the host is the Management Center that the file was downloaded from; if "
+        "its CA was made anew, download the file anew; and check that no device in between inspects TLS.",
+    )
+
+
+def of_handshake(address: str, error: ssl.SSLError, first_bytes: bytes) -> Problem:
+    """The handshake failed; `first_bytes` are the first that the peer sent, as far as it sent any."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return of_verification(address, error)
+    if first_bytes and not _looks_like_tls(first_bytes):
+        return Problem(
+            "tls_not_tls",
+            f"What answers at {address} does not speak TLS. Check host and port: eStreamer listens on 8302 unless that "
+            "was changed.",
+        )
+    return _of_reason(address, error)
+
+
+def _of_reason(address: str, error: ssl.SSLError) -> Problem:
+    reason, alert = _reason(error)
+    if alert in _CLIENT_REFUSED:
+        return client_refused(address, alert)
+    if alert == "PROTOCOL_VERSION" or reason in _VERSION_REASONS:
+        return Problem(
+            "tls_version",
+            f"The server at {address} and this machine have no TLS version in common: 1.2 or newer is required. Update "
+            "the Management Center.",
+        )
+    if reason in _WEAK_REASONS:
+        return weak(address, _words(reason))
+    if alert in _NO_COMMON_CIPHER:
+        return Problem(
+            "tls_no_common_cipher",
+            f"The server at {address} accepts none of the ciphers offered to it. Update the Management Center; if that "
+            f"cannot be, {_LEGACY}.",
+        )
+    return broken(address, error)
+
+
+def of_stream(address: str, error: ssl.SSLError, received: bool) -> Problem:
+    """TLS failed after the handshake; `received` is whether the server has sent any data before.
+
+    With TLS 1.3 a server judges the client certificate when the client has already completed its handshake.
+    """
+    reason, alert = _reason(error)
+    if alert in _CLIENT_REFUSED or (not received and not reason):
+        return client_refused(address, alert)
+    return broken(address, error)
+
+
+def own_certificate_refused(error: ssl.SSLError) -> Problem:
+    """OpenSSL on this machine does not take our own certificate or key."""
+    reason = _reason(error)[0]
+    why = _words(reason)
+    if reason in _WEAK_REASONS:
+        return Problem(
+            "certificate_weak",
+            f"This machine's OpenSSL finds the client certificate too weak ({why}). Have the Management "
+            f"Center issue a new one; if it cannot, {_LEGACY}.",
+        )
+    return Problem(
+        "tls_own_certificate",
+        f"This machine's OpenSSL cannot use the client certificate ({why}). "
+        "Download the file of this client anew from the Management Center (System > Integration > eStreamer).",
+    )
+
+
+def client_refused(address: str, alert: str) -> Problem:
+    """The server does not accept the client certificate."""
+    why = f" ({_words(alert)})" if alert else ""
+    return Problem(
+        "tls_client_certificate_refused",
+        f"The server at {address} refused this client's certificate{why}. Check that the host is the Management Center "
+        "that the PKCS#12 file was downloaded from, that the client still exists there (System > Integration > "
+        "eStreamer), and download the file anew.",
+    )
+
+
+def broken(address: str, error: ssl.SSLError) -> Problem:
+    """Any other failure of TLS."""
+    why = _words(_reason(error)[0])
+    return Problem(
+        "tls_broken",
+        f"The TLS connection to {address} broke ({why}). If it does so again, check that no device in between changes "
+        "or inspects the connection.",
+    )
+
+
+def _reason(error: ssl.SSLError) -> tuple[str, str]:
+    """Return OpenSSL's name for the reason, and the alert in it, or empty strings where it gives none."""
+    reason = (error.reason or "").upper().replace(" ", "_")
+    _, found, alert = reason.partition("ALERT_")
+    return reason, alert if found else ""
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ").lower() or "no reason given"
+
+
+def _looks_like_tls(first_bytes: bytes) -> bool:
+    return first_bytes[0] in _RECORD_TYPES and first_bytes[1:2] in (b"\x03", b"")
