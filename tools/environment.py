@@ -66,16 +66,26 @@ def lock(path: Path) -> Iterator[None]:
 def prepare(root: Path, name: str, requirements: Sequence[str], interpreter: str = sys.executable) -> str:
     """Return the Python of the environment .venv/<name> that has `requirements`, after making it if need be.
 
-    `interpreter` is the Python to make it with. The caller holds a lock.
+    `interpreter` is the Python to make it with; one that was made with another and still runs is as good. The caller
+    holds a lock.
     """
     folder = root / ".venv" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     marker = folder / "requirements"
-    wanted = "\n".join([*requirements, interpreter, sys.version, ""])
-    if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted):
+    wanted = "\n".join([*requirements, ""])
+    if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted and _runs(python)):
         say(f"setting up .venv/{name}")
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
         run(f"Creating .venv/{name}", [interpreter, "-m", "venv", str(folder)])
         run(f"Installing {requirements[0]}", [str(python), "-m", "pip", "install", *requirements])
         marker.write_text(wanted, encoding="utf-8")
     return str(python)
+
+
+def _runs(python: Path) -> bool:
+    """Return whether an interpreter still works: the Python that an environment was made with may be gone."""
+    try:
+        return subprocess.run([str(python), "-c", ""], check=False, capture_output=True).returncode == 0  # noqa: S603
+    except OSError:
+        return False
