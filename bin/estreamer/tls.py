@@ -16,18 +16,14 @@ import secrets
 import socket
 import ssl
 import tempfile
-import threading
-import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from . import pkcs12, tls_problems
+from . import pkcs12, tcp, tls_problems
 from .errors import Problem
-
-Wait = Callable[[int, bool, Optional[float]], bool]
-"""wait(descriptor, for_write, seconds) → whether it is ready. Raises errors.Stop when the process is to stop."""
+from .tcp import Wait
 
 Progress = Callable[[str, str], None]
 """progress(step, text) is told of each step that succeeded: `resolve`, `connect`, `verify`."""
@@ -40,16 +36,10 @@ _RECORD_OVERHEAD = 2 * 1024
 """Most of what a TLS record may hold, and add, in bytes."""
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:!aNULL:!eNULL:!aDSS"
-_LEGACY_CIPHERS = "DEFAULT:!aNULL:!eNULL"
+_LEGACY_CIPHERS = "DEFAULT:!aNULL:!eNULL:!RC4:!3DES:!PSK:!SRP"
 
 _PARTIAL_CHAIN = 0x80000
 """X509_V_FLAG_PARTIAL_CHAIN; Python's `ssl` names it from 3.10 on."""
-
-_CONNECT_CHECK_INTERVAL = 0.5
-"""Seconds between looks at a connection under way: waiting for writability does not report a refusal on Windows."""
-
-_KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""Seconds of silence before the first probe (two names for it), between probes, and how many may go unanswered."""
 
 _DISCARD_READS = 16
 
@@ -97,14 +87,14 @@ def connect(
     and ciphers; it never turns verification off. Raises Problem `tls_…`, and what `wait` raises.
     """
     steps = progress or _ignore
-    deadline = _Deadline(timeout, wait)
+    deadline = tcp.Deadline(timeout, wait)
     context = make_context(credentials, legacy)
-    addresses = _resolve(host, port, deadline)
+    addresses = tcp.resolve(host, port, deadline)
     steps("resolve", f"{host} is {', '.join(sorted({str(address[4][0]) for address in addresses}))}")
-    connected = _connect(host, addresses, deadline)
+    connected = tcp.connect(host, addresses, deadline)
     try:
         channel = _Channel(connected, context, host)
-        steps("connect", f"connected to {channel.address} from {_show(channel.local)}")
+        steps("connect", f"connected to {channel.address} from {tcp.show(channel.local)}")
         _shake_hands(channel, deadline)
         peer = _verify(channel, fingerprint, legacy)
         steps("verify", f"{peer.tls_version}, {peer.cipher}; server {peer.subject}, SHA-256 {peer.fingerprint}")
@@ -118,13 +108,13 @@ def closed_before_any_message(credentials: pkcs12.Credentials, connection: Conne
     """Return what to tell the user when the server closed before it sent a message: it does not know this client."""
     peer = connection.peer
     return tls_problems.closed_before_any_message(
-        _show((peer.address, peer.port)), peer.local_address, credentials.facts.common_name
+        tcp.show((peer.address, peer.port)), peer.local_address, credentials.facts.common_name
     )
 
 
 def closed_later(connection: Connection) -> Problem:
     """Return what to tell the user when the server closed a connection that had been in use."""
-    return tls_problems.closed_later(_show((connection.peer.address, connection.peer.port)))
+    return tls_problems.closed_later(tcp.show((connection.peer.address, connection.peer.port)))
 
 
 def make_context(credentials: pkcs12.Credentials, legacy: bool) -> ssl.SSLContext:
@@ -189,150 +179,6 @@ def _no_temporary_file(error: OSError) -> Problem:
     )
 
 
-class _Deadline:
-    """The end of the time that an attempt may take, and the one way to wait until then."""
-
-    def __init__(self, seconds: float, wait: Wait) -> None:
-        self._end = time.monotonic() + seconds
-        self._wait = wait
-
-    @property
-    def left(self) -> float:
-        return max(0.0, self._end - time.monotonic())
-
-    def part(self, share: int) -> _Deadline:
-        """Return a deadline after an equal share of the time that is left."""
-        return _Deadline(self.left / share, self._wait)
-
-    def wait(self, descriptor: int, for_write: bool, at_most: float | None = None) -> bool:
-        """Wait until the descriptor is ready or the time is over, and return whether it is ready."""
-        left = self.left
-        return self._wait(descriptor, for_write, left if at_most is None else min(left, at_most))
-
-
-_Address = tuple[int, int, int, str, tuple[Any, ...]]
-"""What `socket.getaddrinfo` returns for one address."""
-
-
-class _Lookup:
-    """A name being resolved in a thread, because `getaddrinfo` blocks and cannot be interrupted."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._ours, self._theirs = socket.socketpair()
-        self._found: list[_Address] = []
-        self._error: Exception | None = None
-        thread = threading.Thread(target=self._run, args=(host, port), name="resolve", daemon=True)
-        thread.start()
-
-    def _run(self, host: str, port: int) -> None:
-        try:
-            self._found = _addresses(host, port, 0)
-        except (OSError, ValueError) as error:
-            self._error = error
-        # Closing makes the other end readable; when nobody waits any more, nothing has to be told.
-        self._theirs.close()
-
-    def __enter__(self) -> _Lookup:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ours.close()
-
-    def fileno(self) -> int:
-        return self._ours.fileno()
-
-    def result(self) -> list[_Address]:
-        if self._error is not None:
-            raise self._error
-        return self._found
-
-
-def _addresses(host: str, port: int, flags: int) -> list[_Address]:
-    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=flags))
-
-
-def _resolve(host: str, port: int, deadline: _Deadline) -> list[_Address]:
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        return _addresses(bare, port, socket.AI_NUMERICHOST)
-    except (OSError, ValueError):
-        return _look_up(bare, port, deadline)
-
-
-def _look_up(host: str, port: int, deadline: _Deadline) -> list[_Address]:
-    with _Lookup(host, port) as lookup:
-        if not _until_ready(deadline, lookup.fileno(), for_write=False):
-            raise tls_problems.not_resolved(host, None)
-        try:
-            return lookup.result()
-        except (OSError, ValueError) as error:
-            raise tls_problems.not_resolved(host, error) from None
-
-
-def _until_ready(deadline: _Deadline, descriptor: int, for_write: bool) -> bool:
-    """Wait until the descriptor is ready, also when `wait` returns early; return whether it is."""
-    while not deadline.wait(descriptor, for_write):
-        if not deadline.left:
-            return False
-    return True
-
-
-def _connect(host: str, addresses: list[_Address], deadline: _Deadline) -> socket.socket:
-    """Connect to the first address that answers; each has an equal share of the time that the others left."""
-    failures: list[tuple[str, OSError]] = []
-    for index, address in enumerate(addresses):
-        share = deadline.part(len(addresses) - index)
-        connected = _connect_to(address, share, failures)
-        if connected is not None:
-            return connected
-    raise tls_problems.not_connected(host, failures)
-
-
-def _connect_to(address: _Address, deadline: _Deadline, failures: list[tuple[str, OSError]]) -> socket.socket | None:
-    """Connect to one address, or note why it failed."""
-    try:
-        return _try_to_connect(address, deadline)
-    except OSError as error:
-        failures.append((_show(address[4]), error))
-        return None
-
-
-def _try_to_connect(address: _Address, deadline: _Deadline) -> socket.socket:
-    family, kind, protocol, _, where = address
-    connecting = socket.socket(family, kind, protocol)
-    try:
-        connecting.setblocking(False)
-        _tune(connecting)
-        with contextlib.suppress(BlockingIOError):
-            connecting.connect(where)
-        while not deadline.wait(connecting.fileno(), True, _CONNECT_CHECK_INTERVAL):
-            _raise_failure(connecting)
-            if not deadline.left:
-                raise TimeoutError
-        _raise_failure(connecting)
-        return connecting
-    except BaseException:
-        connecting.close()
-        raise
-
-
-def _raise_failure(connecting: socket.socket) -> None:
-    number = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, os.strerror(number))
-
-
-def _tune(connecting: socket.socket) -> None:
-    """Notice a vanished peer within two minutes of silence, and send acknowledgements at once."""
-    connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connecting.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEP_ALIVE:
-        option = getattr(socket, name, None)
-        if option is not None:
-            with contextlib.suppress(OSError):  # old Windows knows the name and not the option
-                connecting.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
 def _ends(connected: socket.socket, host: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return the addresses of the peer and of this end."""
     try:
@@ -354,7 +200,7 @@ class _Channel:
         self.socket = connected
         # Asked for at once: a socket that was reset does not know its peer any more.
         self.remote, self.local = _ends(connected, host)
-        self.address = _show(self.remote)
+        self.address = tcp.show(self.remote)
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing)
@@ -389,7 +235,7 @@ class _Channel:
         return len(self._unsent) + self.outgoing.pending
 
 
-def _shake_hands(channel: _Channel, deadline: _Deadline) -> None:
+def _shake_hands(channel: _Channel, deadline: tcp.Deadline) -> None:
     try:
         while not _handshake_step(channel):
             _send_all(channel, deadline)
@@ -411,17 +257,17 @@ def _handshake_step(channel: _Channel) -> bool:
     return True
 
 
-def _send_all(channel: _Channel, deadline: _Deadline) -> None:
+def _send_all(channel: _Channel, deadline: tcp.Deadline) -> None:
     channel.drain()
     while channel.unsent:
-        if not _until_ready(deadline, channel.socket.fileno(), for_write=True):
+        if not deadline.until_ready(channel.socket.fileno(), for_write=True):
             raise tls_problems.handshake_timeout(channel.address)
         channel.drain()
 
 
-def _receive_some(channel: _Channel, deadline: _Deadline) -> None:
+def _receive_some(channel: _Channel, deadline: tcp.Deadline) -> None:
     while True:
-        if not _until_ready(deadline, channel.socket.fileno(), for_write=False):
+        if not deadline.until_ready(channel.socket.fileno(), for_write=False):
             raise tls_problems.handshake_timeout(channel.address)
         try:
             if channel.fill(BUFFER_SIZE):
@@ -472,12 +318,6 @@ def _values(fields: dict[str, Any], name: str) -> list[str]:
 
 def _show_name(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
     return pkcs12.printable(", ".join(f"{_SHORT_NAMES.get(key, key)}={value}" for part in name for key, value in part))
-
-
-def _show(address: tuple[Any, ...]) -> str:
-    """Return address and port as they are written, an IPv6 address in brackets."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 def _ignore(step: str, text: str) -> None:

@@ -121,7 +121,7 @@ def closed_before_any_message(address: str, local_address: str, common_name: str
         "tls_closed_after_handshake",
         f"{address} closed the connection right after the TLS handshake, without a word. Most often the Management "
         f"Center does not know this client: its certificate was made for {common_name!r}, and this machine connected "
-        f"from {local_address}. The Management Center must see the connection come from {common_name!r}: check NAT on the "
+        f"from {local_address}. The Management Center must see it come from {common_name!r}: check NAT on the "
         "way, which interface is used, and, for a name, that DNS on the Management Center resolves it; or create the "
         "client anew (System > Integration > eStreamer) with the address that the Management Center sees.",
     )
