@@ -68,12 +68,15 @@ class RawClient:
     """A connection to the server, blocking with a timeout."""
 
     def __init__(self, server: FmcServer, *, tls: ssl.SSLContext | None = None) -> None:
-        plain = socket.create_connection((server.address, server.port), timeout=10)
+        family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+        plain = socket.socket(family, socket.SOCK_STREAM)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(10)
+        self.socket = (tls or context(server)).wrap_socket(plain, suppress_ragged_eofs=False)
         try:
-            self.socket = (tls or context(server)).wrap_socket(plain, suppress_ragged_eofs=False)
+            self.socket.connect((server.address, server.port))
         except BaseException:
-            plain.close()
+            self.socket.close()
             raise
         self._buffer = b""
         self._taken = 0

@@ -372,6 +372,8 @@ class _Session:
         context = _context(self._server.pki, self._behaviour)
         self._selector.unregister(self._socket)
         try:
+            # Python 3.9 leaks the socket when the client is gone at the moment of wrapping.
+            self._socket.getpeername()
             tls = context.wrap_socket(
                 self._socket, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
             )
