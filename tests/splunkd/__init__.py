@@ -6,16 +6,22 @@ what the documentation leaves open. `Splunkd` is where to start.
 
 from __future__ import annotations
 
+from .install import App, InstallError
 from .ledger import BrokenRule, LogLine, Run, Violation
 from .life import StandInError
-from .splunkd import Splunkd
+from .scheme import SchemeError
+from .splunkd import Answer, Splunkd
 from .stream import Event, StreamError, StreamParser, digest
 
 __all__ = [
+    "Answer",
+    "App",
     "BrokenRule",
     "Event",
+    "InstallError",
     "LogLine",
     "Run",
+    "SchemeError",
     "Splunkd",
     "StandInError",
     "StreamError",

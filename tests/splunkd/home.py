@@ -22,6 +22,11 @@ class SplunkHome:
     python: Path
 
     @property
+    def python_version(self) -> str:
+        """The version as `python.required` has it, such as "3.9"."""
+        return self.python.name[len("python") :]
+
+    @property
     def apps(self) -> Path:
         return self.path / "etc" / "apps"
 

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
+import json
 import os
 import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from . import home as splunk_home
+from .apps import Apps, InputSpec
 from .documents import Surroundings, run_document
+from .handlers import HandlerCall
+from .install import App, installed
 from .ledger import Ledger, LogLine, Run, Violation, Watched
 from .life import Life, StandInError
 from .reader import InputOrder
+from .rest import RestServer
 from .stream import Event
 
 ORPHAN_LIMIT = 5.0
 
 
 @dataclass(frozen=True)
-class InputSpec:
-    """An input as splunkd knows it: what to run, and what to write to its stdin. `restart_after` is in seconds."""
+class Answer:
+    """An answer of the REST API. `entries` maps names to contents; `message` is the text of a refusal."""
 
-    stanza: str
-    command: Sequence[str]
-    app: str
-    params: Mapping[str, str]
-    environment: Mapping[str, str]
-    restart_after: float | None
+    status: int
+    entries: dict[str, dict[str, Any]]
+    message: str
 
 
 class Splunkd:
@@ -66,17 +70,21 @@ class Splunkd:
             raise StandInError(f"keep={keep!r} is neither 'events' nor 'digests'")
         self.home = splunk_home.create(home, python, python_paths)
         self.server_host = socket.gethostname()
-        self.server_uri = "http://127.0.0.1:1"
         self.session_key = secrets.token_hex(24)
         self._keep = keep
         self._restart_after = restart_after
         self._stop_limit = stop_limit
         self._ledger = Ledger(keep)
         self._life: Life | None = None
-        self._numbers = itertools.count(1)
         self._scripts: dict[str, InputSpec] = {}
         self._started: dict[str, InputSpec] = {}
+        self._stopping: dict[str, int] = {}
         self._orphans: list[tuple[Watched, float]] = []
+        self._inputs_lock = threading.RLock()
+        self._apps = Apps(self.home, self.server_host, self._around, self._input_changed)
+        self._rest = RestServer(self._apps.resolve)
+        self._rest.admit(self.session_key)
+        self._apps.confs.set("system", "web", "settings", {"mgmtHostPort": self.server_uri.partition("://")[2]})
 
     def __enter__(self) -> Splunkd:
         return self
@@ -90,6 +98,58 @@ class Splunkd:
         self.close()
         if error is None:
             self.check()
+
+    # Apps and REST
+
+    @property
+    def server_uri(self) -> str:
+        """Where the REST API listens: from construction to `close`, but not between `kill` and `start`."""
+        return self._rest.uri
+
+    def install(self, package: Path) -> App:
+        """Install a .spl, or upgrade to it. Raises InstallError or SchemeError."""
+        return self._apps.install(package)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        app: str | None = None,
+        session_key: str | None = None,
+    ) -> Answer:
+        """Send a request to `path` below /servicesNS/nobody/<app>/ over HTTP, and ask for JSON.
+
+        `app` may be left out when one app is installed. A slash in a name is to be written as `%252F`.
+        """
+        names = [one.name for one in installed(self.home)]
+        if app is None and len(names) != 1:
+            raise StandInError(f"say which app is meant of {names}")
+        connection = HTTPConnection(self.server_uri.partition("://")[2], timeout=120)
+        separator = "&" if "?" in path else "?"
+        target = f"/servicesNS/nobody/{app or names[0]}/{path}{separator}output_mode=json"
+        headers = {"Authorization": f"Splunk {session_key or self.session_key}"}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            connection.request(method, target, None if form is None else urlencode(form), headers)
+            response = connection.getresponse()
+            document = json.loads(response.read())
+        finally:
+            connection.close()
+        messages = [message["text"] for message in document.get("messages", [])]
+        entries = {entry["name"]: entry["content"] for entry in document.get("entry", [])}
+        return Answer(response.status, entries, "; ".join(messages))
+
+    def handler_calls(self) -> list[HandlerCall]:
+        """Return the runs of generated handlers, with what they wrote to stderr."""
+        return list(self._apps.handler_calls)
+
+    def stanzas(self, conf: str, app: str | None = None) -> dict[str, dict[str, str]]:
+        """Return the merged stanzas of an app's conf file."""
+        name = app or installed(self.home)[0].name
+        return {stanza: layer.settings for stanza, layer in self._apps.confs.stanzas(name, conf).items()}
 
     # Inputs
 
@@ -115,16 +175,15 @@ class Splunkd:
             app,
             dict(params or {}),
             {**self.home.environment(), **(environment or {})},
-            self._restart_after if restart_after is None else restart_after,
+            restart_after,
         )
         self._scripts[stanza] = spec
-        if self._life is not None:
-            self._start_input(spec)
+        self._input_changed(stanza)
 
-    def remove_script_input(self, stanza: str) -> float | None:
-        """Remove an input; return how many seconds it took to leave after SIGTERM, if it ran."""
+    def remove_script_input(self, stanza: str) -> None:
+        """Remove an input; splunkd sends SIGTERM and does not wait for the end."""
         del self._scripts[stanza]
-        return self._stop_input(stanza)
+        self._input_changed(stanza)
 
     # Life and death
 
@@ -138,12 +197,15 @@ class Splunkd:
         return self._living().pid
 
     def start(self) -> None:
-        """Start splunkd, and with it every enabled input."""
+        """Start splunkd, and with it every enabled input. Raises SchemeError for a broken kind of input."""
         if self._life is not None:
             raise StandInError("splunkd runs already")
-        self._life = Life(self._ledger.hear)
-        for spec in self._scripts.values():
-            self._start_input(spec)
+        self._apps.introspect()
+        with self._inputs_lock:
+            self._life = Life(self._ledger.hear)
+            self._rest.down = False
+            for stanza in self._known():
+                self._input_changed(stanza)
 
     def stop(self) -> dict[str, float]:
         """Stop splunkd in good order: SIGTERM to every input, then read what they had written.
@@ -152,14 +214,17 @@ class Splunkd:
         violation. A stalled pipe is not read any more.
         """
         life = self._living()
-        asked = {stanza: life.send("stop", stanza=stanza) for stanza in self._started}
-        for number in asked.values():
-            life.wait_for_answer(number, self._stop_limit + 15)
-        life.quit()
-        self._life = None
-        self._started.clear()
+        with self._inputs_lock:
+            leaving = dict(self._stopping)
+            for stanza in list(self._started):
+                leaving[stanza] = self._tell_to_stop(stanza)
+            for number in leaving.values():
+                life.wait_for_answer(number, self._stop_limit + 15)
+            self._stopping.clear()
+            life.quit()
+            self._life = None
         self._ledger.close_journals()
-        return {stanza: took for stanza in asked for took in [self._stop_took(stanza)] if took is not None}
+        return {stanza: took for stanza in leaving for took in [self._stop_took(stanza)] if took is not None}
 
     def kill(self, lose_last_seconds: float = 0.0) -> int:
         """Let splunkd die as by SIGKILL; return how many events died with it.
@@ -168,10 +233,13 @@ class Splunkd:
         `lose_last_seconds` is forgotten: it had been read but was in memory only.
         """
         life = self._living()
+        self._rest.down = True
         moment = time.monotonic()
         life.kill()
-        self._life = None
-        self._started.clear()
+        with self._inputs_lock:
+            self._life = None
+            self._started.clear()
+            self._stopping.clear()
         self._orphans += [(orphan, moment) for orphan in self._ledger.orphan_the_living()]
         return self._ledger.close_journals(moment - lose_last_seconds if lose_last_seconds else None)
 
@@ -194,6 +262,7 @@ class Splunkd:
             if self._life is not None:
                 self._life.quit()
                 self._life = None
+            self._rest.close()
             self._end_orphans()
 
     def _end_orphans(self) -> None:
@@ -321,28 +390,46 @@ class Splunkd:
         return self._life
 
     def _one(self, stanza: str | None) -> str:
-        known = self._scripts
+        known = self._known()
         if stanza is None and len(known) == 1:
-            return next(iter(known))
+            return known[0]
         if stanza is None:
-            raise StandInError(f"say which input is meant of {sorted(known)}")
+            raise StandInError(f"say which input is meant of {known}")
         return stanza
+
+    def _known(self) -> list[str]:
+        return [*self._scripts, *self._apps.input_stanzas()]
+
+    def _around(self, scheme: str) -> Surroundings:
+        key = secrets.token_hex(24)
+        self._rest.admit(key)
+        return Surroundings(self.server_host, self.server_uri, key, str(self.home.checkpoint_dir(scheme)))
 
     def _stop_took(self, stanza: str) -> float | None:
         runs = self._ledger.runs(stanza)
         return runs[-1].stop_took if runs else None
 
+    def _input_changed(self, stanza: str) -> None:
+        with self._inputs_lock:
+            if self._life is None:
+                return
+            if stanza in self._started:
+                self._stopping[stanza] = self._tell_to_stop(stanza)
+            spec = self._scripts.get(stanza) or self._apps.enabled_input(stanza)
+            if spec is not None:
+                if stanza in self._stopping:
+                    self._life.wait_for_answer(self._stopping.pop(stanza), self._stop_limit + 15)
+                self._start_input(spec)
+
+    def _tell_to_stop(self, stanza: str) -> int:
+        del self._started[stanza]
+        return self._living().send("stop", stanza=stanza)
+
     def _start_input(self, spec: InputSpec) -> None:
-        around = Surroundings(
-            self.server_host,
-            self.server_uri,
-            self.session_key,
-            str(self.home.checkpoint_dir(spec.stanza.partition("://")[0])),
-        )
+        around = self._around(spec.stanza.partition("://")[0])
         folder = self.home.database / "stand_in"
         folder.mkdir(exist_ok=True)
-        number = next(self._numbers)
-        journal = folder / f"{quote(spec.stanza, safe='')[:100]}.{os.getpid()}.{secrets.token_hex(4)}.{number}"
+        journal = folder / f"{quote(spec.stanza, safe='')[:100]}.{secrets.token_hex(8)}"
         self._ledger.open_journal(spec.stanza, journal)
         order = InputOrder(
             stanza=spec.stanza,
@@ -351,15 +438,8 @@ class Splunkd:
             stdin=run_document(around, spec.stanza, spec.app, spec.params),
             journal=str(journal),
             keep=self._keep,
-            restart_after=spec.restart_after,
+            restart_after=spec.restart_after if self._restart_after is None else self._restart_after,
             stop_limit=self._stop_limit,
         )
         self._started[spec.stanza] = spec
         self._living().order("start", input=asdict(order))
-
-    def _stop_input(self, stanza: str) -> float | None:
-        if self._life is None or stanza not in self._started:
-            return None
-        del self._started[stanza]
-        self._life.order("stop", stanza=stanza, timeout=self._stop_limit + 15)
-        return self._stop_took(stanza)

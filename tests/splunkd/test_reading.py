@@ -167,9 +167,11 @@ def test_run_says_how_its_stream_ended(start: Start) -> None:
 
 
 def test_event_cut_by_a_kill_is_dropped_and_noted(start: Start) -> None:
-    code = "say('whole')\nos.write(1, b'<event><time>1</time><data>half')\nwait_forever()\n"
+    code = (
+        "say('whole')\nos.write(1, b'<event><time>1</time><data>half')\nos.write(2, b'INFO half\\n')\nwait_forever()\n"
+    )
     with start(code) as splunkd:
-        splunkd.wait_for(1)
+        splunkd.wait_for_log("half")
         splunkd.signal_input(signal.SIGKILL)
         run = splunkd.wait_for_end()
         assert (run.events, run.cut, run.code) == (1, True, -signal.SIGKILL)
@@ -345,8 +347,8 @@ def test_two_inputs_are_kept_apart(start: Start, tmp_path: Path) -> None:
         assert [event.data for event in splunkd.events("example://two")] == ["two"]
         with pytest.raises(StandInError, match="which input"):
             splunkd.events()
-        took = splunkd.remove_script_input("example://two")
-        assert took is not None
+        splunkd.remove_script_input("example://two")
+        assert splunkd.wait_for_end(stanza="example://two").stop_took is not None
         assert splunkd.input_pid(STANZA) is not None
 
 
