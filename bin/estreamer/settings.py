@@ -1,0 +1,267 @@
+"""The settings of an account and of an input, checked: from the text that Splunk stores to what the input works with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Optional
+
+from . import request, wire
+from .drop_rules import DropRules
+from .errors import Problem
+
+DEFAULT_PORT = 8302
+DEFAULT_SETTLE = 30
+LONGEST_SETTLE = 3600
+"""Seconds. Resuming goes back that far, and the server sends all of it again."""
+
+FIELD_PARAMETERS = {
+    "ConnectionEvent": "connection_fields",
+    "IntrusionEvent": "intrusion_fields",
+    "IntrusionPacket": "packet_fields",
+    "FileEvent": "file_fields",
+}
+"""The parameter that holds the field sets and field names of each event type."""
+
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+_ISO_TIME = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})"
+    r"(?:[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,]\d{1,9})?)?"
+    r"(?: ?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?))?\Z",
+    re.IGNORECASE,
+)
+_TRUE = frozenset(("1", "true", "yes", "t", "y", "on", "enabled"))
+_FALSE = frozenset(("", "0", "false", "no", "f", "n", "off", "disabled"))
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Management Center and the credentials for it. `fingerprint` is lower-case hex; `pkcs12` is the file's bytes."""
+
+    name: str
+    host: str
+    port: int
+    pkcs12: bytes = field(repr=False)
+    pkcs12_password: str = field(repr=False)
+    fingerprint: Optional[str]
+    legacy_certificates: bool
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """An input. `fields` gives each wanted event type its field sets and field names.
+
+    `start_from` is `wire.OLDEST`, `wire.NOW` or Unix seconds; `settle` is in seconds; without `index` splunkd takes its
+    default.
+    """
+
+    name: str
+    account: str
+    failover_account: Optional[str]
+    event_types: tuple[str, ...]
+    fields: Mapping[str, tuple[str, ...]]
+    start_from: int
+    drop_rules: DropRules
+    request_style: str
+    settle: int
+    index: Optional[str]
+
+
+def parse_account(name: str, parameters: Mapping[str, Optional[str]]) -> Account:
+    """Return the account that the stored `parameters` describe. Raises Problem, naming the parameter that is wrong."""
+    given = _Given(parameters)
+    return Account(
+        name=name,
+        host=parse_host(given.text("host")),
+        port=given.number("port", DEFAULT_PORT, 1, 65535),
+        pkcs12=_parse_pkcs12(given.text("pkcs12")),
+        # A password may begin or end with blanks: it is taken as it is.
+        pkcs12_password=parameters.get("pkcs12_password") or "",
+        fingerprint=parse_fingerprint(given.text("fingerprint")),
+        legacy_certificates=given.switch("legacy_certificates"),
+    )
+
+
+def parse_input(name: str, parameters: Mapping[str, Optional[str]]) -> InputSettings:
+    """Return the input that `parameters` describe; those that are not an input's own are ignored.
+
+    Raises Problem, naming the parameter that is wrong and what is allowed.
+    """
+    given = _Given(parameters)
+    account = given.text("account")
+    if not account:
+        raise Problem("account_not_set", "account: choose the account of the Management Center to read from.")
+    failover = given.text("failover_account") or None
+    if failover == account:
+        raise Problem("failover_account_same", "failover_account: choose another account than the first, or none.")
+    event_types = parse_event_types(given.text("event_types"))
+    return InputSettings(
+        name=name,
+        account=account,
+        failover_account=failover,
+        event_types=event_types,
+        fields={event_type: _parse_fields(event_type, given) for event_type in event_types},
+        start_from=parse_start(given.text("start_from")),
+        drop_rules=DropRules.parse(given.text("drop_rules")),
+        request_style=given.one_of("request_style", request.REQUEST_STYLES),
+        settle=given.number("settle", DEFAULT_SETTLE, 0, LONGEST_SETTLE),
+        index=given.index(),
+    )
+
+
+def parse_host(text: str) -> str:
+    """Return a host name or IP address, an IPv6 address without its brackets. Raises Problem `host_invalid`."""
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    labels = host[:-1].split(".") if host.endswith(".") else host.split(".")
+    is_name = len(host) <= 253 and all(_HOST_LABEL.match(label) for label in labels) and not _is_numeric(labels)
+    if _is_address(host) or (is_name and host == text):
+        return host
+    raise Problem(
+        "host_invalid",
+        f"host: {text[:100]!r} is no host name and no IP address. Enter the address of the Management Center alone, "
+        "such as fmc.example.com, 192.0.2.10 or 2001:db8::10; the port has a field of its own.",
+    )
+
+
+def parse_fingerprint(text: str) -> Optional[str]:
+    """Return a SHA-256 fingerprint in lower-case hex, None for none. Raises Problem `fingerprint_invalid`."""
+    if not text:
+        return None
+    plain = re.sub(r"[:\s-]", "", text.lower())
+    plain = plain[7:] if plain.startswith("sha256=") else plain
+    if not _FINGERPRINT.match(plain):
+        raise Problem(
+            "fingerprint_invalid",
+            "fingerprint: enter the SHA-256 fingerprint of the server's certificate, 64 hexadecimal digits with or "
+            "without colons, or leave it empty.",
+        )
+    return plain
+
+
+def parse_event_types(text: str) -> tuple[str, ...]:
+    """Return the event types in a comma-separated list, all but packets for an empty one.
+
+    Raises Problem `event_type_unknown`.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in re.split(r"[,~\n]", text) if name.strip()))
+    for name in names:
+        if name not in request.EVENT_TYPES:
+            raise Problem(
+                "event_type_unknown",
+                f"event_types: {name[:100]!r} is none. Choose among {', '.join(request.EVENT_TYPES)}.",
+            )
+    return names or request.DEFAULT_EVENT_TYPES
+
+
+def parse_start(text: str) -> int:
+    """Return the initial timestamp for a first start: `wire.OLDEST`, `wire.NOW` (also for none) or Unix seconds.
+
+    A time without a zone is UTC. Raises Problem `start_from_invalid`.
+    """
+    word = text.lower()
+    if word in ("", "now"):
+        return wire.NOW
+    if word == "oldest":
+        return wire.OLDEST
+    seconds = _parse_time(text)
+    if seconds is None or not wire.OLDEST < seconds < wire.NOW:
+        raise Problem(
+            "start_from_invalid",
+            f"start_from: {text[:100]!r} is not understood. Enter now, oldest, or a time such as 2026-05-31T14:00:00Z "
+            "(between 1970 and 2106; UTC unless it has an offset).",
+        )
+    return seconds
+
+
+def _parse_time(text: str) -> Optional[int]:
+    match = _ISO_TIME.match(text)
+    if match is None:
+        return None
+    zone = (match["zone"] or "Z").upper().replace("Z", "+00:00")
+    if len(zone) == 3:
+        zone += ":00"
+    elif len(zone) == 5:
+        zone = f"{zone[:3]}:{zone[3:]}"
+    time = match["time"] or "00:00"
+    try:
+        return int(datetime.fromisoformat(f"{match['date']}T{time}{zone}").astimezone(timezone.utc).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parse_fields(event_type: str, given: _Given) -> tuple[str, ...]:
+    parameter = FIELD_PARAMETERS[event_type]
+    return request.parse_names(parameter, given.text(parameter)) or tuple(request.DEFAULT_FIELDS[event_type])
+
+
+def _parse_pkcs12(text: str) -> bytes:
+    if not text:
+        raise Problem("pkcs12_missing", "pkcs12: upload the PKCS#12 file of this client from the Management Center.")
+    try:
+        return base64.b64decode(re.sub(r"\s", "", text), validate=True)
+    except (binascii.Error, ValueError):
+        raise Problem(
+            "pkcs12_not_base64",
+            "pkcs12: the stored file is not readable base64. Upload the PKCS#12 file again.",
+        ) from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_numeric(labels: list[str]) -> bool:
+    """Whether this looks like an IPv4 address: a wrong one must not pass for a name."""
+    return labels[-1].isdigit()
+
+
+class _Given:
+    """The parameters of a stanza, read with their defaults."""
+
+    def __init__(self, parameters: Mapping[str, Optional[str]]) -> None:
+        self._parameters = parameters
+
+    def text(self, name: str) -> str:
+        return (self._parameters.get(name) or "").strip()
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        text = self.text(name)
+        if not text:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
+            raise Problem(f"{name}_invalid", f"{name}: enter a whole number from {lowest} to {highest}.")
+        return int(text)
+
+    def switch(self, name: str) -> bool:
+        text = self.text(name).lower()
+        if text not in _TRUE | _FALSE:
+            raise Problem(f"{name}_invalid", f"{name}: enter 1 (on) or 0 (off).")
+        return text in _TRUE
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        text = self.text(name) or allowed[0]
+        if text not in allowed:
+            raise Problem(f"{name}_invalid", f"{name}: choose among {', '.join(allowed)}.")
+        return text
+
+    def index(self) -> Optional[str]:
+        text = self.text("index")
+        if text in ("", "default"):
+            return None
+        if not re.fullmatch(r"_?[a-z0-9][a-z0-9_-]{0,79}", text):
+            raise Problem(
+                "index_invalid",
+                "index: enter the name of an index: lower-case letters, digits, underscores and hyphens, not beginning "
+                "with a hyphen.",
+            )
+        return text
