@@ -1,4 +1,4 @@
-"""The settings of an account and of an input, checked: from the text that Splunk stores to what the input works with."""
+"""The settings of an account and of an input, checked: from the text that Splunk stores to typed values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Optional
 
 from . import request, wire
 from .drop_rules import DropRules
@@ -49,7 +48,7 @@ class Account:
     port: int
     pkcs12: bytes = field(repr=False)
     pkcs12_password: str = field(repr=False)
-    fingerprint: Optional[str]
+    fingerprint: str | None
     legacy_certificates: bool
 
 
@@ -63,17 +62,17 @@ class InputSettings:
 
     name: str
     account: str
-    failover_account: Optional[str]
+    failover_account: str | None
     event_types: tuple[str, ...]
     fields: Mapping[str, tuple[str, ...]]
     start_from: int
     drop_rules: DropRules
     request_style: str
     settle: int
-    index: Optional[str]
+    index: str | None
 
 
-def parse_account(name: str, parameters: Mapping[str, Optional[str]]) -> Account:
+def parse_account(name: str, parameters: Mapping[str, str | None]) -> Account:
     """Return the account that the stored `parameters` describe. Raises Problem, naming the parameter that is wrong."""
     given = _Given(parameters)
     return Account(
@@ -88,7 +87,7 @@ def parse_account(name: str, parameters: Mapping[str, Optional[str]]) -> Account
     )
 
 
-def parse_input(name: str, parameters: Mapping[str, Optional[str]]) -> InputSettings:
+def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSettings:
     """Return the input that `parameters` describe; those that are not an input's own are ignored.
 
     Raises Problem, naming the parameter that is wrong and what is allowed.
@@ -129,7 +128,7 @@ def parse_host(text: str) -> str:
     )
 
 
-def parse_fingerprint(text: str) -> Optional[str]:
+def parse_fingerprint(text: str) -> str | None:
     """Return a SHA-256 fingerprint in lower-case hex, None for none. Raises Problem `fingerprint_invalid`."""
     if not text:
         return None
@@ -179,7 +178,7 @@ def parse_start(text: str) -> int:
     return seconds
 
 
-def _parse_time(text: str) -> Optional[int]:
+def _parse_time(text: str) -> int | None:
     match = _ISO_TIME.match(text)
     if match is None:
         return None
@@ -228,7 +227,7 @@ def _is_numeric(labels: list[str]) -> bool:
 class _Given:
     """The parameters of a stanza, read with their defaults."""
 
-    def __init__(self, parameters: Mapping[str, Optional[str]]) -> None:
+    def __init__(self, parameters: Mapping[str, str | None]) -> None:
         self._parameters = parameters
 
     def text(self, name: str) -> str:
@@ -254,7 +253,7 @@ class _Given:
             raise Problem(f"{name}_invalid", f"{name}: choose among {', '.join(allowed)}.")
         return text
 
-    def index(self) -> Optional[str]:
+    def index(self) -> str | None:
         text = self.text("index")
         if text in ("", "default"):
             return None
