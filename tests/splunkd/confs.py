@@ -22,6 +22,9 @@ SYSTEM_DEFAULTS: dict[str, Stanzas] = {
 }
 
 
+WHITE_SPACE = " \t\r\f\v"
+
+
 class ConfError(Exception):
     """A conf file, or a value for one, that Splunk would not read as it was meant."""
 
@@ -32,7 +35,7 @@ def parse(text: str, name: str = "conf") -> Stanzas:
     current = "default"
     lines = iter(enumerate(text.split("\n"), 1))
     for number, raw in lines:
-        line = raw.strip()
+        line = raw.strip(WHITE_SPACE)
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
@@ -42,13 +45,13 @@ def parse(text: str, name: str = "conf") -> Stanzas:
             stanzas.setdefault(current, {})
             continue
         key, equals, value = line.partition("=")
-        if not equals or not key.strip():
+        if not equals or not key.strip(WHITE_SPACE):
             raise ConfError(f"{name}, line {number}: neither a stanza header nor a setting: {line}")
-        parts = [value.strip()]
+        parts = [value.strip(WHITE_SPACE)]
         while parts[-1].endswith("\\"):
             parts[-1] = parts[-1][:-1]
-            parts.append(next(lines, (0, ""))[1].rstrip())
-        stanzas.setdefault(current, {})[key.strip()] = "\n".join(parts)
+            parts.append(next(lines, (0, ""))[1].rstrip(WHITE_SPACE))
+        stanzas.setdefault(current, {})[key.strip(WHITE_SPACE)] = "\n".join(parts)
     return stanzas
 
 
@@ -59,7 +62,7 @@ def render(stanzas: Stanzas) -> str:
         _check_name(stanza)
         lines = [f"[{stanza}]"]
         for key, value in settings.items():
-            if not key or key != key.strip() or key[0] in "[#" or any(c in key for c in "=\r\n"):
+            if not key or key != key.strip(WHITE_SPACE) or key[0] in "[#" or any(c in key for c in "=\r\n"):
                 raise ConfError(f"{key!r} cannot be the name of a setting")
             if value.endswith("\\") or "\\\n" in value or "\r" in value or "\0" in value:
                 raise ConfError(f"the value of {key} cannot be written to a conf file")
@@ -69,7 +72,7 @@ def render(stanzas: Stanzas) -> str:
 
 
 def _check_name(stanza: str) -> None:
-    if not stanza or stanza != stanza.strip() or any(c in stanza for c in "\r\n\0"):
+    if not stanza or stanza != stanza.strip(WHITE_SPACE) or any(c in stanza for c in "\r\n\0"):
         raise ConfError(f"{stanza!r} cannot be the name of a stanza")
 
 

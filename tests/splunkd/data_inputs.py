@@ -26,7 +26,8 @@ def is_true(text: str) -> bool:
 class DataInputs:
     """The inputs of one scheme.
 
-    `validate(name, params)` runs `--validate-arguments` and raises Refused; `changed(stanza)` is called after
+    When an input is created, only what the request has is validated; when it is edited, what the stanza has goes
+    along. `validate(name, params)` runs `--validate-arguments` and raises Refused; `changed(stanza)` is called after
     each change, to start, restart or stop the process.
     """
 

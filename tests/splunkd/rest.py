@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from .endpoints import Arguments, Endpoint, get
 from .handlers import LIST, External
@@ -179,8 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
         scheme, _, key = (self.headers.get("Authorization") or "").partition(" ")
         if scheme != "Splunk" or not self.rest.knows(key):
             raise RestProblem(401, "call not properly authenticated")
-        # A slash in a name arrives encoded twice.
-        segments = [unquote(part, errors="strict").replace("%2F", "/") for part in path.strip("/").split("/")]
+        # A slash in a name arrives encoded twice, and splunklib sends a space as "+".
+        segments = [unquote_plus(part, errors="strict").replace("%2F", "/") for part in path.strip("/").split("/")]
         if segments[0] == "servicesNS" and len(segments) > 3:
             return Request(self.command, segments[2], segments[3:], query, form, key)
         if segments[0] == "services" and len(segments) > 1:
