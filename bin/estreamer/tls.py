@@ -415,7 +415,12 @@ class Connection:
         plain = self._plain
         try:
             while position < len(plain):
-                position += read(_RECORD, plain[position:])
+                count = read(_RECORD, plain[position:])
+                if not count:
+                    # The peer's farewell: a TLS object reports it by an empty read, not by SSLZeroReturnError.
+                    self._closed = True
+                    break
+                position += count
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
