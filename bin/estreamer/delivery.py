@@ -16,7 +16,7 @@ from . import events
 from .bookmark import Bookmark, DuplicateFilter, Settling
 from .errors import Problem, Stop
 from .logs import Log
-from .output import Output
+from .output import Output, ReaderGone
 from .session import Event
 from .settings import InputSettings
 from .waiting import Waiting
@@ -25,6 +25,9 @@ SOURCETYPE = "cisco:sfw:estreamer"
 
 FIGURES_INTERVAL = 60.0
 """Seconds between two lines of figures in the log."""
+
+LOOK_INTERVAL = 1.0
+"""Seconds between looks at whether splunkd still holds its end of the pipe."""
 
 STOP_GRACE = 1.0
 """Seconds after a request to stop in which the pipe may still take the rest of a batch; splunkd allows 2 in all."""
@@ -88,6 +91,7 @@ class Delivery:
         self._identify = settings.failover_account is not None
         self._settling = Settling(settings.settle)
         self._next_figures = time.monotonic() + FIGURES_INTERVAL
+        self._next_look = 0.0
         self._last_archival = 0
         self._stop_at: float | None = None
         self._mended_by_output = 0
@@ -95,7 +99,7 @@ class Delivery:
     @property
     def next_due(self) -> float:
         """When `keep_house` is to be called at the latest, in monotonic seconds."""
-        return min(self._next_figures, time.monotonic() + 1.0)
+        return min(self._next_figures, self._next_look)
 
     def use_host(self, host: str) -> None:
         """Set the host of the events that follow."""
@@ -123,7 +127,11 @@ class Delivery:
             self._waiting.check()
 
     def keep_house(self, now: float) -> None:
-        """Do what is due by the clock: settling, and the line of figures."""
+        """Do what is due by the clock: a look at the reader, settling, and the line of figures. Raises ReaderGone."""
+        if now >= self._next_look:
+            self._next_look = now + LOOK_INTERVAL
+            if self._output.reader_is_gone():
+                raise ReaderGone("splunkd has closed the pipe")
         self._settle(now)
         if now >= self._next_figures:
             self.log_figures()
