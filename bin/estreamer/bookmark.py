@@ -54,6 +54,7 @@ import os
 import shutil
 import struct
 import sys
+import time
 import zlib
 from array import array
 from bisect import bisect_left
@@ -85,6 +86,7 @@ _SEQUENCE = struct.Struct(">Q")
 _RUN = struct.Struct(">II")
 _STATE, _WRITTEN, _WRITTEN_WITH_IDENTITIES, _SETTLED = 1, 2, 3, 4
 _DIGEST_SIZE = 8
+_LOCK_NAME = "lock"
 
 
 def digest(payload: bytes) -> int:
@@ -96,19 +98,39 @@ def digest(payload: bytes) -> int:
     return len(payload) << 32 | zlib.crc32(payload)
 
 
-def remove(checkpoint_dir: str, stanza: str) -> None:
-    """Delete the bookmark of an input, if there is one: it starts anew from its `start_from`."""
-    shutil.rmtree(folder_of(checkpoint_dir, stanza), ignore_errors=False, onerror=_ignore_missing)
+def remove(checkpoint_dir: str, stanza: str, patience: float = 5.0) -> None:
+    """Delete the bookmark of an input, if there is one: it starts anew from its `start_from`.
+
+    An input that is being stopped is given `patience` seconds to let go of it. Raises Problem `bookmark_locked` when it
+    does not, OSError when the disk refuses.
+    """
+    folder = folder_of(checkpoint_dir, stanza)
+    if not os.path.isdir(folder):
+        return
+    lock = _lock_patiently(folder, patience)
+    try:
+        for name in os.listdir(folder):
+            if name != _LOCK_NAME:
+                os.remove(os.path.join(folder, name))
+    finally:
+        lock.release()
+    shutil.rmtree(folder)
+
+
+def _lock_patiently(folder: str, patience: float) -> _Lock:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return _Lock(folder)
+        except Problem as problem:
+            if problem.code != "bookmark_locked" or time.monotonic() >= end:
+                raise
+        time.sleep(0.05)
 
 
 def folder_of(checkpoint_dir: str, stanza: str) -> str:
     """Return the folder of the bookmark of `stanza` (`scheme://name`)."""
     return os.path.join(checkpoint_dir, quote(stanza, safe=""))
-
-
-def _ignore_missing(function: object, path: str, error: tuple[type, BaseException, object]) -> None:
-    if not isinstance(error[1], FileNotFoundError):
-        raise error[1]
 
 
 @dataclass(frozen=True)
@@ -783,7 +805,7 @@ class _Lock:
     """A lock on a folder, which is made if need be; the system lets go of it when the process ends, however it ends."""
 
     def __init__(self, folder: str) -> None:
-        path = os.path.join(folder, "lock")
+        path = os.path.join(folder, _LOCK_NAME)
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

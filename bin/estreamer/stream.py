@@ -189,11 +189,11 @@ class Stream:
         except Problem as problem:
             return False, problem
         try:
-            session, problem = self._serve(account, credentials, connection)
+            session, end = self._serve(account, credentials, connection)
         finally:
             self._delivery.connected_since = None
             connection.close()
-        return session.data_received or time.monotonic() - begun >= SERVED_AFTER, problem
+        return session.data_received or time.monotonic() - begun >= SERVED_AFTER, end
 
     def _connect(self, account: Account, credentials: pkcs12.Credentials) -> tls.Connection:
         self._log.info("connecting", account=account.name, host=account.host, port=account.port)

@@ -77,6 +77,8 @@ def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem
             f"The connection to {host} was refused (tried {tried}). Check the port (8302 unless it was changed) and "
             "that eStreamer is enabled on the Management Center, and that no firewall rejects the connection.",
         )
+    if any(isinstance(error, ConnectionResetError) for _, error in failures):
+        return closed_in_handshake(host)
     if any(isinstance(error, TimeoutError) for _, error in failures):
         return Problem(
             "tls_timeout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from array import array
 from pathlib import Path
 
@@ -278,6 +279,24 @@ def test_removing_the_input_removes_its_bookmark_and_no_other(tmp_path: Path):
     assert again.state is None
     again.close()
     assert Path(folder_of(str(tmp_path), "estreamer_fqe://other")).is_dir()
+
+
+def test_removing_waits_for_the_input_that_is_being_stopped(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    stopping = threading.Timer(0.2, bookmark.close)
+    stopping.start()
+    remove(str(tmp_path), STANZA)
+    stopping.join()
+    assert not Path(folder_of(str(tmp_path), STANZA)).exists()
+
+
+def test_removing_gives_up_when_the_input_does_not_stop(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    with pytest.raises(Problem) as caught:
+        remove(str(tmp_path), STANZA, patience=0.1)
+    assert code_of(caught) == "bookmark_locked"
+    assert journals(tmp_path)
+    bookmark.close()
 
 
 def test_removing_a_bookmark_that_is_not_there_is_no_error(tmp_path: Path):
