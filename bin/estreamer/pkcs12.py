@@ -181,16 +181,19 @@ def _weak_signature(certificate: x509.Certificate) -> str | None:
 
 def _load(data: bytes, password: str) -> _Loaded:
     """Open the file; an absent password may have been written as none, or as the empty one."""
+    wrong = _wrong_password(password)
+    if "\0" in password:
+        raise wrong  # the library would crash, and show the password
     if password:
         # A lone surrogate cannot be part of a password; it must not end up in an exception with the rest of it.
-        return _load_once(data, password.encode("utf-8", "replace"))
+        return _open(data, password.encode("utf-8", "replace"), wrong)
     try:
-        return _load_once(data, None)
+        return _open(data, None, wrong)
     except Problem:
-        return _load_once(data, b"")
+        return _open(data, b"", wrong)
 
 
-def _load_once(data: bytes, password: bytes | None) -> _Loaded:
+def _open(data: bytes, password: bytes | None, wrong: Problem) -> _Loaded:
     try:
         with warnings.catch_warnings():
             # Old CAs have the serial number 0, and some tools write BER: both are a warning of the library only.
@@ -207,9 +210,16 @@ def _load_once(data: bytes, password: bytes | None) -> _Loaded:
         ) from None
     except (ValueError, TypeError) as error:
         # The library has one kind of error for both; a text that it does not have yet means the password as well.
-        if "deserialize" in str(error):
-            raise _not_pkcs12("it is damaged, or something else") from None
-        raise _wrong_password((password or b"").decode("utf-8")) from None
+        raise (_damaged() if "deserialize" in str(error) else wrong) from None
+    except BaseException as error:
+        # The library's own crashes are no Exception, and would end the process.
+        if type(error).__module__ == "pyo3_runtime":
+            raise _damaged() from None
+        raise
+
+
+def _damaged() -> Problem:
+    return _not_pkcs12("it is damaged, or something else")
 
 
 def _wrong_password(password: str) -> Problem:
