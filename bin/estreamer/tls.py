@@ -416,15 +416,12 @@ class Connection:
         try:
             while position < len(plain):
                 count = read(_RECORD, plain[position:])
-                if not count:
-                    # The peer's farewell: a TLS object reports it by an empty read, not by SSLZeroReturnError.
+                if not count:  # the peer's farewell, which an SSLObject does not report by SSLZeroReturnError
                     self._closed = True
                     break
                 position += count
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self._closed = True
         except ssl.SSLError as error:
             self._failed(error)
         if self._channel.outgoing.pending:

@@ -12,7 +12,8 @@ from contextlib import closing
 from datetime import timezone
 
 import pytest
-from estreamer import pkcs12, tls
+from estreamer import pkcs12, tcp, tls
+from estreamer.errors import Problem
 
 from tests.fmc.pki import Pki, shared_pki
 from tests.tls import servers
@@ -254,6 +255,51 @@ def test_sending_never_blocks_and_loses_nothing(pki: Pki, known: pkcs12.Credenti
     assert b"".join(read) == payload
 
 
+def test_a_wait_that_is_wrong_does_no_harm(pki: Pki, known: pkcs12.Credentials) -> None:
+    with serving(over_tls(server_context(pki), until_closed)) as port:
+        connection = tls.connect(
+            "127.0.0.1",
+            port,
+            known,
+            fingerprint=None,
+            legacy=False,
+            timeout=servers.PATIENCE,
+            wait=lambda descriptor, for_write, timeout: servers.wait(descriptor, for_write, 0) or not for_write,
+        )
+        assert connection.peer.port == port
+        connection.close()
+
+
+def test_a_peer_that_does_not_read_in_the_handshake_costs_no_more_than_the_timeout(
+    pki: Pki, known: pkcs12.Credentials
+) -> None:
+    with serving(until_closed) as port:  # type: ignore[arg-type]
+        client = socket.create_connection(("127.0.0.1", port))
+        with client:
+            client.setblocking(False)
+            channel = tls._Channel(client, tls.make_context(known, legacy=False), "fmc")
+            channel.outgoing.write(b"x" * 4_000_000)
+            tls._send_all(channel, tcp.Deadline(servers.PATIENCE, servers.wait))
+            assert channel.unsent == 0
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        client = socket.create_connection(listener.getsockname())
+        with client:
+            client.setblocking(False)
+            channel = tls._Channel(client, tls.make_context(known, legacy=False), "fmc")
+            channel.outgoing.write(b"x" * 40_000_000)
+            with pytest.raises(Problem) as caught:
+                tls._send_all(channel, tcp.Deadline(0.2, servers.wait))
+    assert caught.value.code == "tls_handshake_timeout"
+
+
+def test_a_socket_that_was_reset_before_it_could_be_asked(known: pkcs12.Credentials) -> None:
+    with closing(socket.socket()) as unconnected, pytest.raises(Problem) as caught:
+        tls._Channel(unconnected, tls.make_context(known, legacy=False), "fmc")
+    assert caught.value.code == "tls_closed_in_handshake"
+
+
 def test_sending_nothing_is_nothing(pki: Pki, known: pkcs12.Credentials) -> None:
     with serving(over_tls(server_context(pki), until_closed)) as port, closing(connect(port, known)) as connection:
         connection.send(b"")
@@ -308,6 +354,19 @@ def test_closing_never_raises(pki: Pki, known: pkcs12.Credentials) -> None:
         connection.close()
         connection.close()
         assert connection.fileno() == -1
+
+
+def test_a_connection_that_is_reset_while_it_is_read_ends(pki: Pki, known: pkcs12.Credentials) -> None:
+    """Before the first byte a reset counts as an end, since servers differ in how they dismiss a client."""
+
+    def handler(accepted: socket.socket) -> None:
+        servers.reset(server_context(pki, newest=ssl.TLSVersion.TLSv1_2).wrap_socket(accepted, server_side=True))
+
+    with serving(handler) as port, closing(connect(port, known)) as connection:
+        assert servers.receive(connection) == b""
+        connection.send(b"x")
+        assert connection.unsent() == 0
+        assert connection.receive(65536) == b""
 
 
 def test_closing_while_the_server_pours_comes_to_an_end(pki: Pki, known: pkcs12.Credentials) -> None:
