@@ -82,6 +82,8 @@ class Output:
 
         Fewer than all only when `wait` returned False. Raises ReaderGone.
         """
+        if not chunk.data:
+            return 0
         data = chunk.data if self._opened else _OPENING + chunk.data
         offset = 0 if self._opened else -len(_OPENING)
         view = memoryview(data)
