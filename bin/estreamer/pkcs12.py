@@ -206,7 +206,7 @@ def _open(data: bytes, password: bytes | None, wrong: Problem) -> _Loaded:
         raise Problem(
             "pkcs12_unsupported",
             "The PKCS#12 file is encrypted, or holds a key, in a way that is not known here. Convert it: "
-            "openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -out NEW",
+            "openssl pkcs12 -in OLD -out all.pem; openssl pkcs12 -export -in all.pem -out NEW",
         ) from None
     except (ValueError, TypeError) as error:
         # The library has one kind of error for both; a text that it does not have yet means the password as well.
@@ -307,7 +307,7 @@ def _no_ca() -> Problem:
         "pkcs12_no_ca",
         "The PKCS#12 file holds no CA certificate, and without it the Management Center cannot be verified. "
         f"{_NEW_FILE}; or add the certificate of the Management Center's CA (PEM) to the file: "
-        "openssl pkcs12 -in OLD -nodes | openssl pkcs12 -export -certfile CA.pem -out NEW",
+        "openssl pkcs12 -in OLD -out all.pem; openssl pkcs12 -export -in all.pem -certfile CA.pem -out NEW",
     )
 
 

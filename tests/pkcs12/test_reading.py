@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime
+import os
+import re
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -242,7 +247,28 @@ def test_no_ca_says_how_to_add_it(pki: Pki) -> None:
     problem = refusal(pki.pkcs12(with_ca=False))
     assert problem.code == "pkcs12_no_ca"
     assert "System > Integration > eStreamer" in problem.text
-    assert "openssl pkcs12 -export -certfile CA.pem" in problem.text
+    assert "openssl pkcs12 -in OLD -out all.pem; " in problem.text
+    assert "openssl pkcs12 -export -in all.pem -certfile CA.pem -out NEW" in problem.text
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
+def test_the_ca_can_be_added_as_the_text_says(pki: Pki, tmp_path: Path) -> None:
+    (tmp_path / "OLD").write_bytes(pki.pkcs12(password="x", with_ca=False))
+    (tmp_path / "CA.pem").write_bytes(pki.ca_path.read_bytes())
+    advice = refusal((tmp_path / "OLD").read_bytes(), "x").text
+    commands = re.findall(r"openssl pkcs12 [^;]+", advice)
+    assert len(commands) == 2
+    for command in commands:
+        subprocess.run(
+            [*command.split(), "-passin", "env:P", "-passout", "env:P"],
+            cwd=tmp_path,
+            env={**os.environ, "P": "x"},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    assert "BEGIN PRIVATE KEY" not in (tmp_path / "all.pem").read_text()
+    assert read((tmp_path / "NEW").read_bytes(), "x").ca_facts[0].fingerprint == pki.ca.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -293,8 +319,12 @@ def test_validity_of_client_and_ca(key: ec.EllipticCurvePrivateKey, days: tuple[
     assert len(read(a_file(key, a_certificate(key), bad_ca, good_ca)).ca_facts) == 1
 
 
-def test_the_moment_of_expiry(pki: Pki) -> None:
-    data = pki.pkcs12()
+def test_the_moment_of_expiry(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None:
+    """The CA is valid for longer, at both ends."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = a_certificate(key, days=(0, 5))
+    assert certificate.not_valid_before_utc > now
+    data = a_file(key, certificate, pki.ca.certificate)
     facts = read(data).facts
     assert read(data, now=facts.not_after).facts == facts
     assert refusal(data, now=facts.not_after + datetime.timedelta(seconds=1)).code == "certificate_expired"

@@ -380,3 +380,15 @@ def test_closing_while_the_server_pours_comes_to_an_end(pki: Pki, known: pkcs12.
         before = time.monotonic()
         connection.close()
         assert time.monotonic() - before < servers.PATIENCE / 2
+
+
+def test_sending_after_a_failure_drops_what_was_queued(pki: Pki, known: pkcs12.Credentials) -> None:
+    def handler(accepted: socket.socket) -> None:
+        servers.reset(server_context(pki, newest=ssl.TLSVersion.TLSv1_2).wrap_socket(accepted, server_side=True))
+
+    with serving(handler) as port, closing(connect(port, known)) as connection:
+        assert servers.wait(connection.fileno(), False, servers.PATIENCE)
+        for _ in range(3):
+            connection.send(b"x" * 100_000)
+        assert connection.unsent() == 0
+        assert servers.receive(connection) == b""
