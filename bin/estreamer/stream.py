@@ -181,7 +181,8 @@ class Stream:
         self._delivery.account = name
         begun = time.monotonic()
         try:
-            account = self._accounts(name)
+            # splunkd may be slow to answer, or not answer at all while it stops.
+            account = self._waiting.call(lambda: self._accounts(name))
             credentials = pkcs12.read(
                 account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
             )

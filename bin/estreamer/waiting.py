@@ -11,14 +11,18 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from types import FrameType, TracebackType
+from typing import Callable, TypeVar
 
 from .errors import Stop
 
 PARENT_CHECK_INTERVAL = 1.0
 """Seconds between looks at the parent process while waiting: nobody tells a child that splunkd has died."""
+
+Result = TypeVar("Result")
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK")
 _PIPE_POLL_INTERVAL = 0.01
@@ -101,6 +105,29 @@ class Waiting:
     def pause(self, seconds: float) -> None:
         """Wait for nothing but the time. Raises Stop."""
         self.until((), (), seconds)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run what may block in a thread and return what it returns, or raise what it raises. Raises Stop.
+
+        A thread that is left behind by a request to stop ends with the process.
+        """
+        finished, finish = socket.socketpair()
+        outcome: list[Result] = []
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                outcome.append(function())
+            except BaseException as error:
+                failure.append(error)
+            finish.close()
+
+        with finished:
+            threading.Thread(target=work, daemon=True).start()
+            self.until((finished.fileno(),), (), None)
+        if failure:
+            raise failure[0]
+        return outcome[0]
 
     def pipe(self, descriptor: int, timeout: float, ignore_stop: bool = False) -> None:
         """Wait until a pipe may take bytes, at most `timeout` seconds. Raises Stop, unless that is to be ignored."""
