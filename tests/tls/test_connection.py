@@ -329,15 +329,18 @@ def test_sending_to_a_peer_that_has_gone_does_not_hide_its_last_words(pki: Pki, 
 
 def test_the_last_message_arrives_although_bytes_are_unread(pki: Pki, known: pkcs12.Credentials) -> None:
     read: list[bytes] = []
+    sent = threading.Event()
 
     def talk(secure: ssl.SSLSocket) -> None:
-        secure.sendall(b"z" * 200_000)
+        secure.sendall(b"z" * 100_000)
+        sent.set()
         while data := secure.recv(65536):
             read.append(data)
 
     with serving(over_tls(server_context(pki), talk)) as port:
         connection = connect(port, known)
-        assert servers.receive(connection)
+        assert sent.wait(servers.PATIENCE)
+        assert connection.receive(20_000)
         connection.send(b"goodbye")
         connection.close()
     assert b"".join(read) == b"goodbye"
