@@ -216,7 +216,8 @@ def secrets_of(pki: Pki) -> list[str]:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    lines = [line for line in pem.splitlines() if "-----" not in line]
+    # The third line holds nothing but the public key, which the certificate shows as well.
+    lines = [line for line in pem.splitlines() if "-----" not in line][:2]
     return [PASSWORD, str(number), f"{number:x}", *lines]
 
 
