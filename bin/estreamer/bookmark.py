@@ -347,6 +347,12 @@ class Bookmark:
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
 
+    def void(self, sequence: int) -> None:
+        """Record that the events after `sequence` did not reach splunkd after all: they are delivered again."""
+        state = self._writable()
+        if state.settled <= sequence < state.written:
+            self._save(replace(state, written=sequence))
+
     def reader_gone(self) -> None:
         """Record that what splunkd had not settled is lost with it: whoever reads next is given it again."""
         if self._state is not None and self._state.reader:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from . import bookmark as bookmarks
 from . import events
@@ -31,6 +33,9 @@ LOOK_INTERVAL = 1.0
 
 STOP_GRACE = 1.0
 """Seconds after a request to stop in which the pipe may still take the rest of a batch; splunkd allows 2 in all."""
+
+DRAIN_POLL = 0.01
+"""Seconds between looks at how much of the pipe splunkd has left unread at a stop."""
 
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
@@ -115,7 +120,7 @@ class Delivery:
         if not received:
             return
         batch = self._prepare(received)
-        chunk = self._output.encode(batch.times, batch.payloads)
+        chunk = self._output.encode(batch.times, batch.payloads, self._numbers(received, batch.places))
         before = self._output.written
         written = self._output.write(chunk, self._wait_for_pipe)
         complete = written == len(batch.payloads)
@@ -145,8 +150,9 @@ class Delivery:
             self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
 
     def close(self) -> None:
-        """End the stream, and log the last figures."""
+        """End the stream; what splunkd does not take in time counts as not delivered. Log the last figures."""
         self._output.close()
+        self._wait_until_read()
         self.log_figures()
 
     def log_figures(self) -> None:
@@ -246,6 +252,37 @@ class Delivery:
             self._bookmark.settled(settled)
         except Problem as problem:
             self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+
+    def _numbers(self, received: list[Event], places: list[int]) -> Sequence[int]:
+        """Return the sequence numbers in the bookmark that the events at these places will have."""
+        first = self._bookmark.sequence + 1
+        recorded = [bool(event[0]) for event in received]
+        if len(places) == len(received) and all(recorded):
+            return range(first, first + len(places))
+        numbers = list(accumulate(recorded, initial=first - 1))
+        return [numbers[place + 1] for place in places]
+
+    def _wait_until_read(self) -> None:
+        """Give splunkd a moment to read what is in the pipe; have the rest delivered again.
+
+        Nobody says whether splunkd reads on from a pipe whose writer it has told to stop, when it was not reading:
+        an event that comes twice is the lesser evil.
+        """
+        if self._stop_at is None:
+            self._stop_at = time.monotonic() + STOP_GRACE
+        while self._output.unread() and time.monotonic() < self._stop_at and not self._output.reader_is_gone():
+            time.sleep(DRAIN_POLL)
+        unread_from = self._output.read_up_to()
+        if unread_from is None or self._bookmark.state is None:
+            return
+        again = self._bookmark.sequence - unread_from
+        try:
+            self._bookmark.void(unread_from)
+        except Problem as problem:
+            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+        self._log.warning(
+            "not_read", events=again, problem="splunkd did not read these before the stop. They are delivered again."
+        )
 
     def _wait_for_pipe(self) -> bool:
         """Wait until splunkd may take more; return False when a request to stop has had its grace."""

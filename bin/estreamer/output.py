@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Sequence
 from typing import Callable, Protocol
 from xml.sax.saxutils import escape
@@ -51,7 +52,8 @@ class Output:
         self.mended = 0
         """Payloads that were marked because they held what XML cannot."""
         self.written = 0
-        """Bytes that the pipe has taken."""
+        """Bytes that the pipe has taken, of all that was written."""
+        self._recent: deque[tuple[int, Chunk]] = deque()
         self.use_host(host)
 
     def use_host(self, host: str) -> None:
@@ -62,8 +64,8 @@ class Output:
             f"<host>{_text(host)}</host>{index}<time>"
         ).encode()
 
-    def encode(self, times: Sequence[bytes], payloads: Sequence[bytes]) -> Chunk:
-        """Return the XML of events, given their times (epoch seconds as text) and their payloads.
+    def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Chunk:
+        """Return the XML of events, given their times (epoch seconds as text), payloads and rising numbers.
 
         The payloads are checked and escaped all at once, joined by newlines: one pass over 64 KiB costs much less than
         forty passes over an event each.
@@ -75,7 +77,7 @@ class Output:
             lines = _escape(joined).split(b"\n")
         middle = b"</time><data>"
         texts = list(map(middle.join, zip(times, lines)))
-        return Chunk(self._head, texts)
+        return Chunk(self._head, texts, numbers)
 
     def write(self, chunk: Chunk, wait: WaitForPipe) -> int:
         """Write a chunk; return how many of its events the pipe has taken as a whole.
@@ -86,6 +88,7 @@ class Output:
             return 0
         data = chunk.data if self._opened else _OPENING + chunk.data
         offset = 0 if self._opened else -len(_OPENING)
+        self._remember(chunk, self.written - offset)
         view = memoryview(data)
         position = 0
         while position < len(data):
@@ -98,6 +101,21 @@ class Output:
         written = chunk.whole_events(position + offset)
         self._whole = chunk.ends_at(position + offset) or (position == 0 and self._whole)
         return written
+
+    def read_up_to(self) -> int | None:
+        """Return the number of the last event that the reader has taken as a whole; None: all that were written."""
+        read = self.written - self.unread()
+        for start, chunk in self._recent:
+            whole = chunk.whole_events(max(0, read - start))
+            if whole < len(chunk.numbers):
+                return chunk.numbers[whole - 1] if whole else chunk.numbers[0] - 1
+        return None
+
+    def _remember(self, chunk: Chunk, start: int) -> None:
+        read = self.written - self.unread()
+        while self._recent and self._recent[0][0] + len(self._recent[0][1].data) <= read:
+            self._recent.popleft()
+        self._recent.append((start, chunk))
 
     def close(self) -> None:
         """End the stream, if that can be done without waiting and without cutting an event."""
@@ -138,9 +156,10 @@ class Output:
 
 
 class Chunk:
-    """The XML of some events, and where each of them ends."""
+    """The XML of some events, their numbers, and where each of them ends."""
 
-    def __init__(self, head: bytes, texts: list[bytes]) -> None:
+    def __init__(self, head: bytes, texts: list[bytes], numbers: Sequence[int]) -> None:
+        self.numbers = numbers
         self._head = head
         self._texts = texts
         self.data = head + (_TAIL + head).join(texts) + _TAIL if texts else b""

@@ -63,12 +63,12 @@ def output(pipe: Pipe, **settings: str | None) -> Output:
 
 def write(under_test: Output, pipe: Pipe, payloads: list[bytes]) -> int:
     times = [b"%d" % number for number in range(len(payloads))]
-    return under_test.write(under_test.encode(times, payloads), pipe.drain)
+    return under_test.write(under_test.encode(times, payloads, range(len(payloads))), pipe.drain)
 
 
 def test_each_event_carries_time_source_sourcetype_host_and_index(pipe: Pipe):
     under_test = output(pipe, source="estreamer_fqe://a", sourcetype="cisco:sfw:estreamer", host="fmc", index="netfw")
-    under_test.write(under_test.encode([b"17.000042"], [b'{"a":1}']), pipe.drain)
+    under_test.write(under_test.encode([b"17.000042"], [b'{"a":1}'], [1]), pipe.drain)
     under_test.close()
     assert pipe.events() == [
         {
@@ -174,7 +174,7 @@ def test_a_full_pipe_is_waited_for_and_everything_arrives(pipe: Pipe):
 def test_when_waiting_ends_the_number_of_whole_events_is_exact(pipe: Pipe):
     under_test = output(pipe)
     payloads = [b'{"n":%d, "x":"%s"}' % (number, b"y" * 1500) for number in range(300)]
-    written = under_test.write(under_test.encode([b"1"] * 300, payloads), lambda: False)
+    written = under_test.write(under_test.encode([b"1"] * 300, payloads, range(300)), lambda: False)
     pipe.drain()
     assert 0 < written < 300
     assert pipe.received.count(b"</event>") == written
@@ -185,7 +185,7 @@ def test_when_waiting_ends_the_number_of_whole_events_is_exact(pipe: Pipe):
 def test_whole_events_are_counted_at_every_length(sizes: list[int], data: st.DataObject):
     pipe = Pipe()
     try:
-        chunk = output(pipe).encode([b"1"] * len(sizes), [b"x" * size for size in sizes])
+        chunk = output(pipe).encode([b"1"] * len(sizes), [b"x" * size for size in sizes], range(len(sizes)))
         length = data.draw(st.integers(0, len(chunk.data)))
         assert chunk.whole_events(length) == chunk.data[:length].count(b"</event>")
     finally:
@@ -195,7 +195,7 @@ def test_whole_events_are_counted_at_every_length(sizes: list[int], data: st.Dat
 
 def test_the_stream_is_not_ended_inside_an_event(pipe: Pipe):
     under_test = output(pipe)
-    under_test.write(under_test.encode([b"1"] * 300, [b"y" * 1500] * 300), lambda: False)
+    under_test.write(under_test.encode([b"1"] * 300, [b"y" * 1500] * 300, range(300)), lambda: False)
     pipe.drain()
     under_test.close()
     pipe.drain()
@@ -214,7 +214,7 @@ def test_a_closed_reader_is_noticed_at_the_next_write_and_without_one(pipe: Pipe
     pipe.close_reader()
     assert under_test.reader_is_gone()
     with pytest.raises(ReaderGone):
-        under_test.write(under_test.encode([b"1"], [b"{}"]), lambda: True)
+        under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
 
 
 def test_closing_after_the_reader_has_gone_is_quiet(pipe: Pipe):
@@ -228,16 +228,35 @@ def test_closing_after_the_reader_has_gone_is_quiet(pipe: Pipe):
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="FIONREAD on pipes is for Linux and macOS")
 def test_unread_tells_what_the_reader_has_not_taken(pipe: Pipe):
     under_test = output(pipe)
-    under_test.write(under_test.encode([b"1"], [b"{}"]), lambda: True)
+    under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
     assert under_test.unread() == under_test.written > 0
     pipe.drain(10)
     assert under_test.unread() == under_test.written - 10
 
 
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="FIONREAD on pipes is for Linux and macOS")
+def test_the_last_event_that_was_read_as_a_whole_is_known_by_its_number(pipe: Pipe):
+    under_test = output(pipe)
+    lengths = []
+    for first in (10, 20, 30):
+        chunk = under_test.encode([b"1"] * 3, [b"{}"] * 3, [first, first + 1, first + 5])
+        under_test.write(chunk, lambda: True)
+        lengths.append(len(chunk.data))
+    assert under_test.read_up_to() == 9
+    pipe.drain(len("<stream>\n") + lengths[0] // 3 - 2)
+    assert under_test.read_up_to() == 9
+    pipe.drain(1)
+    assert under_test.read_up_to() == 10
+    pipe.drain(lengths[0])
+    assert under_test.read_up_to() == 20
+    pipe.drain(lengths[1] + lengths[2])
+    assert under_test.read_up_to() is None
+
+
 def test_a_file_in_place_of_a_pipe_has_nothing_unread(tmp_path):
     descriptor = os.open(tmp_path / "events", os.O_WRONLY | os.O_CREAT)
     under_test = Output(descriptor, source="s", sourcetype="t", host="h", index=None)
-    under_test.write(under_test.encode([b"1"], [b"{}"]), lambda: True)
+    under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
     assert under_test.unread() == 0
     os.close(descriptor)
 

@@ -83,13 +83,13 @@ def test_events_carry_their_time_and_the_names_of_the_input(make: Make):
 
 @pytest.mark.parametrize("style", ["bare", "bundles", "mixed"])
 def test_a_stop_and_a_start_lose_and_double_nothing(make: Make, style: str):
-    archive = archive_of(900, duplicates_every=20)
+    archive = archive_of(6000, duplicates_every=20)
     under_test = make(archive, Behaviour(style=style, bundle_size=7))
     arrived = []
     for wanted in (100, 100, 1):
         assert under_test.run(lambda running, count=wanted: running.reader.wait_for(count)) == 0
         arrived += under_test.reader.payloads()
-    arrived += under_test.run_for(900 - len(arrived))
+    arrived += under_test.run_for(6000 - len(arrived))
     assert arrived == payloads_of(archive)
 
 
