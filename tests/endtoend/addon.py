@@ -64,8 +64,11 @@ def doubled(wanted: Sequence[str], arrived: Sequence[str]) -> int:
 def wait_for_all(splunkd: Splunkd, wanted: Sequence[str], timeout: float = 60.0) -> None:
     """Wait until each of these events has come at least as often as it is wanted; some may come more often."""
     deadline = time.monotonic() + timeout
-    while lost(wanted, splunkd.digests()):
-        splunkd.wait_for(splunkd.count() + 1, timeout=deadline - time.monotonic())
+    while True:
+        count = splunkd.count()
+        if not lost(wanted, splunkd.digests()):
+            return
+        splunkd.wait_for(count + 1, timeout=deadline - time.monotonic())
 
 
 def install(splunkd: Splunkd, package: Path, server: FmcServer, **settings: str) -> None:
