@@ -117,7 +117,7 @@ def _obey(server: FmcServer, source: _Source, wake: int) -> None:
 
 
 def _lines() -> Iterator[str]:
-    """Yield the lines of the standard input, past `sys.stdin`: its lock, held here, would spoil the end of the process."""
+    """Yield the lines of the standard input; the lock of `sys.stdin`, held here, would spoil the end of the process."""
     rest = b""
     while data := os.read(0, 65536):
         *lines, rest = (rest + data).split(b"\n")

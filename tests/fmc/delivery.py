@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from tests.fmc.behaviour import BEFORE_EVENTS, Behaviour, Fault
 from tests.fmc.events import RECORD_TYPES, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Callable
 
 HEADER = struct.Struct(">HHI")
@@ -27,6 +29,11 @@ KEEPALIVE = HEADER.pack(1, 0, 0)
 _BATCH = 256
 _BARE_BETWEEN_BUNDLES = 3
 _EVENT_TYPE = re.compile(rb'"EventType"\s*:\s*"[^"\\]*"\s*(?:,\s*)?')
+
+
+def _with_only(names: frozenset[str], payload: bytes) -> bytes:
+    event = {name: value for name, value in json.loads(payload).items() if name in names}
+    return json.dumps(event, separators=(", ", ":"), ensure_ascii=False).encode("utf-8")
 
 
 class Source(Protocol):
@@ -58,7 +65,11 @@ def error_message(code: int, text: str) -> bytes:
 
 
 class Delivery:
-    """What one connection gets: its place in the archive, and the faults that await it in the stream."""
+    """What one connection gets: its place in the archive, and the faults that await it in the stream.
+
+    `wanted` gives the field sets and fields of each event type asked for. A type of which only fields are asked, and
+    no field set, comes with these fields alone.
+    """
 
     def __init__(
         self,
@@ -66,7 +77,7 @@ class Delivery:
         faults: list[Fault],
         source: Source,
         timestamp: int,
-        kinds: frozenset[str],
+        wanted: Mapping[str, Sequence[str]],
         connection_id: int,
     ) -> None:
         resumes = timestamp not in (0, NOW)
@@ -75,7 +86,10 @@ class Delivery:
         self._behaviour = behaviour
         self._source = source
         self._position = source.position_since(since)
-        self._kinds = kinds
+        self._wanted = wanted
+        self._selected = {
+            kind: frozenset(names) for kind, names in wanted.items() if not any(name.endswith("Set") for name in names)
+        }
         self._connection_id = connection_id
         self._sequence = 0
         self._offset = 0
@@ -117,7 +131,7 @@ class Delivery:
         return []
 
     def _wants(self, record: Record) -> bool:
-        return record.kind is None or record.kind in self._kinds or record.kind not in RECORD_TYPES
+        return record.kind is None or record.kind in self._wanted or record.kind not in RECORD_TYPES
 
     def _bare(self, most: int) -> Chunk | None:
         records = self._records(most)
@@ -214,6 +228,9 @@ class Delivery:
     def _payload(self, record: Record) -> bytes:
         behaviour, number = self._behaviour, self._index + 1
         payload = record.payload
+        selected = self._selected.get(record.kind or "")
+        if selected is not None:
+            payload = _with_only(selected, payload)
         if behaviour.untyped_every and number % behaviour.untyped_every == 0:
             payload = _EVENT_TYPE.sub(b"", payload, count=1)
         if behaviour.wrap_every and record.kind and number % behaviour.wrap_every == 0:

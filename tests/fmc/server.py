@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Callable, NoReturn
 from tests.fmc.behaviour import Behaviour, Fault
 from tests.fmc.delivery import KEEPALIVE, Chunk, Delivery, Source, error_message
 from tests.fmc.pki import Pki, shared_pki
-from tests.fmc.strict import Acknowledgement, Goodbye, Inspector, Nonsense, Request, requested
+from tests.fmc.strict import Acknowledgement, Goodbye, Inspector, Nonsense, Request, asks_for_json, requested
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -499,12 +499,15 @@ class _Session:
             if unknown:
                 self._say_and_end(2, f"{kind}: unknown field {unknown[0]}")
                 return
+        if not asks_for_json(request.document):
+            self._say_and_end(3, "This stand-in writes JSON only")
+            return
         self._delivery = Delivery(
             self._behaviour,
             self._faults,
             self._server.archive,
             request.timestamp,
-            frozenset(wanted),
+            wanted,
             int(time.time()),
         )
         self._last_sent = time.monotonic()

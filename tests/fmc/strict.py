@@ -175,6 +175,14 @@ def requested(document: bytes) -> dict[str, list[str]]:
         return {}
 
 
+def asks_for_json(document: bytes) -> bool:
+    """Tell whether a request document wants its events as JSON; one that cannot be read is taken to."""
+    try:
+        return bool(json.loads(document)["OutputFormat"]["TransformConfig"] == "JSON")
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a name occurs twice in one object")

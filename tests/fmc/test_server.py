@@ -386,3 +386,22 @@ def test_a_behaviour_survives_its_trip_as_json() -> None:
 def test_a_behaviour_that_does_not_exist_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"is none of|at least"):
         Behaviour.from_json(wrong)
+
+
+def test_a_type_of_which_only_fields_are_asked_comes_with_these_alone(serve: Serve) -> None:
+    server = serve(20)
+    with RawClient(server) as client:
+        client.send(request(document=document("ConnectionEvent", fields=("URL", "InitiatorIP"))))
+        events = client.events(18)
+    stored = [json.loads(record.payload) for record in server.archive.since(0) if record.kind == "ConnectionEvent"]
+    assert [json.loads(one.payload) for one in events] == [
+        {"InitiatorIP": event["InitiatorIP"], "URL": event["URL"]} for event in stored
+    ]
+
+
+def test_another_format_than_json_is_refused_rather_than_ignored(serve: Serve) -> None:
+    server = serve(5)
+    with RawClient(server) as client:
+        client.send(request(document=document("FileEvent").replace(b'"JSON"', b'"CSV"')))
+        assert b"JSON only" in client.message().body
+    server.assert_clean()

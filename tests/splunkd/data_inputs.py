@@ -40,7 +40,7 @@ class DataInputs:
         self._validate = validate
         self._changed = changed
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         stanzas = self._confs.stanzas(self._app.name, "inputs")
         return [
             Entry(name[len(self._prefix) :], {"disabled": "0", **layer.settings}, self._app.name)
@@ -50,7 +50,7 @@ class DataInputs:
 
     def create(self, app: str, arguments: Arguments) -> Entry:
         name, settings = take_name(arguments)
-        if any(entry.name == name for entry in self.list(app)):
+        if any(entry.name == name for entry in self.entries(app)):
             raise RestProblem(409, f"An object with name={name} already exists")
         required = {argument.name for argument in self._scheme.arguments if argument.required_on_create}
         return self._save(app, name, settings, {}, required - {"name"})

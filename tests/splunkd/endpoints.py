@@ -25,7 +25,7 @@ class Endpoint(Protocol):
 
     path: str
 
-    def list(self, app: str) -> list[Entry]: ...
+    def entries(self, app: str) -> list[Entry]: ...
 
     def create(self, app: str, arguments: Arguments) -> Entry: ...
 
@@ -38,7 +38,7 @@ class Endpoint(Protocol):
 
 def get(endpoint: Endpoint, app: str, name: str) -> Entry:
     """Return one entity. Raises RestProblem 404."""
-    for entry in endpoint.list(app):
+    for entry in endpoint.entries(app):
         if entry.name == name:
             return entry
     raise RestProblem(404, f"Could not find object id={name}")
@@ -58,7 +58,7 @@ class ReadOnly:
 
     path = ""
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         raise NotImplementedError
 
     def create(self, app: str, arguments: Arguments) -> Entry:
@@ -81,7 +81,7 @@ class Constant(ReadOnly):
         self.path = path
         self._entry = entry
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return [self._entry]
 
 
@@ -90,7 +90,7 @@ class Indexes(ReadOnly):
 
     path = "data/indexes"
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return [
             Entry(name, {"disabled": "0", "isInternal": "1" if name.startswith("_") else "0", "datatype": "event"})
             for name in INDEXES
@@ -132,7 +132,7 @@ class Properties(ReadOnly):
     def __init__(self, confs: Confs) -> None:
         self._confs = confs
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return [Entry(name, {}, app) for name in self._confs.names(app)]
 
 
@@ -145,7 +145,7 @@ class ConfEndpoint:
         self._confs = confs
         self._app = app
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return [self._entry(app, name, layer) for name, layer in self._confs.stanzas(app, self._conf).items()]
 
     def create(self, app: str, arguments: Arguments) -> Entry:
@@ -201,7 +201,7 @@ class PasswordsEndpoint:
     def __init__(self, passwords: Passwords) -> None:
         self._passwords = passwords
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return [
             Entry(
                 one.name,

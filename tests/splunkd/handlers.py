@@ -74,7 +74,7 @@ class External:
         self._session_key = session_key
         self._note = note
 
-    def list(self, app: str) -> list[Entry]:
+    def entries(self, app: str) -> list[Entry]:
         return self.call(LIST, None, {})
 
     def create(self, app: str, arguments: Arguments) -> Entry:

@@ -31,6 +31,7 @@ class Life:
         self._answers: dict[int, str | None] = {}
         self._condition = threading.Condition()
         self._over = False
+        self._ending = False
         self._control, theirs = socket.socketpair()
         with theirs:
             environment = {"PATH": os.defpath, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -76,11 +77,13 @@ class Life:
 
     def kill(self) -> None:
         """End the reader process with SIGKILL; its inputs are told nothing."""
+        self._ending = True
         self._process.kill()
         self._end()
 
     def quit(self) -> None:
         """End the reader process after its inputs have ended; inputs that are left are taken along."""
+        self._ending = True
         self._control.shutdown(socket.SHUT_WR)
         self._end()
 
@@ -102,6 +105,9 @@ class Life:
             rest = lines.pop()
             for line in lines:
                 self._hear(json.loads(line))
+        if not self._ending:
+            text = "the reader process ended by itself: the stand-in is broken"
+            self._on_message({"say": "violation", "stanza": "", "pid": self.pid, "text": text})
         with self._condition:
             self._over = True
             self._condition.notify_all()

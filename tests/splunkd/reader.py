@@ -25,7 +25,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import IO, Any, Callable
 
 from .stream import Event, StreamError, StreamParser, digest
 
@@ -53,6 +53,9 @@ class Run:
     """One process of an input, from its start until it has ended and its pipes are empty."""
 
     process: subprocess.Popen[bytes]
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
     pidfd: int
     parser: StreamParser
     accepted: list[Event] = field(default_factory=list)
@@ -65,6 +68,12 @@ class Run:
     exited_at: float | None = None
     code: int | None = None
     asked_to_stop_at: float | None = None
+
+    @property
+    def stop_took(self) -> float | None:
+        if self.asked_to_stop_at is None or self.exited_at is None:
+            return None
+        return self.exited_at - self.asked_to_stop_at
 
 
 class Input:
@@ -97,17 +106,28 @@ class Input:
             start_new_session=True,
             bufsize=0,
         )
-        run = Run(process, os.pidfd_open(process.pid), StreamParser(self._accept, order.stanza))
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise OSError("no pipes")
+        accepted: list[Event] = []
+        run = Run(
+            process=process,
+            stdin=process.stdin,
+            stdout=process.stdout,
+            stderr=process.stderr,
+            pidfd=os.pidfd_open(process.pid),
+            parser=StreamParser(accepted.append, order.stanza),
+            accepted=accepted,
+        )
         self.run = run
         run.stdin_rest = order.stdin.encode("utf-8")
-        for pipe in (process.stdin, process.stdout, process.stderr):
+        for pipe in (run.stdin, run.stdout, run.stderr):
             os.set_blocking(pipe.fileno(), False)
         watch = self._reader.watch
-        watch(process.stdin.fileno(), lambda: self._write_stdin(run), selectors.EVENT_WRITE)
-        watch(process.stderr.fileno(), lambda: self._read_stderr(run))
+        watch(run.stdin.fileno(), lambda: self._write_stdin(run), selectors.EVENT_WRITE)
+        watch(run.stderr.fileno(), lambda: self._read_stderr(run))
         watch(run.pidfd, lambda: self._exited(run))
         if not self.stalled:
-            watch(process.stdout.fileno(), lambda: self._read_stdout(run))
+            watch(run.stdout.fileno(), lambda: self._read_stdout(run))
         self._say("started", pid=process.pid, at=time.monotonic())
 
     def ask_to_stop(self) -> None:
@@ -122,20 +142,20 @@ class Input:
 
     def stall(self) -> None:
         self.stalled = True
-        if self.run is not None and not self.run.process.stdout.closed:
-            self._reader.unwatch(self.run.process.stdout.fileno())
+        if self.run is not None and not self.run.stdout.closed:
+            self._reader.unwatch(self.run.stdout.fileno())
 
     def resume(self) -> None:
         self.stalled = False
         run = self.run
-        if run is not None and not run.process.stdout.closed:
-            self._reader.watch(run.process.stdout.fileno(), lambda: self._read_stdout(run))
+        if run is not None and not run.stdout.closed:
+            self._reader.watch(run.stdout.fileno(), lambda: self._read_stdout(run))
 
     def hang_up(self) -> None:
         """Close the read end of stdout, as a splunkd does that gave up on the input."""
-        if self.run is not None and not self.run.process.stdout.closed:
+        if self.run is not None and not self.run.stdout.closed:
             self.run.hung_up = True
-            self._end_of_pipe(self.run, self.run.process.stdout)
+            self._end_of_pipe(self.run, self.run.stdout)
 
     def abandon_if_stalled(self) -> None:
         """Give up what is left in the pipe of an input that was told to stop and has ended.
@@ -144,8 +164,8 @@ class Input:
         """
         run = self.run
         if self.stalled and not self.wanted and run is not None and run.code is not None:
-            run.hung_up = run.hung_up or not run.process.stdout.closed
-            for pipe in (run.process.stdout, run.process.stderr):
+            run.hung_up = run.hung_up or not run.stdout.closed
+            for pipe in (run.stdout, run.stderr):
                 if not pipe.closed:
                     self._end_of_pipe(run, pipe)
 
@@ -154,15 +174,15 @@ class Input:
 
     def _write_stdin(self, run: Run) -> None:
         try:
-            run.stdin_rest = run.stdin_rest[os.write(run.process.stdin.fileno(), run.stdin_rest) :]
+            run.stdin_rest = run.stdin_rest[os.write(run.stdin.fileno(), run.stdin_rest) :]
         except BrokenPipeError:
             run.stdin_rest = b""
         if not run.stdin_rest:
-            self._reader.unwatch(run.process.stdin.fileno())
-            run.process.stdin.close()
+            self._reader.unwatch(run.stdin.fileno())
+            run.stdin.close()
 
     def _read_stdout(self, run: Run) -> None:
-        piece = os.read(run.process.stdout.fileno(), 1 if self.dribbles else READ_SIZE)
+        piece = os.read(run.stdout.fileno(), 1 if self.dribbles else READ_SIZE)
         if not run.broken:
             try:
                 if piece:
@@ -174,10 +194,7 @@ class Input:
                 self._say("violation", text=f"stdout: {error}", pid=run.process.pid)
             self._keep(run)
         if not piece:
-            self._end_of_pipe(run, run.process.stdout)
-
-    def _accept(self, event: Event) -> None:
-        self.run.accepted.append(event)
+            self._end_of_pipe(run, run.stdout)
 
     def _keep(self, run: Run) -> None:
         if not run.accepted:
@@ -197,7 +214,7 @@ class Input:
         return [now, event.data, time_text, event.source, event.sourcetype, event.host, event.index]
 
     def _read_stderr(self, run: Run) -> None:
-        piece = os.read(run.process.stderr.fileno(), READ_SIZE)
+        piece = os.read(run.stderr.fileno(), READ_SIZE)
         lines = (run.stderr_rest + piece).split(b"\n")
         run.stderr_rest = lines.pop()
         if not piece or len(run.stderr_rest) > STDERR_LINE_LIMIT:
@@ -207,7 +224,7 @@ class Input:
             if line.strip():
                 self._say_stderr(run, line.decode("utf-8", "backslashreplace").rstrip("\r"))
         if not piece:
-            self._end_of_pipe(run, run.process.stderr)
+            self._end_of_pipe(run, run.stderr)
 
     def _say_stderr(self, run: Run, line: str) -> None:
         level, _, text = line.partition(" ")
@@ -220,13 +237,12 @@ class Input:
         run.code = run.process.wait()
         self._reader.unwatch(run.pidfd)
         os.close(run.pidfd)
-        if not run.process.stdin.closed:
-            self._reader.unwatch(run.process.stdin.fileno())
-            run.process.stdin.close()
-        if run.asked_to_stop_at is not None:
-            took = run.exited_at - run.asked_to_stop_at
-            if took > self.order.stop_limit:
-                self._say("violation", text=f"took {took:.2f} s to leave after SIGTERM", pid=run.process.pid)
+        if not run.stdin.closed:
+            self._reader.unwatch(run.stdin.fileno())
+            run.stdin.close()
+        took = run.stop_took
+        if took is not None and took > self.order.stop_limit:
+            self._say("violation", text=f"took {took:.2f} s to leave after SIGTERM", pid=run.process.pid)
         self._say("exited", pid=run.process.pid, code=run.code, at=run.exited_at)
         self.abandon_if_stalled()
         self._finish_if_over(run)
@@ -242,9 +258,8 @@ class Input:
         self._finish_if_over(run)
 
     def _finish_if_over(self, run: Run) -> None:
-        if run.code is None or run.open_pipes or self.run is not run:
+        if run.exited_at is None or run.open_pipes or self.run is not run:
             return
-        took = None if run.asked_to_stop_at is None else run.exited_at - run.asked_to_stop_at
         self.run = None
         self._say(
             "ended",
@@ -254,7 +269,7 @@ class Input:
             events=run.events,
             whole=run.parser.whole,
             cut=run.parser.cut or run.hung_up,
-            stop_took=took,
+            stop_took=run.stop_took,
         )
         if self.wanted and self.order.restart_after is not None:
             self.start_at = run.exited_at + self.order.restart_after

@@ -77,7 +77,7 @@ class RestServer:
             return self._read(endpoint, rest, request)
         if request.method == "DELETE" and len(rest) == 1:
             endpoint.remove(request.app, rest[0])
-            remaining = [] if isinstance(endpoint, External) else endpoint.list(request.app)
+            remaining = [] if isinstance(endpoint, External) else endpoint.entries(request.app)
             return Feed(endpoint.path, remaining, len(remaining))
         if request.method == "POST":
             return self._write(endpoint, rest, request)
@@ -85,7 +85,7 @@ class RestServer:
 
     def _read(self, endpoint: Endpoint, rest: list[str], request: Request) -> Feed:
         if not rest or rest[0] == "_reload":
-            entries = endpoint.list(request.app)
+            entries = endpoint.entries(request.app)
         elif len(rest) == 1 and isinstance(endpoint, External):
             entries = endpoint.call(LIST, rest[0], _handler_arguments(request.query))
         elif len(rest) == 1:

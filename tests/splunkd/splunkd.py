@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -150,6 +151,24 @@ class Splunkd:
         """Return the merged stanzas of an app's conf file."""
         name = app or installed(self.home)[0].name
         return {stanza: layer.settings for stanza, layer in self._apps.confs.stanzas(name, conf).items()}
+
+    def places_of(self, secret: str) -> list[str]:
+        """Return where a text can be seen that should be nowhere.
+
+        Looks at every file below SPLUNK_HOME, at the stderr of inputs and handlers, and at the arguments and the
+        environment of the running inputs. Not looked at: the documents on stdin and what was asked over REST.
+        """
+        wanted = secret.encode("utf-8")
+        files = (path for path in self.home.path.rglob("*") if path.is_file() and not path.is_symlink())
+        found = [str(path) for path in files if wanted in path.read_bytes()]
+        found += [f"stderr of {line.stanza}: {line.level}" for line in self.log_lines() if secret in line.text]
+        found += [f"stderr of {call.endpoint} {call.action}" for call in self.handler_calls() if secret in call.stderr]
+        for stanza in self._known():
+            folder = Path("/proc", str(self.input_pid(stanza)))
+            for name in ("cmdline", "environ"):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    found += [f"{name} of {stanza}"] if wanted in (folder / name).read_bytes() else []
+        return found
 
     # Inputs
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from estreamer.bookmark import folder_of
 
+from tests.fmc.pki import shared_pki
 from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
@@ -26,8 +29,47 @@ def splunkd(tmp_path: Path, built_package: Path) -> Iterator[Splunkd]:
         yield running
 
 
-def files_with(folder: Path, text: str) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+def create_account(splunkd: Splunkd) -> str:
+    """Create the account `fmc`; return its PKCS#12 in base64."""
+    encoded = base64.b64encode(shared_pki().pkcs12(password=PASSWORD)).decode()
+    form = {"name": "fmc", "host": "127.0.0.1", "port": "8302", "pkcs12": encoded, "pkcs12_password": PASSWORD}
+    answer = splunkd.request("POST", ACCOUNT, form)
+    assert (answer.status, answer.message) == (201, "")
+    return encoded
+
+
+def test_secrets_of_an_account_are_in_storage_passwords_and_masked_elsewhere(splunkd: Splunkd) -> None:
+    encoded = create_account(splunkd)
+    shown = splunkd.request("GET", f"{ACCOUNT}/fmc").entries["fmc"]
+    assert (shown["pkcs12"], shown["pkcs12_password"]) == ("******", "******")
+    in_conf = splunkd.stanzas(f"{APP.lower()}_account")["fmc"]
+    assert (in_conf["pkcs12"], in_conf["pkcs12_password"]) == ("******", "******")
+    stored = splunkd.request("GET", "storage/passwords?count=-1").entries.values()
+    clear = "".join(one["clear_password"] for one in stored if "S``splunk_cred_sep``P" not in one["clear_password"])
+    assert json.loads(clear) == {"pkcs12": encoded, "pkcs12_password": PASSWORD}
+    assert splunkd.places_of(PASSWORD) == []
+    assert splunkd.places_of(encoded[40:100]) == []
+
+
+def test_removed_account_leaves_nothing(splunkd: Splunkd) -> None:
+    create_account(splunkd)
+    assert splunkd.request("DELETE", f"{ACCOUNT}/fmc").status == 200
+    assert splunkd.request("GET", ACCOUNT).entries == {}
+    assert splunkd.request("GET", "storage/passwords?count=-1").entries == {}
+
+
+def test_input_is_created_listed_and_removed_with_its_bookmark(splunkd: Splunkd) -> None:
+    create_account(splunkd)
+    created = splunkd.request("POST", INPUT, {"name": "one", "account": "fmc", "index": "main"})
+    assert (created.status, created.message) == (201, "")
+    assert splunkd.stanzas("inputs")["estreamer_fqe://one"]["account"] == "fmc"
+    checkpoints = str(splunkd.home.checkpoint_dir("estreamer_fqe"))
+    folder = Path(folder_of(checkpoints, "estreamer_fqe://one"))
+    folder.mkdir()
+    (folder / "bookmark").write_bytes(b"x")
+    assert splunkd.request("DELETE", f"{INPUT}/one").status == 200
+    assert "estreamer_fqe://one" not in splunkd.stanzas("inputs")
+    assert not folder.exists()
 
 
 def test_every_endpoint_of_restmap_answers(splunkd: Splunkd) -> None:
@@ -42,14 +84,14 @@ def test_name_of_an_account_that_does_not_begin_with_a_letter_is_refused(splunkd
     assert splunkd.stanzas(f"{APP.lower()}_account") == {}
 
 
-def test_refusal_of_an_account_leaves_no_secret_on_disk(splunkd: Splunkd, tmp_path: Path) -> None:
+def test_refusal_of_an_account_leaves_no_secret_on_disk(splunkd: Splunkd) -> None:
     nonsense = base64.b64encode(b"not a PKCS#12 at all").decode()
     form = {"name": "fmc", "host": "not a host", "pkcs12": nonsense, "pkcs12_password": PASSWORD}
     answer = splunkd.request("POST", ACCOUNT, form)
     assert answer.status in (400, 500)
     assert PASSWORD not in answer.message
-    assert files_with(tmp_path, PASSWORD) == []
-    assert files_with(tmp_path, nonsense) == []
+    assert splunkd.places_of(PASSWORD) == []
+    assert splunkd.places_of(nonsense) == []
 
 
 def test_settings_of_the_conf_are_checked_against_its_spec(splunkd: Splunkd) -> None:

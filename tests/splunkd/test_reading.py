@@ -270,6 +270,17 @@ def test_input_that_never_leaves_is_killed_and_a_violation(start: Start) -> None
         assert "after SIGTERM" in splunkd.take_violations()[0].text
 
 
+def test_stop_gives_up_a_stalled_pipe(start: Start) -> None:
+    code = "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\nsay('ready')\nwhile True:\n    say('more')\n"
+    with start(code) as splunkd:
+        splunkd.wait_for(1)
+        splunkd.stall()
+        times = splunkd.stop()
+        assert times[STANZA] < 2
+        assert splunkd.runs()[-1].cut
+        assert splunkd.count() == len(splunkd.events())
+
+
 def test_start_after_stop_is_another_splunkd_with_the_same_index(start: Start) -> None:
     with start(WAIT) as splunkd:
         splunkd.wait_for(1)
@@ -350,6 +361,41 @@ def test_two_inputs_are_kept_apart(start: Start, tmp_path: Path) -> None:
         splunkd.remove_script_input("example://two")
         assert splunkd.wait_for_end(stanza="example://two").stop_took is not None
         assert splunkd.input_pid(STANZA) is not None
+
+
+def test_broken_reader_fails_the_test_instead_of_letting_it_wait(start: Start) -> None:
+    splunkd = start(NOTICE_DEATH)
+    splunkd.wait_for(1)
+    os.kill(splunkd.pid, signal.SIGKILL)
+    with pytest.raises(BrokenRule, match="the stand-in is broken"):
+        splunkd.wait_for(2)
+    splunkd.kill()
+    splunkd.close()
+
+
+def test_places_of_a_text_are_found_wherever_it_is(start: Start) -> None:
+    text = "to-be-found"
+    code = (
+        f"""
+open(os.environ['SPLUNK_HOME'] + '/var/log/splunk/x.log', 'w').write('{text}')
+sys.stderr.write('INFO {text}\\n'); sys.stderr.flush()
+""".replace(text, "to-' + 'be-found")
+        + WAIT
+    )
+    with start(code) as splunkd:
+        splunkd.wait_for(1)
+        running = ["/bin/sh", "-c", "echo INFO running >&2; exec sleep 60"]
+        splunkd.add_script_input("example://two", running, environment={"X": text})
+        splunkd.wait_for_log("running", stanza="example://two")
+        places = splunkd.places_of(text)
+        assert sorted(places) == sorted(
+            [
+                str(splunkd.home.logs / "x.log"),
+                f"stderr of {STANZA}: INFO",
+                "environ of example://two",
+            ]
+        )
+        assert splunkd.places_of("nowhere-to-be-seen") == []
 
 
 def test_inputs_are_taken_along_when_nobody_closes(start: Start) -> None:
