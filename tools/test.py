@@ -45,7 +45,7 @@ def run_all(only: str | None, tests: Sequence[str]) -> int:
     """Set up, check, test; return the number of what failed, at most 1."""
     install_system_packages()
     pythons = find_pythons((only,) if only else VERSIONS)
-    requirements = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").split()
+    requirements = read_requirements()
     with lock(ROOT / ".venv" / "test.lock"):
         environments = {version: prepare(ROOT, version, requirements, path) for version, path in pythons.items()}
     package = build_package()
@@ -59,6 +59,11 @@ def run_all(only: str | None, tests: Sequence[str]) -> int:
             failed.append("coverage")
     say("failed: " + ", ".join(failed) if failed else f"all passed, under Python {' and '.join(environments)}")
     return int(bool(failed))
+
+
+def read_requirements() -> list[str]:
+    """Return the pinned packages that the tests, the stand-ins and the demo need."""
+    return (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").split()
 
 
 def install_system_packages() -> None:
