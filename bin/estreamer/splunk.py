@@ -13,9 +13,8 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit
-from xml.sax.saxutils import escape
 
 from .errors import Problem
 
@@ -31,6 +30,12 @@ LOG_NAME = "ta_secure_firewall_estreamer_" + SCHEME
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes of stdin that are read: all drop rules together have at most 64 KiB."""
 
+LONGEST_VALUE = 8000
+"""Characters of one value in a log line, of which the middle is left out: Splunk cuts its own logs' lines at 10,000."""
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""What the Logging tab offers."""
+
 _ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -41,6 +46,7 @@ class Argument(NamedTuple):
     title: str
     description: str
     required: bool = False
+    data_type: str = "string"
 
 
 ARGUMENTS = (
@@ -54,15 +60,19 @@ ARGUMENTS = (
     Argument("start_from", "Start from", "Where the first start begins: now, oldest, or an ISO 8601 time."),
     Argument("drop_rules", "Drop rules", "Events that are counted and not written."),
     Argument("request_style", "Request style", "auto, single or two-step."),
-    Argument("settle", "Settle", "Seconds that Splunk has to process what it has read."),
+    Argument("settle", "Settle", "Seconds that Splunk has to process what it has read.", data_type="number"),
 )
 """What an input has beyond what every input of Splunk has (name, index, interval and so on)."""
+
+
+class SessionRefused(Exception):
+    """splunkd no longer takes the session key. It gives a new one only to a new process."""
 
 
 def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
     """Do what splunkd asks for: `--scheme`, `--validate-arguments`, or without argument run; return the exit code."""
     if list(arguments) == ["--scheme"]:
-        sys.stdout.write(scheme())
+        _answer(scheme())
         return 0
     if list(arguments) == ["--validate-arguments"]:
         return validate_arguments(stdin)
@@ -74,8 +84,8 @@ def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
 def scheme() -> str:
     """Return the scheme of the input as XML."""
     listed = "".join(
-        f'<arg name="{argument.name}"><title>{escape(argument.title)}</title>'
-        f"<description>{escape(argument.description)}</description><data_type>string</data_type>"
+        f'<arg name="{argument.name}"><title>{_escape(argument.title)}</title>'
+        f"<description>{_escape(argument.description)}</description><data_type>{argument.data_type}</data_type>"
         f"<required_on_create>{str(argument.required).lower()}</required_on_create>"
         "<required_on_edit>false</required_on_edit></arg>"
         for argument in ARGUMENTS
@@ -91,37 +101,48 @@ def scheme() -> str:
 def validate_arguments(stdin: BinaryIO) -> int:
     """Check the arguments of an input that is about to be saved; return the exit code, 0 when they are right."""
     try:
-        from splunklib.modularinput import ValidationDefinition  # noqa: PLC0415 - see the head of the module
-
-        from .settings import parse_input  # noqa: PLC0415
-
-        definition = _parse(ValidationDefinition, read_document(stdin))
-        name = definition.metadata.get("name")
-        if not name:
-            raise _bad_document("it has no item")
-        parse_input(name, definition.parameters)
+        _validate(stdin)
     except Problem as problem:
-        text = escape(_ILLEGAL_IN_XML.sub("\ufffd", problem.text))
-        sys.stdout.write(f"<error><message>{text}</message></error>\n")
+        _answer(f"<error><message>{_escape(problem.text)}</message></error>\n")
         return 1
+    except Exception as error:  # the user would see nothing but that the script failed
+        _answer(f"<error><message>The arguments cannot be checked: {type(error).__name__}.</message></error>\n")
+        return _complain(f"Unexpected {type(error).__name__} in --validate-arguments: {traceback.format_exc()}")
     return 0
+
+
+def _validate(stdin: BinaryIO) -> None:
+    from splunklib.modularinput import ValidationDefinition  # noqa: PLC0415 - see the head of the module
+
+    from .settings import parse_input  # noqa: PLC0415
+
+    definition = _parse(ValidationDefinition, read_document(stdin))
+    name = definition.metadata.get("name")
+    if not name:
+        raise _bad_document("it has no item")
+    parse_input(name, _parameters(definition.parameters))
 
 
 def run(stdin: BinaryIO) -> int:
     """Run the input that stdin describes until it is told to stop; return the exit code."""
     stream_descriptor = _keep_stdout_for_the_stream()
-    # solnlib logs through the root logger, whose last resort is stderr.
-    logging.getLogger().addHandler(logging.NullHandler())
+    _quieten_libraries()
     try:
         task = read_task(stdin)
+        log = SplunkLog(task.stanza)
     except Problem as problem:
         return _complain(f"{problem.text} (code={problem.code})")
-    log = SplunkLog(task)
+    except Exception as error:  # there is no log file to tell it
+        return _complain(f"Unexpected {type(error).__name__}: {traceback.format_exc()}")
     try:
         return _run(task, log, stream_descriptor)
     except Problem as problem:
         log.error("input_cannot_run", code=problem.code, problem=problem.text)
         return _complain(f"{problem.text} (code={problem.code}, input={task.stanza})")
+    except SessionRefused:
+        text = "splunkd no longer accepts the session key of this input. It ends, and Splunk starts it with a new one."
+        log.error("input_cannot_run", code="session_refused", problem=text)
+        return _complain(f"{text} (code=session_refused, input={task.stanza})")
     except Exception as error:  # nothing may end without a trace
         log.error("unexpected_error", error=type(error).__name__, traceback=traceback.format_exc())
         return _complain(f"Unexpected {type(error).__name__} in input {task.stanza}: see its log file.")
@@ -154,13 +175,14 @@ def read_task(stdin: BinaryIO) -> Task:
     if len(definition.inputs) != 1:
         raise _bad_document(f"it has {len(definition.inputs)} stanzas instead of one")
     ((stanza, parameters),) = definition.inputs.items()
-    if not re.fullmatch(rf"{SCHEME}://.+", stanza or ""):
+    before, separator, name = (stanza or "").partition("://")
+    if before != SCHEME or not separator or not name or not name.isprintable():
         raise _bad_document(f"its stanza is not {SCHEME}://<name>")
     given = {name: definition.metadata.get(name) for name in ("server_uri", "session_key", "checkpoint_dir")}
     for name, value in given.items():
         if not value:
             raise _bad_document(f"it has no {name}")
-    return Task(stanza, parameters, **given)
+    return Task(stanza, _parameters(parameters), **given)
 
 
 def read_document(stdin: BinaryIO) -> bytes:
@@ -188,6 +210,11 @@ def _parse(definition: Any, document: bytes) -> Any:
         raise _bad_document("it is not the XML that splunkd writes") from None
 
 
+def _parameters(parsed: Mapping[str, str | list[str] | None]) -> dict[str, str | None]:
+    """Return parameters as text; splunkd may give one of several values as a list."""
+    return {name: ",".join(filter(None, value)) if isinstance(value, list) else value for name, value in parsed.items()}
+
+
 def _bad_document(why: str) -> Problem:
     return Problem(
         "stdin_invalid",
@@ -207,78 +234,116 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
 
 
 class Confs:
-    """The add-on's conf files, with their secrets, read through splunkd's management port."""
+    """The add-on's conf files, with their secrets, read through splunkd's management port.
+
+    Raises Problem `stdin_invalid` when splunkd's address is unusable.
+    """
 
     def __init__(self, task: Task) -> None:
-        address = urlsplit(task.server_uri)
         self._session_key = task.session_key
-        self._address = {"scheme": address.scheme, "host": address.hostname, "port": address.port}
+        try:
+            address = urlsplit(task.server_uri)
+            self._address = {"scheme": address.scheme, "host": address.hostname, "port": address.port}
+        except ValueError:
+            raise _bad_document("its server_uri is no address") from None
+        if not all(self._address.values()):
+            raise _bad_document("its server_uri is no address")
+        # A proxy that the environment names would be handed the session key, and the passwords.
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = str(address.hostname)
 
     def account(self, name: str) -> Account:
         """Return an account as it is stored at this moment.
 
-        Raises Problem: `account_missing`, `splunkd_unreachable`, `account_unreadable`, or what is wrong in it.
+        Raises Problem: `account_missing`, `splunkd_unreachable`, `account_unreadable`, or what is wrong in it; and
+        SessionRefused.
         """
         from .settings import parse_account  # noqa: PLC0415 - see the head of the module
 
-        return parse_account(name, self._stanza(ACCOUNT_CONF, name))
+        stanza = self._stanza(ACCOUNT_CONF, name)
+        if stanza is None:
+            raise Problem(
+                "account_missing",
+                f"There is no account {name!r}. Create it on the add-on's Configuration page, or choose another one "
+                "for this input.",
+            )
+        return parse_account(name, stanza)
 
     def log_level(self) -> str:
-        """Return the log level that is set on the Logging tab, INFO when none can be read."""
+        """Return the log level that is set on the Logging tab, INFO when none can be read. Raises SessionRefused."""
         try:
-            level = self._stanza(SETTINGS_CONF, "logging").get("loglevel")
+            stanza = self._stanza(SETTINGS_CONF, "logging") or {}
         except Problem:
-            level = None
-        return level if level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL") else "INFO"
+            return "INFO"
+        level = stanza.get("loglevel")
+        return level if level in LOG_LEVELS else "INFO"
 
-    def _stanza(self, conf: str, name: str) -> Mapping[str, str | None]:
+    def _stanza(self, conf: str, name: str) -> Mapping[str, str | None] | None:
+        """Return a stanza with its secrets, None when there is none."""
         from solnlib.conf_manager import (  # noqa: PLC0415 - see the head of the module
             ConfManager,
             ConfManagerException,
             ConfStanzaNotExistException,
         )
-        from splunklib.binding import AuthenticationError, HTTPError  # noqa: PLC0415
+        from solnlib.credentials import CredentialNotExistException  # noqa: PLC0415
+        from splunklib.binding import HTTPError  # noqa: PLC0415
 
         realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
         try:
             manager = ConfManager(self._session_key, APP, realm=realm, **self._address)
             stanza: Mapping[str, str | None] = manager.get_conf(conf).get(name)
         except (ConfStanzaNotExistException, ConfManagerException):
-            raise Problem(
-                "account_missing",
-                f"There is no account {name!r}. Create it on the add-on's Configuration page, or choose another one "
-                "for this input.",
-            ) from None
-        except (HTTPError, AuthenticationError) as error:
-            raise Problem(
-                "account_unreadable",
-                f"splunkd does not let this input read the account {name!r} ({_status(error)}). "
-                "Disable the input and enable it again; if that does not help, restart Splunk.",
-            ) from None
+            return None
+        except HTTPError as error:
+            raise _refusal(name, error.status) from None
         except OSError as error:
-            raise Problem(
-                "splunkd_unreachable",
-                f"splunkd does not answer on its management port: {error.strerror or type(error).__name__}. "
-                "Is Splunk starting or stopping?",
-            ) from None
+            reason = error.strerror or type(error).__name__
+            raise _unreachable(f"splunkd does not answer on its management port: {reason}.") from None
+        except CredentialNotExistException:
+            raise _unreadable(name, "its secrets are not in storage/passwords") from None
+        except Exception as error:
+            # The text of the exception may quote what could not be read, secrets included.
+            raise _unreadable(name, f"{type(error).__name__} in what splunkd answers") from None
         return stanza
 
 
-def _status(error: Exception) -> str:
-    return f"HTTP status {getattr(error, 'status', '401')}"
+def _refusal(name: str, status: int) -> Exception:
+    """Return what it means that splunkd answers with an HTTP status."""
+    if status == 401:
+        return SessionRefused()
+    if status >= 500:
+        return _unreachable(f"splunkd answers on its management port with HTTP status {status}.")
+    return Problem(
+        "account_unreadable",
+        f"splunkd does not let this input read the account {name!r} (HTTP status {status}). "
+        "Disable the input and enable it again; if that does not help, restart Splunk.",
+    )
+
+
+def _unreachable(what: str) -> Problem:
+    return Problem("splunkd_unreachable", f"{what} Is Splunk starting or stopping?")
+
+
+def _unreadable(name: str, why: str) -> Problem:
+    return Problem(
+        "account_unreadable",
+        f"The account {name!r} cannot be read: {why}. Open it on the add-on's Configuration page, upload the PKCS#12 "
+        "file and enter its password again.",
+    )
 
 
 class SplunkLog:
-    """The log file of one input, in Splunk's log folder: lines of `action=<event> <field>=<value> …`.
+    """The log file of one input, in Splunk's log folder: lines of `action=<event> input=<stanza> <field>=<value> …`.
 
-    Without a folder that can be written, lines go to stderr, which splunkd copies into its own log.
+    A folder that cannot be written to is complained about; then lines go to stderr, which splunkd copies into its own
+    log. `stanza` is `estreamer_fqe://<name>`.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._stanza = task.stanza
+    def __init__(self, stanza: str) -> None:
+        self._stanza = stanza
         self._index = "default"
-        self._account: object = None
-        self._logger = _logger(f"{LOG_NAME}_{quote(task.name, safe='')}")
+        self._account: str | None = None
+        self._host: str | None = None
+        self._logger = _logger(f"{LOG_NAME}_{quote(stanza.partition('://')[2], safe='')}")
 
     def set_level(self, level: str) -> None:
         """Log only what is at least of this level."""
@@ -305,44 +370,78 @@ class SplunkLog:
         self._write(logging.ERROR, event, fields)
 
     def events_ingested(self, count: int, size: int) -> None:
-        """Log how many events splunkd was given, in the form that the add-on's monitoring dashboard reads."""
+        """Log how many events splunkd was given, in the form that the add-on's monitoring dashboard reads.
+
+        They are said to be of the account and host of the last `connected`.
+        """
         from solnlib.log import events_ingested  # noqa: PLC0415 - see the head of the module
 
-        account = None if self._account is None else str(self._account)
-        events_ingested(self._logger, self._stanza, "cisco:sfw:estreamer", count, self._index, account=account)
+        from .delivery import SOURCETYPE  # noqa: PLC0415
+
+        events_ingested(
+            self._logger, self._stanza, SOURCETYPE, count, self._index, account=self._account, host=self._host
+        )
 
     def _write(self, level: int, event: str, fields: Mapping[str, object]) -> None:
-        if fields.get("account"):
-            self._account = fields["account"]
-        if self._logger.isEnabledFor(level):
-            shown = [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
-            self._logger.log(level, "%s", " ".join([f"action={event}", f"input={_shown(self._stanza)}", *shown]))
+        if event == "connected":
+            self._account, self._host = _shown(fields.get("account")), _shown(fields.get("host"))
+        shown = [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
+        line = " ".join([f"action={event}", f"input={_shown(self._stanza)}", *shown])
+        self._logger.log(level, "%s", line, stacklevel=3)
 
 
 def _logger(name: str) -> logging.Logger:
-    from solnlib.log import LogException, Logs  # noqa: PLC0415 - see the head of the module
+    from solnlib.log import Logs  # noqa: PLC0415 - see the head of the module
 
     try:
+        Logs.set_context(directory=os.path.join(os.environ["SPLUNK_HOME"], "var", "log", "splunk"))
         logger: logging.Logger = Logs().get_logger(name)
-    except (LogException, OSError, KeyError):
-        logger = logging.getLogger(name)
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+    except (KeyError, OSError) as error:
+        _complain(f"The log file {name}.log cannot be written ({type(error).__name__}): log lines follow here.")
+        return _logger_to_stderr(name)
+    for handler in logger.handlers:
+        # solnlib opens it in the encoding of the locale, which need not have every character; it opens again by itself.
+        handler.close()
+        handler.encoding, handler.errors = "utf-8", "backslashreplace"  # type: ignore[attr-defined]
     return logger
 
 
+def _logger_to_stderr(name: str) -> logging.Logger:
+    logger = logging.getLogger(name)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_SplunkdFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    return logger
+
+
+class _SplunkdFormatter(logging.Formatter):
+    """Lines as splunkd takes them from stderr, with its own names of the levels."""
+
+    _LEVELS: ClassVar = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return f"{self._LEVELS.get(record.levelname, record.levelname)} {record.getMessage()}"
+
+
 _PLAIN = re.compile(r"[\w.:/+@%-]+\Z", re.ASCII)
+_UNPRINTABLE = re.compile("[^\x20-\x7e\xa1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def _shown(value: object) -> str:
     """Return a value as it stands in a log line: whatever it holds, it forges neither a line nor a field."""
     text = str(value)
+    if len(text) > LONGEST_VALUE:
+        text = f"{text[: LONGEST_VALUE // 2]} ... {text[-LONGEST_VALUE // 2 :]}"
     if _PLAIN.match(text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return '"' + re.sub(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", escaped) + '"'
+    return '"' + _printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _printable(text: str) -> str:
+    """Return a text in one line: control characters, line ends among them, become escapes such as `\\n`."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _keep_stdout_for_the_stream() -> int:
@@ -354,7 +453,27 @@ def _keep_stdout_for_the_stream() -> int:
     return stream_descriptor
 
 
+def _quieten_libraries() -> None:
+    """Keep what libraries log and warn of from stderr, where splunkd takes each line of it for an error."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.captureWarnings(True)
+    # A log file on a full disk is no reason to fill splunkd's log with tracebacks.
+    logging.raiseExceptions = False
+
+
+def _escape(text: str) -> str:
+    """Return a text as XML 1.0 can hold it. The standard library's own brings a web client along: too slow here."""
+    legal = _ILLEGAL_IN_XML.sub("\ufffd", text)
+    return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _answer(text: str) -> None:
+    """Write to splunkd on stdout."""
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
 def _complain(text: str, code: int = 1) -> int:
     """Write a line to stderr that splunkd takes into its own log; return the exit code."""
-    sys.stderr.write("ERROR " + " ".join(text.split()) + "\n")
+    sys.stderr.write(f"ERROR {_printable(text.strip())}\n")
     return code
