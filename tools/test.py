@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from ctypes.util import find_library
 from pathlib import Path
 
 from environment import ROOT, StepFailure, lock, prepare, run, say
@@ -21,7 +22,8 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
 
-SYSTEM_PACKAGES = {"openssl": "openssl", "libmagic1": "libmagic.so.1"}
+PROGRAMS = {"openssl": "openssl"}
+LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
 STYLE = ("bin", "tests", "tools")
@@ -68,7 +70,8 @@ def read_requirements() -> list[str]:
 
 def install_system_packages() -> None:
     """Install what is missing through apt, or say what is."""
-    missing = [package for package, sign in SYSTEM_PACKAGES.items() if not is_installed(sign)]
+    missing = [package for package, program in PROGRAMS.items() if shutil.which(program) is None]
+    missing += [package for package, library in LIBRARIES.items() if find_library(library) is None]
     if not missing:
         return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -76,13 +79,6 @@ def install_system_packages() -> None:
         run(f"Installing {' '.join(missing)}", ["apt-get", "install", "-y", "--no-install-recommends", *missing])
     else:
         say(f"missing system packages, whose tests will fail: {' '.join(missing)}. Install them, or run this as root.")
-
-
-def is_installed(sign: str) -> bool:
-    """Return whether a program, or a library by its file name, is there."""
-    if ".so" not in sign:
-        return shutil.which(sign) is not None
-    return any(glob.glob(f"{folder}/**/{sign}", recursive=True) for folder in ("/usr/lib", "/lib"))
 
 
 def find_pythons(versions: Sequence[str]) -> dict[str, str]:
