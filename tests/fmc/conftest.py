@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -20,7 +20,7 @@ def serve() -> Iterator[Serve]:
     servers: list[FmcServer] = []
 
     def start(
-        count: int = 100, *, address: str = "127.0.0.1", archive: Archive | None = None, **behaviour: object
+        count: int = 100, *, address: str = "127.0.0.1", archive: Archive | None = None, **behaviour: Any
     ) -> FmcServer:
         served = Archive.generated(count) if archive is None else archive
         server = FmcServer(served, behaviour=Behaviour(**behaviour), address=address)

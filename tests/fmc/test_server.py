@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -14,7 +15,7 @@ from tests.fmc.archive import Archive
 from tests.fmc.behaviour import Behaviour, Fault
 from tests.fmc.conftest import Serve
 from tests.fmc.events import EventGenerator, Record
-from tests.fmc.raw_client import NULL, Message, RawClient, bundled, context, document, error, event, request
+from tests.fmc.raw_client import NULL, Event, Message, RawClient, bundled, context, document, error, event, request
 from tests.fmc.server import FmcServer
 
 
@@ -404,4 +405,26 @@ def test_another_format_than_json_is_refused_rather_than_ignored(serve: Serve) -
     with RawClient(server) as client:
         client.send(request(document=document("FileEvent").replace(b'"JSON"', b'"CSV"')))
         assert b"JSON only" in client.message().body
+    server.assert_clean()
+
+
+@pytest.mark.parametrize("style", ["bare", "bundles", "mixed"])
+def test_a_client_that_counts_what_it_has_of_a_second_gets_everything_once(serve: Serve, style: str) -> None:
+    actions = ["rst", "fin", "restart", "close", "restart", "error"]
+    cuts = tuple(Fault(action, "payload", 150, connections=(number,)) for number, action in enumerate(actions, 1))
+    server = serve(1000, style=style, bundle_size=30, faults=cuts)
+    got: list[Event] = []
+    for _ in range(100):
+        resume_at = got[-1].archival or 0 if got else 0
+        repeated = sum(one.archival == resume_at for one in got)
+        came: list[Event] = []
+        with contextlib.suppress(EOFError, OSError), RawClient(server) as client:
+            client.send(request(resume_at))
+            while len(got) - repeated + len(came) < 1000:
+                came += client.events(1)
+        got += came[repeated:]
+        if len(got) >= 1000:
+            break
+    assert [one.payload for one in got] == [record.payload for record in server.archive.since(0)]
+    assert len(server.connections) >= 7
     server.assert_clean()
