@@ -76,11 +76,14 @@ class Reader:
         self.may_read = threading.Event()
         self.may_read.set()
         self.hung_up = threading.Event()
+        self.reads_on = False
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def _read(self) -> None:
         while not self.hung_up.is_set():
             self.may_read.wait()
+            if self.hung_up.is_set():
+                break
             if not select.select([self.descriptor], [], [], 0.05)[0]:
                 continue
             data = os.read(self.descriptor, 65536)
@@ -95,9 +98,11 @@ class Reader:
         self._thread.start()
 
     def finish(self) -> None:
-        """Close the stream's end, as the end of its process does, and read what is left."""
+        """Close the stream's end, as the end of its process does; a stalled pipe is read on only if that is wanted."""
         with suppress(OSError):
             os.close(self.writer)
+        if not self.may_read.is_set() and not self.reads_on:
+            self.hung_up.set()
         self.may_read.set()
         self._thread.join(DEADLINE)
 

@@ -338,6 +338,24 @@ def test_a_full_pipe_stops_reading_and_a_stop_within_two_seconds_is_exact(make: 
     assert len(arrived) < 1000
     assert under_test.servers["fmc"].connections[0].acknowledgements * 100 <= len(arrived)
     assert arrived + under_test.run_for(3000 - len(arrived)) == payloads_of(archive)
+    assert int(str(under_test.log.fields_of("not_read")[0]["events"])) > 0
+
+
+def test_a_pipe_that_is_read_on_after_a_stop_doubles_at_most_what_it_held(make: Make):
+    archive = archive_of(2000)
+    under_test = make(archive, Behaviour(style="bundles"))
+
+    def stall(running: Input) -> None:
+        running.reader.wait_for(100)
+        running.reader.reads_on = True
+        running.reader.may_read.clear()
+
+    assert under_test.run(stall) == 0
+    arrived = under_test.reader.payloads()
+    rest = under_test.run_for(2000 - len(arrived))
+    doubled = Counter(arrived + rest) - Counter(payloads_of(archive))
+    assert not Counter(payloads_of(archive)) - Counter(arrived + rest)
+    assert 0 < sum(map(len, doubled.elements())) <= 64 * 1024
 
 
 def test_when_splunkd_closes_the_pipe_the_input_ends_and_the_unsettled_comes_again(make: Make):
