@@ -317,6 +317,16 @@ def test_hostile_payloads_leave_the_stream_whole_and_the_next_event_arrives(make
     assert under_test.run_for(0) == []
 
 
+def stall_until_nothing_moves(running: Input) -> None:
+    """Stop reading, and wait until the back-pressure has reached the server."""
+    running.reader.may_read.clear()
+    server = running.servers["fmc"]
+    before = -1
+    while before != server.events:
+        before = server.events
+        threading.Event().wait(0.2)
+
+
 def test_a_full_pipe_stops_reading_and_a_stop_within_two_seconds_is_exact(make: Make):
     archive = archive_of(3000)
     under_test = make(archive, Behaviour(style="bundles"))
@@ -324,12 +334,7 @@ def test_a_full_pipe_stops_reading_and_a_stop_within_two_seconds_is_exact(make: 
 
     def stall(running: Input) -> None:
         running.reader.wait_for(100)
-        running.reader.may_read.clear()
-        server = running.servers["fmc"]
-        before = -1
-        while before != server.events:
-            before = server.events
-            threading.Event().wait(0.2)
+        stall_until_nothing_moves(running)
         asked.append(time.monotonic())
 
     assert under_test.run(stall) == 0
@@ -348,7 +353,7 @@ def test_a_pipe_that_is_read_on_after_a_stop_doubles_at_most_what_it_held(make: 
     def stall(running: Input) -> None:
         running.reader.wait_for(100)
         running.reader.reads_on = True
-        running.reader.may_read.clear()
+        stall_until_nothing_moves(running)
 
     assert under_test.run(stall) == 0
     arrived = under_test.reader.payloads()
