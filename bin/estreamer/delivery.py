@@ -86,7 +86,7 @@ class Delivery:
         self.account = ""
         """The name of the account in use."""
         self.connected_since: float | None = None
-        """When the present connection was made, in monotonic seconds."""
+        """When the present connection was made, in Unix seconds; None while there is none."""
         self._log = log
         self._bookmark = bookmark
         self._waiting = waiting
@@ -165,7 +165,7 @@ class Delivery:
             "figures",
             account=self.account,
             state="connected" if since is not None else "not connected",
-            connected_for=None if since is None else round(time.monotonic() - since),
+            connected_since=None if since is None else round(since),
             received=figures.received,
             received_bytes=figures.received_bytes,
             written=figures.written,

@@ -215,7 +215,7 @@ class Stream:
         style = self._style(account.name)
         session, duplicates = self._open_session(account.name, style)
         self._delivery.use_host(account.host)
-        self._delivery.connected_since = time.monotonic()
+        self._delivery.connected_since = time.time()
         self._report_connected(account, connection, style)
         conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
         try:
