@@ -59,6 +59,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import deque
+from contextlib import suppress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -334,7 +335,9 @@ class Bookmark:
         self._state = replace(state, written=state.written + len(archivals))
         self._note_highs(archivals)
         if self._size > GENERATION_SIZE:
-            self._begin_generation()
+            # The record is written: a generation that cannot be begun must not have it written again.
+            with suppress(Problem):
+                self._begin_generation()
 
     def settled(self, sequence: int) -> None:
         """Record that the events up to `sequence` are settled, and force everything so far to the disk."""
@@ -342,7 +345,7 @@ class Bookmark:
         if sequence <= state.settled:
             return
         self._append(_SETTLED, _SEQUENCE.pack(sequence))
-        _sync(self._descriptor())
+        self._force()
         self._state = replace(state, settled=sequence)
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
@@ -359,13 +362,12 @@ class Bookmark:
             self._save(replace(self._state, reader=""))
 
     def close(self) -> None:
-        """Force everything to the disk and let go of the folder."""
+        """Force everything to the disk, as far as it takes it, and let go of the folder."""
         if self._file is not None:
-            try:
+            with suppress(OSError):
                 _sync(self._file)
-            finally:
-                os.close(self._file)
-                self._file = None
+            os.close(self._file)
+            self._file = None
         self._lock.release()
 
     def _recover(self, reader: str) -> None:
@@ -413,7 +415,8 @@ class Bookmark:
         if history.state is not None:
             for name in put_aside:
                 path = os.path.join(self._folder, name)
-                os.replace(path, path.replace(".journal", ".unreadable"))
+                with suppress(OSError):
+                    os.replace(path, path.replace(".journal", ".unreadable"))
         return history, tuple(put_aside), tuple(cut)
 
     def _writable(self) -> State:
@@ -429,7 +432,7 @@ class Bookmark:
                 self._begin_generation()
             else:
                 self._append(_STATE, _state_body(state))
-                _sync(self._descriptor())
+                self._force()
         except BaseException:
             self._state = before
             raise
@@ -506,6 +509,13 @@ class Bookmark:
             raise _write_failed(self._folder, error) from error
         self._size += len(record)
         self._generations[-1].size = self._size
+
+    def _force(self) -> None:
+        """Force what was appended to the disk."""
+        try:
+            _sync(self._descriptor())
+        except OSError as error:
+            raise _write_failed(self._folder, error) from error
 
     def _descriptor(self) -> int:
         if self._file is None:
@@ -827,8 +837,10 @@ class _Lock:
                 f"Another copy of this input (process {owner or '?'}) is still running and holds the bookmark in "
                 f"{folder}. Only one may run: wait until it has ended, or end it.",
             ) from error
-        os.truncate(self._file, 0)
-        os.write(self._file, b"%d\n" % os.getpid())
+        # The number is for people: a full disk must not keep the input from starting for it.
+        with suppress(OSError):
+            os.truncate(self._file, 0)
+            os.write(self._file, b"%d\n" % os.getpid())
 
     def release(self) -> None:
         if self._file is not None:

@@ -439,6 +439,40 @@ def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(
     again.close()
 
 
+def test_a_generation_that_cannot_be_begun_does_not_count_its_last_batch_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bookmark = begun(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(bookmarks, "GENERATION_SIZE", 1)
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        full.setattr(bookmarks.os, "replace", refuse)
+        deliver(bookmark, (5000, b"a"))
+    deliver(bookmark, (5001, b"b"))
+    assert bookmark.sequence == 2
+    assert duplicates(bookmark, (5000, b"a"), (5000, b"a"), (5001, b"b")) == [True, False, True]
+    bookmark.close()
+
+
+def test_a_disk_that_does_not_take_what_is_forced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+
+    def refuse(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bookmarks, "_sync", refuse)
+        with pytest.raises(Problem) as caught:
+            bookmark.settled(1)
+        bookmark.close()
+    assert code_of(caught) == "bookmark_write_failed"
+    opened(tmp_path).close()
+
+
 def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     bookmark = begun(tmp_path)
 
