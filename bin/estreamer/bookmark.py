@@ -59,8 +59,8 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import deque
-from contextlib import suppress
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
 from urllib.parse import quote
