@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -53,13 +54,14 @@ def take_name(arguments: Arguments) -> tuple[str, dict[str, str]]:
     return name, rest
 
 
-class ReadOnly:
+class ReadOnly(ABC):
     """An endpoint that refuses every change."""
 
     path = ""
 
+    @abstractmethod
     def entries(self, app: str) -> list[Entry]:
-        raise NotImplementedError
+        """Return what the endpoint lists."""
 
     def create(self, app: str, arguments: Arguments) -> Entry:
         raise RestProblem(405, f"{self.path} does not create")
