@@ -14,6 +14,7 @@ from estreamer import delivery, session, stream
 from estreamer.bookmark import Bookmark
 from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem
+from estreamer.output import Chunk, Output, WaitForPipe
 
 from tests.fmc.archive import Archive, FailoverPair
 from tests.fmc.behaviour import Behaviour, Fault
@@ -394,6 +395,21 @@ def test_an_event_on_a_quiet_link_is_out_within_a_tenth_of_a_second(make: Make):
 
     assert under_test.run(one_by_one) == 0
     assert sorted(delays)[len(delays) // 2] < 0.1
+
+
+def test_a_busy_link_is_written_in_large_pieces(make: Make, monkeypatch: pytest.MonkeyPatch):
+    archive = archive_of(4000)
+    under_test = make(archive, Behaviour(style="bare"))
+    sizes: list[int] = []
+    really = Output.write
+
+    def write(self: Output, chunk: Chunk, wait: WaitForPipe) -> int:
+        sizes.append(len(chunk.data))
+        return really(self, chunk, wait)
+
+    monkeypatch.setattr(Output, "write", write)
+    assert under_test.run_for(4000) == payloads_of(archive)
+    assert sum(sizes) / len(sizes) > 16 * 1024
 
 
 def test_accounts_are_read_for_every_attempt(make: Make):
