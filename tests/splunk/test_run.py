@@ -10,8 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,9 +87,6 @@ def test_stdout_belongs_to_the_stream(
         print("printed by accident")
         os.write(1, b"written by accident\n")
         subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.warn("a library is old", stacklevel=1)
         os.write(out, b"<stream></stream>")
         os.close(out)
         return 0
@@ -101,7 +97,6 @@ def test_stdout_belongs_to_the_stream(
     assert "printed by accident" in said.err
     assert "written by accident" in said.err
     assert "from a child" in said.err
-    assert "a library is old" not in said.err
 
 
 @pytest.mark.usefixtures("process_state")
@@ -182,16 +177,54 @@ def test_what_nobody_expected_before_there_is_a_log_is_told_in_one_line(
     assert line.startswith("ERROR Unexpected RuntimeError: Traceback (most recent call last):\\n")
 
 
+LOOP_OF_A_CHILD = """
+import logging, sys, warnings
+from estreamer import splunk, stream
+
+def loop(settings, accounts, log, checkpoints, stanza, out):
+    {body}
+    return 0
+
+stream.run = loop
+sys.exit(splunk.main([], sys.stdin.buffer))
+"""
+
+
+def run_child(management: Management, body: str, **environment: str) -> bytes:
+    """Run with this body of the loop in a process of its own; return what it wrote to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOP_OF_A_CHILD.format(body=body)],
+        input=document(management, "/checkpoints"),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "bin"), **environment},
+        check=True,
+    )
+    return done.stderr
+
+
+@pytest.mark.usefixtures("log_folder")
+def test_what_libraries_log_and_warn_of_is_kept_from_splunkds_log(management: Management):
+    body = "warnings.warn('a library is old'); logging.warning('noise'); logging.getLogger('x').error('noise')"
+    assert run_child(management, body, PYTHONWARNINGS="always") == b""
+
+
+def test_the_log_is_utf_8_whatever_the_locale(management: Management, log_folder: Path):
+    body = "log.info('tried', value='Z\\u00fcrich \\u4e16')"
+    # As far from the locale of a developer's machine as splunkd's can be.
+    assert run_child(management, body, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") == b""
+    assert 'action=tried input=estreamer_fqe://main value="Z\u00fcrich \u4e16"' in log_text(log_folder)
+
+
 class Run:
     """The script in a process of its own, whose stdout is read as splunkd reads it."""
 
-    def __init__(self, home: Path, stdin: bytes, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, stdin: bytes) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(SCRIPT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "SPLUNK_HOME": str(home), **environment},
+            env={**os.environ, "SPLUNK_HOME": str(home)},
         )
         assert self.process.stdin is not None
         self.process.stdin.write(stdin)
@@ -248,8 +281,7 @@ def test_events_of_a_management_center_come_out_of_the_script(management: Manage
         checkpoints = tmp_path / "checkpoints"
         checkpoints.mkdir()
         stdin = document(management, checkpoints, start_from="oldest", index="netfw")
-        # As far from the locale of a developer's machine as splunkd's can be.
-        run = Run(tmp_path / "home", stdin, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+        run = Run(tmp_path / "home", stdin)
         run.wait_for(lambda output: output.count(b"</event>") == 50)
         assert run.stop() == 0
     finally:
@@ -280,7 +312,7 @@ def test_events_of_a_management_center_come_out_of_the_script(management: Manage
 def test_an_account_that_comes_late_is_waited_for(management: Management, log_folder: Path, tmp_path: Path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
-    run = Run(tmp_path / "home", document(management, checkpoints), {})
+    run = Run(tmp_path / "home", document(management, checkpoints))
     wait_for_line(log_folder, "code=account_missing")
     add_account(management, b"not a PKCS#12 file")
     wait_for_line(log_folder, "code=pkcs12_not_pkcs12")
@@ -291,9 +323,9 @@ def test_an_account_that_comes_late_is_waited_for(management: Management, log_fo
 def test_a_second_process_of_an_input_does_not_run(management: Management, log_folder: Path, tmp_path: Path):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
-    first = Run(tmp_path / "home", document(management, checkpoints), {})
+    first = Run(tmp_path / "home", document(management, checkpoints))
     wait_for_line(log_folder, "action=started")
-    second = Run(tmp_path / "home", document(management, checkpoints), {})
+    second = Run(tmp_path / "home", document(management, checkpoints))
     assert second.process.wait(30) == 1
     second.stop()
     assert "code=bookmark_locked" in log_text(log_folder)
