@@ -384,7 +384,8 @@ sys.stderr.write('INFO {text}\\n'); sys.stderr.flush()
     )
     with start(code) as splunkd:
         splunkd.wait_for(1)
-        running = ["/bin/sh", "-c", "echo INFO running >&2; exec sleep 60"]
+        waits = "import sys, time; print('INFO running', file=sys.stderr, flush=True); time.sleep(60)"
+        running = [str(splunkd.home.python), "-c", waits]
         splunkd.add_script_input("example://two", running, environment={"X": text})
         splunkd.wait_for_log("running", stanza="example://two")
         places = splunkd.places_of(text)
