@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Callable, Protocol
 from xml.sax.saxutils import escape
 
 from . import events
 
-_FORBIDDEN = tuple(bytes([code]) for code in range(32) if code not in (9, 10, 13))
+_FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
 _FORBIDDEN_BEYOND_ASCII = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 _OPENING = b"<stream>\n"
 _CLOSING = b"</stream>\n"
+_MIDDLE = b"</time><data>"
 _TAIL = b"</data></event>\n"
 
 
@@ -67,17 +69,23 @@ class Output:
     def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Chunk:
         """Return the XML of events, given their times (epoch seconds as text), payloads and rising numbers.
 
-        The payloads are checked and escaped all at once, joined by newlines: one pass over 64 KiB costs much less than
-        forty passes over an event each.
+        The hot path. A payload that is ASCII without control characters needs no more than its markup escaped; looking
+        for them by deleting them is one pass at memory speed, several times as fast as a pattern. Replacing what is not
+        there copies nothing.
         """
-        joined = b"\n".join(payloads)
-        if joined.count(b"\n") != len(payloads) - 1 or not _is_legal(joined):
-            lines = [_escape(self._legal(payload)) for payload in payloads]
-        else:
-            lines = _escape(joined).split(b"\n")
-        middle = b"</time><data>"
-        texts = list(map(middle.join, zip(times, lines)))
-        return Chunk(self._head, texts, numbers)
+        forbidden, careful = _FORBIDDEN, self._legal
+        texts = [
+            (
+                payload
+                if payload.isascii() and len(payload.translate(None, forbidden)) == len(payload)
+                else careful(payload)
+            )
+            .replace(b"&", b"&amp;")
+            .replace(b"<", b"&lt;")
+            .replace(b">", b"&gt;")
+            for payload in payloads
+        ]
+        return Chunk(self._head, times, texts, numbers)
 
     def write(self, chunk: Chunk, wait: WaitForPipe) -> int:
         """Write a chunk; return how many of its events the pipe has taken as a whole.
@@ -158,19 +166,20 @@ class Output:
 class Chunk:
     """The XML of some events, their numbers, and where each of them ends."""
 
-    def __init__(self, head: bytes, texts: list[bytes], numbers: Sequence[int]) -> None:
+    def __init__(self, head: bytes, times: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> None:
         self.numbers = numbers
         self._head = head
+        self._times = times
         self._texts = texts
-        self.data = head + (_TAIL + head).join(texts) + _TAIL if texts else b""
+        self.data = b"".join(
+            [piece for time, text in zip(times, texts) for piece in (head, time, _MIDDLE, text, _TAIL)]
+        )
 
     def whole_events(self, length: int) -> int:
         """Return how many events lie as a whole within the first `length` bytes."""
         if length >= len(self.data):
             return len(self._texts)
-        end = 0
-        for count, text in enumerate(self._texts):
-            end += len(self._head) + len(text) + len(_TAIL)
+        for count, end in enumerate(self._ends()):
             # The newline behind the last tag is not part of the event.
             if end - 1 > length:
                 return count
@@ -180,12 +189,11 @@ class Chunk:
         """Return whether the first `length` bytes end between two events."""
         if length in (0, len(self.data)):
             return True
-        end = 0
-        for text in self._texts:
-            end += len(self._head) + len(text) + len(_TAIL)
-            if end - 1 <= length <= end:
-                return True
-        return False
+        return any(end - 1 <= length <= end for end in self._ends())
+
+    def _ends(self) -> Iterator[int]:
+        around = len(self._head) + len(_MIDDLE) + len(_TAIL)
+        return accumulate(around + len(time) + len(text) for time, text in zip(self._times, self._texts))
 
 
 def _text(value: str) -> str:
@@ -193,19 +201,10 @@ def _text(value: str) -> str:
     return escape(events.ILLEGAL_IN_XML.sub("\ufffd", value))
 
 
-def _escape(text: bytes) -> bytes:
-    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
-
-
 def _is_legal(text: bytes) -> bool:
-    """Return whether text is UTF-8 and free of characters that XML forbids.
-
-    Twenty-nine searches for a byte beat one pass with a character class: each runs at memory speed.
-    """
-    if any(byte in text for byte in _FORBIDDEN):
+    """Return whether text is UTF-8 and free of characters that XML forbids."""
+    if len(text.translate(None, _FORBIDDEN)) != len(text):
         return False
-    if text.isascii():
-        return True
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
