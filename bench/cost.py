@@ -1,6 +1,6 @@
 """What an event costs the input, against clients that do less.
 
-    .venv/3.13/bin/python -m bench.cost [--events N] [--python PATH]
+    .venv/3.13/bin/python -m bench.cost [--events N] [--rounds N] [--python PATH] [--drop-rules TEXT]
 
 The test server runs in a process of its own and serves the generated mix over TLS on loopback; the real input, from the
 built package, writes into a pipe that another process drains. Each row is CPU time of the client alone, from its first
@@ -28,7 +28,6 @@ from tests.splunkd import Splunkd
 from tests.splunkd.documents import Surroundings, run_document
 
 STYLES = ("bundles", "bare")
-ROUNDS = 3
 _PIECE = 1 << 20
 
 
@@ -50,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--python", default=sys.executable, help="the Python that runs the clients")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each client, of which the best counts")
     parser.add_argument("--drop-rules", default="", help="drop rules for the input")
     options = parser.parse_args()
     package = os.environ.get("ESTREAMER_SPL") or build()
@@ -58,7 +58,7 @@ def main() -> None:
     for style in STYLES:
         with tempfile.TemporaryDirectory() as folder, served(Path(folder), style, options.events) as (port, file):
             best = {
-                name: max((measure() for _ in range(ROUNDS)), key=lambda cost: cost.rate)
+                name: max((measure() for _ in range(options.rounds)), key=lambda cost: cost.rate)
                 for name, measure in (
                     ("discard", lambda: run_client("discard", options, port, file)),
                     ("least", lambda: run_client("least", options, port, file)),
@@ -88,7 +88,8 @@ def served(folder: Path, style: str, events: int) -> Iterator[tuple[int, str]]:
         try:
             yield told["port"], told["pkcs12"]
         finally:
-            server.terminate()
+            # It says its last words to its standard output, which is read until then.
+            server.communicate()
 
 
 def run_client(mode: str, options: argparse.Namespace, port: int, file: str) -> Cost:

@@ -26,7 +26,7 @@ PROGRAMS = {"openssl": "openssl"}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-STYLE = ("bin", "tests", "tools")
+STYLE = ("bench", "bin", "tests", "tools")
 COVERAGE_WANTED = 90
 
 
