@@ -124,7 +124,7 @@ def parse_host(text: str) -> str:
     raise Problem(
         "host_invalid",
         f"host: {text[:100]!r} is no host name and no IP address. Enter the address of the Management Center alone, "
-        "such as fmc.example.com, 192.0.2.10 or 2001:db8::10; the port has a field of its own.",
+        "by its name, such as fmc.example.com, or by its IPv4 or IPv6 address; the port has a field of its own.",
     )
 
 
