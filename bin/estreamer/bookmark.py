@@ -621,7 +621,9 @@ class _History:
         foreign = array("Q")
         horizon = 0
         for run in self._runs:
-            if run.tenure == tenure and run.archival >= timestamp:
+            # What is earlier than asked for counts as well: the server's clock may have been set back, or the events
+            # may carry their own time for want of an archival timestamp.
+            if run.tenure == tenure:
                 own.setdefault(run.archival, array("Q")).extend(run.digests)
                 horizon = max(horizon, run.archival)
             elif run.tenure < tenure and run.archival >= timestamp - FAILOVER_MARGIN:

@@ -19,7 +19,7 @@ from .bookmark import Bookmark, DuplicateFilter, Settling
 from .errors import Problem, Stop
 from .logs import Log
 from .output import Output, ReaderGone
-from .session import Event
+from .session import UNSTAMPED, Event
 from .settings import InputSettings
 from .waiting import Waiting
 
@@ -55,6 +55,11 @@ class Figures:
     bundle_gaps: int = 0
     reconnects: int = 0
     dropped_by_rule: Counter[int] = field(default_factory=Counter)
+
+
+def _own_second(event: Event) -> int:
+    """Return the time of an event in whole seconds, 0 when it has none."""
+    return int(events.describe(event[2], event[1])[1].partition(b".")[0] or 0)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,14 @@ class Delivery:
     def use_host(self, host: str) -> None:
         """Set the host of the events that follow."""
         self._output.use_host(host)
+
+    def stamp(self, received: list[Event]) -> list[Event]:
+        """Return the events with a time in place of each archival timestamp that the server did not tell.
+
+        It is the event's own time, the only one that is the same whenever the event is sent again. No event is archived
+        before it happens, so resuming there misses none.
+        """
+        return [event if event[0] != UNSTAMPED else (_own_second(event), event[1], event[2]) for event in received]
 
     def deliver(self, received: list[Event], duplicates: DuplicateFilter | None) -> None:
         """Write events to splunkd and record them in the bookmark, all but duplicates and what a rule drops.

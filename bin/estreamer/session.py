@@ -26,7 +26,11 @@ from . import wire
 from .errors import Problem
 
 Event = tuple[int, int, bytes]
-"""Archival timestamp (0: none), record type, payload. A plain tuple: one is made per event, millions a minute."""
+"""Archival timestamp (0: none, `UNSTAMPED`: not told), record type, payload. A plain tuple: one is made per event,
+millions a minute."""
+
+UNSTAMPED = -1
+"""In place of an archival timestamp: the record header was not extended."""
 
 SILENCE_LIMIT = 900.0
 """Seconds without a byte after which a peer counts as dead, while its keep-alive interval is unknown. The guides give
@@ -64,7 +68,8 @@ class Received:
 
     `acknowledgements` is how many null messages are due once `events` have been handed on. `problem` ends the session.
     `gap` is (expected, received) when a bundle's sequence number left some out. `unknown_types` are types of messages
-    that were skipped for the first time.
+    that were skipped for the first time. `unstamped` tells that some of the events have no archival timestamp since
+    their record headers were not extended.
     """
 
     events: list[Event]
@@ -72,6 +77,7 @@ class Received:
     problem: Problem | None = None
     gap: tuple[int, int] | None = None
     unknown_types: tuple[int, ...] = ()
+    unstamped: bool = False
 
 
 _NOTHING = Received([])
@@ -169,6 +175,7 @@ class Session:
             reading.problem,
             reading.gap,
             tuple(reading.unknown_types),
+            reading.unstamped,
         )
 
     def acknowledge(self, count: int) -> bytes:
@@ -216,6 +223,7 @@ class _Reading:
         self.problem: Problem | None = None
         self.gap: tuple[int, int] | None = None
         self.unknown_types: list[int] = []
+        self.unstamped = False
 
     def run(self) -> None:
         while self.problem is None:
@@ -301,7 +309,8 @@ class _Reading:
             archival: int = wire.EXTENDED_RECORD_HEADER.unpack_from(body)[3]
             self.events.append((archival, record_type, body[16:]))
         elif len(body) == wire.RECORD_HEADER.size + record_length:
-            self.events.append((0, record_type, body[8:]))
+            self.events.append((UNSTAMPED, record_type, body[8:]))
+            self.unstamped = True
         else:
             return self._broken(f"a record of {record_length} bytes in a message of {len(body)}")
         if self.bundle_end < 0:

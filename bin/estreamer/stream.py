@@ -360,7 +360,7 @@ class _Conversation:
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)
         if received.events:
-            self._deliver(received.events)
+            self._deliver(self._delivery.stamp(received.events) if received.unstamped else received.events)
         if received.acknowledgements:
             self._connection.send(self._session.acknowledge(received.acknowledgements))
         if received.gap is not None:

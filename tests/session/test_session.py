@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from estreamer import wire
-from estreamer.session import SILENCE_LIMIT, SILENCE_LIMIT_SHORTEST, Misuse, Session
+from estreamer.session import SILENCE_LIMIT, SILENCE_LIMIT_SHORTEST, UNSTAMPED, Misuse, Session
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +48,9 @@ def test_event_data_of_both_types_and_both_header_versions_is_read(kind: int, ve
 @pytest.mark.parametrize("payload", [b"", b"x", b"y" * 20, b"z" * 2000])
 def test_a_record_header_without_archival_timestamp_is_told_by_arithmetic(payload: bytes):
     received = feed(event(payload, None) + event(payload, 5))
-    assert received.events == [(0, 71, payload), (5, 71, payload)]
+    assert received.events == [(UNSTAMPED, 71, payload), (5, 71, payload)]
+    assert received.unstamped
+    assert not feed(event(payload, 5)).unstamped
 
 
 def test_bare_events_are_acknowledged_one_by_one():

@@ -158,6 +158,23 @@ def test_every_reading_of_the_protocol_is_understood(make: Make, reading: str):
     assert len(arrived) == 300 + server_made
 
 
+@pytest.mark.parametrize("style", ["bare", "bundles"])
+def test_without_archival_timestamps_nothing_is_lost_and_nothing_doubled(make: Make, style: str):
+    archive = archive_of(600, duplicates_every=30)
+    cut = Fault("rst", where="payload", after_events=200, connections=(1, 2))
+    under_test = make(archive, Behaviour(style=style, bundle_size=20, extended="never", faults=(cut,)))
+    assert under_test.run_for(600) == payloads_of(archive)
+    assert under_test.run_for(0) == []
+
+
+def test_events_that_have_an_archival_timestamp_in_one_session_only_are_not_lost(make: Make):
+    archive = archive_of(600)
+    cut = Fault("rst", where="payload", after_events=200, connections=(1, 2))
+    under_test = make(archive, Behaviour(style="mixed", bundle_size=20, extended="alternate", faults=(cut,)))
+    # Some come twice: with another timestamp they are not known again.
+    assert set(under_test.run_for(600)) == set(payloads_of(archive))
+
+
 def test_wrapped_and_untyped_events_are_delivered_as_they_are(make: Make):
     archive = archive_of(300)
     under_test = make(archive, Behaviour(wrap_every=10, untyped_every=15))
