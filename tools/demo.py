@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from demo_options import parse
 from demo_package import find_or_build
@@ -25,12 +26,17 @@ def main(arguments: Sequence[str]) -> int:
             say("building the package")
             sys.stdout.write(explain_installation(splunk, find_or_build()))
             return 0
-        python = prepare_python()
+        become_demo(prepare_python(), arguments)
     except StepFailure as failure:
         say(str(failure))
-        return 1
-    # The demo takes the place of this process: signals reach it without a go-between.
-    os.execve(python, [python, str(ROOT / "tools" / "demo_run.py"), *arguments], environment())  # noqa: S606
+    return 1
+
+
+def become_demo(python: str, arguments: Sequence[str]) -> NoReturn:
+    """Let the demo take the place of this process, so that signals reach it without a go-between."""
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "bin", "tools"))
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    os.execve(python, [python, str(ROOT / "tools" / "demo_run.py"), *arguments], environment)  # noqa: S606
 
 
 def find_splunk() -> Path | None:
@@ -90,12 +96,6 @@ def find_interpreter() -> tuple[str, str]:
         f"{running}. Install one of them (uv python install {VERSIONS[-1]}, pyenv install {VERSIONS[-1]}, or the "
         "system's package), put it on the path or name it in PYTHON, and run this again."
     )
-
-
-def environment() -> dict[str, str]:
-    """Return the environment in which the demo finds the stand-ins, the add-on's own code and the tools."""
-    paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "bin", "tools"))
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 if __name__ == "__main__":
