@@ -1,42 +1,45 @@
-"""Show the add-on at work: set up what the demo needs, and run it.
+"""Show the add-on at work: build it, set up what the demo needs, and run it.
 
-With SPLUNK_HOME set to a Splunk, nothing is started: the demo builds the package and says how to install it there.
+With SPLUNK_HOME set to a Splunk, nothing is started: the demo says how to install the package there instead.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from demo_options import parse
-from demo_package import find_or_build
-from environment import ROOT, StepFailure, lock, prepare, say
-from test import VERSIONS, find_python, read_requirements
+from environment import ROOT, StepFailure, lock, prepare, run, say
+from test import VERSIONS, find_pythons, read_requirements
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Say how to install in the Splunk that there is, or become the demo; return the exit code."""
-    parse(arguments)
+    """Build, prepare, and run the demo; return its exit code."""
     try:
+        package = os.environ.get("ESTREAMER_SPL") or build()
         splunk = find_splunk()
-        if splunk is not None:
-            say("building the package")
-            sys.stdout.write(explain_installation(splunk, find_or_build()))
+        if splunk is not None and not {"--help", "-h"} & set(arguments):
+            explain_installation(splunk, package)
             return 0
-        become_demo(prepare_python(), arguments)
+        python = prepare_python()
     except StepFailure as failure:
         say(str(failure))
-    return 1
+        return 1
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "bin"), str(ROOT / "tools")])
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "ESTREAMER_SPL": package}
+    command = [python, str(ROOT / "tools" / "demo_run.py"), *arguments]
+    # Ctrl-C reaches the demo as well: it says its last words, and this waits for them.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - this repository's own
 
 
-def become_demo(python: str, arguments: Sequence[str]) -> NoReturn:
-    """Let the demo take the place of this process, so that signals reach it without a go-between."""
-    paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "bin", "tools"))
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-    os.execve(python, [python, str(ROOT / "tools" / "demo_run.py"), *arguments], environment)  # noqa: S606
+def build() -> str:
+    """Build the package and return its path."""
+    say("building the package")
+    return run("Building the package", [str(ROOT / "package.sh")]).strip().splitlines()[-1]
 
 
 def find_splunk() -> Path | None:
@@ -44,58 +47,39 @@ def find_splunk() -> Path | None:
     named = os.environ.get("SPLUNK_HOME")
     if not named:
         return None
-    if any(Path(named, "bin", name).is_file() for name in ("splunk", "splunk.exe")):
-        return Path(named).absolute()
+    if Path(named, "bin", "splunk").is_file():
+        return Path(named)
     say(f"SPLUNK_HOME is {named}, which has no bin/splunk: the demo uses its stand-in for Splunk")
     return None
 
 
-def explain_installation(splunk: Path, package: Path) -> str:
-    """Return how to install the package in a Splunk."""
-    program = splunk / "bin" / "splunk"
-    return f"""The package is {package}
+def explain_installation(splunk: Path, package: str) -> None:
+    """Say how to install the package in a Splunk."""
+    sys.stdout.write(
+        f"""The package is {package}
 
-Nothing was started or installed. To install it in the Splunk in {splunk}, take one of two ways:
+Install it in the Splunk in {splunk}, in one of two ways:
 
   Splunk Web     Apps > Manage Apps > Install app from file, choose the package, then restart Splunk.
-  Command line   {program} install app {package}
-                 {program} restart
+  Command line   {splunk}/bin/splunk install app {package}
+                 {splunk}/bin/splunk restart
 
 Then open the app "Secure Firewall eStreamer Add-on" and
-  1. on the Configuration page, add an account, with the PKCS#12 file of the client that you created on the FMC,
-  2. on the Inputs page, add an input,
+  1. add an account on the Configuration page, with the PKCS#12 file of the client that you created on the FMC,
+  2. add an input on the Inputs page,
   3. search: index=* sourcetype=cisco:sfw:estreamer | stats count by EventType
 
-To see the add-on work without a Splunk, unset SPLUNK_HOME and run this again.
+To see it work without Splunk, unset SPLUNK_HOME and run this again.
 """
+    )
 
 
 def prepare_python() -> str:
-    """Return the Python of the tests' environment. Raises StepFailure where the stand-in for Splunk cannot run."""
-    if not hasattr(os, "pidfd_open"):
-        raise StepFailure(
-            "The stand-in for Splunk runs on Linux only. Build the package with ./package.sh and install it in a "
-            "Splunk; README.md says how."
-        )
-    version, interpreter = find_interpreter()
+    """Return the Python of the environment of the tests, of the newest version that is found."""
+    pythons = find_pythons(VERSIONS)
+    version = max(pythons, key=lambda version: tuple(map(int, version.split("."))))
     with lock(ROOT / ".venv" / "test.lock"):
-        return prepare(ROOT, version, read_requirements(), interpreter)
-
-
-def find_interpreter() -> tuple[str, str]:
-    """Return a version that Splunk runs, and its Python: the one that runs this, else the newest that is found."""
-    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if running in VERSIONS:
-        return running, sys.executable
-    for version in reversed(VERSIONS):
-        path = find_python(version)
-        if path is not None:
-            return version, path
-    raise StepFailure(
-        f"The add-on runs in Splunk's Python, which is {' or '.join(VERSIONS)}, and neither was found here, only "
-        f"{running}. Install one of them (uv python install {VERSIONS[-1]}, pyenv install {VERSIONS[-1]}, or the "
-        "system's package), put it on the path or name it in PYTHON, and run this again."
-    )
+        return prepare(ROOT, version, read_requirements(), pythons[version])
 
 
 if __name__ == "__main__":
