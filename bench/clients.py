@@ -9,9 +9,7 @@ seconds, and print the CPU seconds that they took after connecting to stderr.
 
 from __future__ import annotations
 
-import os
 import select
-import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -20,10 +18,10 @@ from pathlib import Path
 
 from estreamer import pkcs12, request, tls, wire
 
+from bench.least import Least
+
 RECEIVE_SIZE = 256 * 1024
 QUIET = 2.0
-FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
-HEAD, BETWEEN, TAIL = b"<event><data>", b"</data></event>\n<event><data>", b"</data></event>\n"
 
 
 def main(mode: str, host: str, port: str, file: str) -> None:
@@ -62,37 +60,8 @@ def discard(connection: tls.Connection) -> int:
 
 def least(connection: tls.Connection) -> int:
     """Write every event as XML; return their number."""
-    count, rest = 0, b""
-    unpack = struct.Struct(">HHI").unpack_from
-    os.write(1, b"<stream>")
-    for data in received(connection):
-        buffer, position, payloads = rest + data, 0, []
-        while position + 8 <= len(buffer):
-            _, kind, length = unpack(buffer, position)
-            if kind == wire.BUNDLE:
-                position += 16
-                continue
-            after = position + 8 + length
-            if after > len(buffer):
-                break
-            if kind == 4:
-                payloads.append(buffer[position + 24 : after])
-            position = after
-        rest = buffer[position:]
-        if payloads:
-            write(b"\n".join(payloads))
-            count += len(payloads)
-    return count
-
-
-def write(joined: bytes) -> None:
-    """Check, escape and write events that newlines separate."""
-    if len(joined.translate(None, FORBIDDEN)) != len(joined) or not joined.isascii():
-        joined.decode("utf-8")
-    escaped = joined.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
-    view = memoryview(HEAD + escaped.replace(b"\n", BETWEEN) + TAIL)
-    while view:
-        view = view[os.write(1, view) :]
+    writing = Least(1)
+    return sum(map(writing.take, received(connection)))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,39 @@
-"""What an event costs the input, against clients that do less.
+"""What an event costs the input, against clients that do less or otherwise.
 
-    .venv/3.13/bin/python -m bench.cost [--events N] [--rounds N] [--python PATH] [--drop-rules TEXT]
+    .venv/3.13/bin/python -m bench.cost [--events N] [--rounds N] [--python PATH ...]
 
 The test server runs in a process of its own and serves the generated mix over TLS on loopback; the real input, from the
 built package, writes into a pipe that another process drains. Each row is CPU time of the client alone, from its first
-byte to its last. The ratios are what counts: they compare runs of one machine within minutes.
+byte to its last. The rounds take turns and the best of each client counts. The ratios are what matters: they compare
+runs of one machine within minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
+from bench.rig import AddOn, Server, generated, installed, parser, pythons, short_version, table
 from tests.conftest import ROOT
-from tests.endtoend.addon import APP, STANZA
-from tests.splunkd import Splunkd
-from tests.splunkd.documents import Surroundings, run_document
 
+HEADS = ("Python", "messages", "client", "events per CPU second", "of discard", "of least", "of EventWriter")
 STYLES = ("bundles", "bare")
-_PIECE = 1 << 20
+DISCARD, LEAST, INPUT, RULES, EVENT_WRITER = "discard", "least", "input", "input with drop rules", "input, EventWriter"
+
+DROP_RULES = (
+    "ConnectionEvent: AC_RuleAction=Allow, FirewallRule=Nowhere*;"
+    "IntrusionEvent: InlineResult=Nowhere*; FileEvent: FileAction=Nowhere*"
+)
+"""Rules for every event that drop none, so that as much is written as without them."""
+
+PATIENCE = 30.0
+"""Seconds without a byte after which a run is given up."""
 
 
 @dataclass(frozen=True)
@@ -46,101 +51,74 @@ class Cost:
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--python", default=sys.executable, help="the Python that runs the clients")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each client, of which the best counts")
-    parser.add_argument("--drop-rules", default="", help="drop rules for the input")
-    options = parser.parse_args()
-    package = os.environ.get("ESTREAMER_SPL") or build()
-    print("| messages | client | events per CPU second | of discard | of least |")
-    print("|---|---|---|---|---|")
-    for style in STYLES:
-        with tempfile.TemporaryDirectory() as folder, served(Path(folder), style, options.events) as (port, file):
-            best = {
-                name: max((measure() for _ in range(options.rounds)), key=lambda cost: cost.rate)
-                for name, measure in (
-                    ("discard", lambda: run_client("discard", options, port, file)),
-                    ("least", lambda: run_client("least", options, port, file)),
-                    ("input", lambda: run_input(options, Path(package), port, file)),
-                )
-            }
-        for name, cost in best.items():
-            shares = " | ".join(f"{cost.rate / best[floor].rate:.2f}" for floor in ("discard", "least"))
-            print(f"| {style} | {name} | {cost.rate:,.0f} | {shares} |", flush=True)
+    arguments = parser(__doc__)
+    arguments.add_argument("--events", type=int, default=200_000)
+    arguments.add_argument("--rounds", type=int, default=3, help="runs of each client, of which the best counts")
+    arguments.add_argument("--python", nargs="+", default=pythons(), help="the Pythons that run the clients")
+    options = arguments.parse_args()
+    rows = [row for python in options.python for style in STYLES for row in measure(python, style, options)]
+    print(table(HEADS, rows))
 
 
-def build() -> str:
-    """Build the package and return its path."""
-    done = subprocess.run([str(ROOT / "package.sh")], check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()[-1]
-
-
-@contextmanager
-def served(folder: Path, style: str, events: int) -> Iterator[tuple[int, str]]:
-    """Serve so many events; yield the port and the PKCS#12 file."""
+def measure(python: str, style: str, options: argparse.Namespace) -> list[list[object]]:
+    """Return the rows of one Python and one style of messages."""
     behaviour = {"style": style, "bundle_size": 100, "window": 1_000_000}
-    command = [sys.executable, "-m", "tests.fmc", "--directory", str(folder), "--generate", str(events)]
-    command += ["--per-second", "2000", "--behaviour", json.dumps(behaviour)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        told = json.loads(server.stdout.readline())
-        try:
-            yield told["port"], told["pkcs12"]
-        finally:
-            # It says its last words to its standard output, which is read until then.
-            server.communicate()
+    events = options.events
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        generated(Path(folder), events, behaviour, "--per-second", "2000") as server,
+        installed(python) as add_on,
+    ):
+        add_on.account("fmc", server.port, server.pkcs12.read_bytes())
+        clients: dict[str, Callable[[int], Cost]] = {
+            DISCARD: lambda _: run_client("discard", python, server, events),
+            LEAST: lambda _: run_client("least", python, server, events),
+            INPUT: lambda turn: run_input(add_on, f"plain_{turn}", events),
+            RULES: lambda turn: run_input(add_on, f"rules_{turn}", events, drop_rules=DROP_RULES),
+            EVENT_WRITER: lambda turn: run_event_writer(add_on, f"event_writer_{turn}", events),
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in clients}
+        for turn in range(options.rounds):
+            for name, run in clients.items():
+                costs[name].append(run(turn))
+    best = {name: max(cost.rate for cost in each) for name, each in costs.items()}
+    floors = (DISCARD, LEAST, EVENT_WRITER)
+    version = short_version(python)
+    return [
+        [version, style, name, f"{rate:,.0f}", *(f"{rate / best[floor]:.2f}" for floor in floors)]
+        for name, rate in best.items()
+    ]
 
 
-def run_client(mode: str, options: argparse.Namespace, port: int, file: str) -> Cost:
+def run_client(mode: str, python: str, server: Server, events: int) -> Cost:
     """Run one of the floors."""
     environment = {"PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}", "PATH": os.defpath}
-    command = [options.python, str(ROOT / "bench" / "clients.py"), mode, "127.0.0.1", str(port), file]
-    drain = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    done = subprocess.run(command, env=environment, stdout=drain.stdin, stderr=subprocess.PIPE, text=True, check=True)
-    drain.communicate()
-    return Cost(float(done.stderr.split()[0]), options.events)
-
-
-def run_input(options: argparse.Namespace, package: Path, port: int, file: str) -> Cost:
-    """Run the input of the installed package until it has written everything."""
-    with tempfile.TemporaryDirectory() as folder, Splunkd(Path(folder), options.python) as splunkd:
-        app = splunkd.install(package)
-        form = {"name": "fmc", "host": "127.0.0.1", "port": str(port)}
-        encoded = subprocess.run(["base64", "-w0", file], check=True, capture_output=True, text=True).stdout
-        answer = splunkd.request("POST", f"{APP}_account", {**form, "pkcs12": encoded})
-        assert answer.status == 201, answer.message
-        checkpoints = str(splunkd.home.checkpoint_dir("estreamer_fqe"))
-        around = Surroundings("here", splunkd.server_uri, splunkd.session_key, checkpoints)
-        settings = {"account": "fmc", "index": "main", "start_from": "oldest", "drop_rules": options.drop_rules}
-        document = run_document(around, STANZA, APP, settings)
-        script = str(app.path / "bin" / "estreamer_fqe.py")
-        reader, writer = os.pipe()
-        running = subprocess.Popen(
-            [str(splunkd.home.python), script], env=splunkd.home.environment(), stdin=subprocess.PIPE, stdout=writer
+    command = [python, str(ROOT / "bench" / "clients.py"), mode, "127.0.0.1", str(server.port), str(server.pkcs12)]
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:
+        done = subprocess.run(
+            command, env=environment, stdout=drain.stdin, stderr=subprocess.PIPE, text=True, check=False
         )
-        os.close(writer)
-        assert running.stdin is not None
-        running.stdin.write(document.encode())
-        running.stdin.close()
-        return watch(running, reader, options.events)
+        if done.returncode:
+            sys.exit(done.stderr)
+    return Cost(float(done.stderr.split()[0]), events)
 
 
-def watch(running: subprocess.Popen[bytes], reader: int, events: int) -> Cost:
-    """Drain the pipe, and take the input's CPU time at its first byte and at its last event."""
-    first, count, rest = None, 0, b""
-    while count < events:
-        data = rest + os.read(reader, _PIECE)
-        if first is None:
-            first = cpu_seconds(running.pid)
-        count += data.count(b"</event>")
-        rest = data[-len("/event>") :]
-    seconds = cpu_seconds(running.pid) - (first or 0.0)
-    running.send_signal(signal.SIGTERM)
-    threading.Thread(target=lambda: os.read(reader, _PIECE), daemon=True).start()
-    running.wait()
-    os.close(reader)
-    return Cost(seconds, events)
+def run_input(add_on: AddOn, name: str, events: int, **settings: str) -> Cost:
+    """Run the input until it has written everything; count its CPU time from its first byte to its last event."""
+    with add_on.input("fmc", name, **settings) as running:
+        first = None
+        while running.count < events:
+            came = running.read(PATIENCE)
+            if not came:
+                sys.exit(f"{name}: nothing came for {PATIENCE:.0f} seconds after {running.count} events")
+            if first is None:
+                first = cpu_seconds(running.pid)
+        return Cost(cpu_seconds(running.pid) - (first or 0.0), events)
+
+
+def run_event_writer(add_on: AddOn, name: str, events: int) -> Cost:
+    """Run the same input with splunklib's EventWriter in place of its output."""
+    return run_input(add_on.by(str(ROOT / "bench" / "event_writer.py")), name, events)
 
 
 def cpu_seconds(process: int) -> float:

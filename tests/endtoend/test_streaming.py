@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.endtoend.addon import (
     switch,
     wait_for_all,
 )
+from tests.endtoend.load import Tap
 from tests.fmc.archive import Archive, FailoverPair
 from tests.fmc.behaviour import Behaviour, Fault
 from tests.fmc.events import EventGenerator, Record
@@ -31,8 +31,6 @@ from tests.splunkd import Splunkd
 pytestmark = pytest.mark.package
 
 STYLES = ("bundles", "bare", "mixed")
-WRITE_SIZE = 256 * 1024
-"""Bytes that the input takes, and writes, at once."""
 
 
 def archive_of(count: int, **options: int) -> Archive:
@@ -67,58 +65,6 @@ def test_restarts_cuts_and_a_stop_lose_and_double_nothing(tmp_path: Path, built_
         assert splunkd.digests() == digests_of(archive)
         assert server.restarts == 10
         assert sum("fault" in (connection.ended or "") for connection in server.connections) == 10
-        server.assert_clean()
-
-
-class Tap:
-    """Appends events to an archive at a steady rate, in a thread, until it is closed."""
-
-    def __init__(self, archive: Archive, rate: int) -> None:
-        self._archive = archive
-        self._rate = rate
-        self._generator = EventGenerator(seed=5, start=archive.newest() + 1, per_second=rate)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        made = 0
-        while not self._closed.wait(0.05):
-            self._archive.extend(self._generator.events(made, self._rate // 20))
-            made += self._rate // 20
-
-    def __enter__(self) -> Tap:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._thread.join()
-
-
-@pytest.mark.parametrize("style", ["bundles", "bare"])
-def test_fifty_kills_lose_nothing_and_double_at_most_one_bundle_each(tmp_path: Path, built_package: Path, style: str):
-    chance = random.Random(17)
-    archive = archive_of(3000, per_second=40)
-    with (
-        FmcServer(archive, behaviour=Behaviour(style=style, bundle_size=50)) as server,
-        Splunkd(tmp_path, keep="digests", restart_after=0.0) as splunkd,
-    ):
-        install(splunkd, built_package, server, settle="2")
-        splunkd.start()
-        pid = 0
-        with Tap(archive, 2000):
-            for _ in range(50):
-                pid = splunkd.wait_for_input(not_pid=pid)
-                threading.Event().wait(chance.uniform(0.0, 1.2))
-                splunkd.signal_input()
-        wanted = digests_of(archive)
-        wait_for_all(splunkd, wanted)
-        switch(splunkd, on=False)
-        arrived = splunkd.digests()
-        longest = max(len(record.payload) for record in archive.since(0))
-        at_most = 50 if style == "bundles" else WRITE_SIZE // (longest // 3)
-        assert lost(wanted, arrived) == 0
-        assert doubled(wanted, arrived) <= 50 * at_most
         server.assert_clean()
 
 

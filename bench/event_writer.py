@@ -1,0 +1,83 @@
+"""The input with splunklib's EventWriter in place of its own output, to be measured beside it.
+
+    python bench/event_writer.py .../bin/estreamer_fqe.py
+
+It reads its document from standard input and runs as the input does, except that a full pipe blocks it and that what
+XML forbids goes out as it came.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def main(script: str) -> None:
+    """Run the input whose entry script this is."""
+    sys.path[0] = str(Path(script).parent)
+    sys.argv = [script]
+    import import_declare_test  # noqa: F401, PLC0415 - the add-on's libraries come first
+    from estreamer import delivery  # noqa: PLC0415
+
+    delivery.Output = event_writer_output()  # type: ignore[misc]
+    runpy.run_path(script, run_name="__main__")
+
+
+def event_writer_output() -> Any:
+    """Return an output that writes through EventWriter."""
+    from estreamer.output import Output  # noqa: PLC0415
+    from splunklib.modularinput import Event, EventWriter  # noqa: PLC0415
+
+    class EventWriterOutput(Output):
+        def __init__(self, descriptor: int, *, source: str, sourcetype: str, host: str, index: str | None) -> None:
+            super().__init__(descriptor, source=source, sourcetype=sourcetype, host=host, index=index)
+            os.set_blocking(descriptor, True)
+            file = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+            self._writer = EventWriter(_Counting(self, file))
+
+        def use_host(self, host: str) -> None:
+            self._host = host
+
+        def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Any:
+            return [
+                Event(
+                    data=payload.decode("utf-8"),
+                    time=time.decode(),
+                    host=self._host,
+                    index=self._index,
+                    source=self._source,
+                    sourcetype=self._sourcetype,
+                )
+                for time, payload in zip(times, payloads)
+            ]
+
+        def write(self, chunk: Any, wait: Any) -> int:
+            for event in chunk:
+                self._writer.write_event(event)
+            return len(chunk)
+
+    return EventWriterOutput
+
+
+class _Counting(io.TextIOBase):
+    """Counts what goes through, which the bookmark's settling needs."""
+
+    def __init__(self, output: Any, file: io.TextIOWrapper) -> None:
+        self._output = output
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self._output.written += len(text)
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,199 @@
+"""What each step of an event's way through the input costs, in one process and without a network.
+
+    .venv/3.13/bin/python -m bench.hot_path [--events N] [--instructions]
+
+Generated events go as bare event messages, in portions as large as the input takes from a busy link, through the
+session and the delivery into a pipe that another process drains, with the bookmark in a temporary folder. Each step is
+timed where it is called. With `--instructions` the table counts instructions instead (valgrind's callgrind), which no
+other process disturbs: once for the whole way, once for the least that is correct.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+from estreamer import bookmark as bookmarks
+from estreamer.bookmark import Bookmark
+from estreamer.delivery import Delivery
+from estreamer.session import Session
+from estreamer.settings import InputSettings, parse_input
+from estreamer.waiting import Waiting
+
+from bench.least import Least
+from tests.conftest import ROOT
+from tests.fmc.events import EventGenerator
+from tests.session.streams import event
+
+STEPS = {
+    "frame": "messages and records apart (session)",
+    "describe": "kind and time, whether it looks sound (events)",
+    "encode": "what XML forbids, escaping, the element around it (output)",
+    "write": "into the pipe (output)",
+    "digest": "length and CRC-32 (bookmark)",
+    "record": "into the bookmark's journal (bookmark)",
+    "rest": "the batch in columns, numbers, settling (delivery)",
+}
+WAYS = ("input", "least")
+FEW, MANY = 308, 1540
+"""Events of the two runs whose difference counts: what happens once cancels out. Whole portions, nearly."""
+
+PORTION = 256 * 1024
+"""Bytes taken at once: `RECEIVE_SIZE` of the stream, which is not imported: under valgrind its libraries take long."""
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--instructions", action="store_true", help="count instructions, through valgrind")
+    parser.add_argument("--way", nargs=2, metavar=("WAY", "FILE"), help="send what a file holds one way, once")
+    options = parser.parse_args()
+    if options.way:
+        way, file = options.way
+        go(way, portions(Path(file).read_bytes()), Timers())
+    elif options.instructions:
+        print_instructions()
+    else:
+        print_steps(options.events)
+
+
+def print_steps(events: int) -> None:
+    """Print the time of each step, the best of three runs."""
+    data = portions(messages(events))
+    runs = []
+    for _ in range(3):
+        timers = Timers()
+        go("input", data, timers)
+        runs.append(timers.seconds)
+    print("| step | what | microseconds per event |\n|---|---|---|")
+    for step, what in STEPS.items():
+        print(f"| {step} | {what} | {min(run[step] for run in runs) / events * 1e6:.2f} |")
+    print(f"| all | | {min(sum(run.values()) for run in runs) / events * 1e6:.2f} |")
+
+
+def print_instructions() -> None:
+    """Print the instructions for an event, and their ratio."""
+    counts = {way: instructions_per_event(way) for way in WAYS}
+    print("| way | instructions per event | of least |\n|---|---|---|")
+    for way, count in counts.items():
+        print(f"| {way} | {count:,.0f} | {count / counts['least']:.2f} |")
+
+
+def instructions_per_event(way: str) -> float:
+    """Return how many instructions one event more takes."""
+    few, many = (instructions(way, events) for events in (FEW, MANY))
+    return (many - few) / (MANY - FEW)
+
+
+def instructions(way: str, events: int) -> int:
+    """Return how many instructions a run takes, that of the interpreter's start included."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m", "bench.hot_path"]
+    # The same hashes in every run: without that dictionaries differ from one to the next.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}"}
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(messages(events))
+        file.flush()
+        done = subprocess.run(
+            [*command, "--way", way, file.name], env=environment, capture_output=True, text=True, check=False
+        )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or found is None:
+        sys.exit(done.stderr)
+    return int(found.group(1))
+
+
+def messages(events: int) -> bytes:
+    """Return the bytes of so many event messages."""
+    records = EventGenerator(per_second=2000).events(0, events)
+    return b"".join(event(record.payload, record.archival, record_type=record.record_type) for record in records)
+
+
+def portions(stream: bytes) -> list[bytes]:
+    """Return the bytes as they are taken from a busy link."""
+    return [stream[at : at + PORTION] for at in range(0, len(stream), PORTION)]
+
+
+class Timers:
+    """CPU seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STEPS, 0.0)
+        self._inner = 0.0
+
+    def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same, and adds the time it takes, without that of other steps, to one."""
+
+        def call(*arguments: Any) -> Any:
+            before, self._inner = self._inner, 0.0
+            begun = time.process_time()
+            try:
+                return function(*arguments)
+            finally:
+                taken = time.process_time() - begun
+                self.seconds[step] += taken - self._inner
+                self._inner = before + taken
+
+        return call
+
+
+def go(way: str, data: list[bytes], timers: Timers) -> None:
+    """Send the portions one way, into a pipe that another process drains."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:
+        assert drain.stdin is not None
+        descriptor = drain.stdin.fileno()
+        if way == "least":
+            least = Least(descriptor)
+            for portion in data:
+                least.take(portion)
+        else:
+            with delivery(descriptor, timers) as deliver:
+                receive = timers.timed("frame", Session(b"{}", 0, "single", 0.0).receive)
+                for portion in data:
+                    deliver(receive(portion, 0.0).events, None)
+
+
+@contextmanager
+def delivery(descriptor: int, timers: Timers) -> Iterator[Callable[..., None]]:
+    """Yield the delivery's function, each of its steps timed."""
+    stanza = "estreamer_fqe://bench"
+    with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
+        bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
+        bookmark.begin("fmc", 0, "bench", stanza)
+        delivering = Delivery(settings(), Silence(), bookmark, stanza, descriptor, waiting)
+        describer, output = delivering._describer, delivering._output
+        describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
+        output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
+        output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
+        bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
+        digests, bookmarks.digests = bookmarks.digests, timers.timed("digest", bookmarks.digests)
+        try:
+            yield timers.timed("rest", delivering.deliver)
+        finally:
+            bookmarks.digests = digests
+            bookmark.close()
+
+
+def settings() -> InputSettings:
+    """Return the settings of an input as it comes, without drop rules."""
+    return parse_input("bench", {"account": "fmc", "index": "main"})
+
+
+class Silence:
+    """A log that keeps nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+if __name__ == "__main__":
+    main()

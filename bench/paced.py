@@ -1,0 +1,108 @@
+"""An event server that keeps to a pace and stamps each event with the moment at which it is sent.
+
+    python -m bench.paced --directory DIR --rate N [--style bundles|bare]
+
+It speaks as `tests.fmc` does: one line of JSON when it is ready, and it stops when its standard input ends. Events
+happen at a steady rate from the first request on. Each one's last field, `SentAt`, is CLOCK_MONOTONIC in nanoseconds,
+taken when the event is handed over to be framed, encrypted and written: what that takes counts as the client's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Callable
+
+from bench.rig import parser
+from tests.fmc.behaviour import Behaviour
+from tests.fmc.events import EventGenerator, Record
+from tests.fmc.pki import Pki
+from tests.fmc.server import FmcServer
+
+POOL = 2000
+"""Events made beforehand, which come again and again: making them would cost more than sending them."""
+
+TICK = 0.001
+"""Seconds between two looks at the clock; at most, the wait for the next event."""
+
+
+class PacedSource:
+    """An archive that begins with the first request and grows by `rate` events a second."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._pool = EventGenerator().events(0, POOL)
+        self._begun: float | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    def __len__(self) -> int:
+        return self._due()
+
+    def position_since(self, timestamp: int) -> int:
+        """Return the first position, or the present one for a client that resumes."""
+        if self._begun is None:
+            self._begun = time.monotonic()
+        return self._due() if timestamp else 0
+
+    def read(self, position: int, count: int) -> list[Record]:
+        """Return up to `count` events that have happened by this moment."""
+        return [self._stamped(place) for place in range(position, min(self._due(), position + count))]
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` as time passes."""
+        self._listeners.append(listener)
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        self._listeners.remove(listener)
+
+    def start(self) -> None:
+        """Let time pass."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let nothing more happen."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _due(self) -> int:
+        return 0 if self._begun is None else int((time.monotonic() - self._begun) * self._rate)
+
+    def _stamped(self, place: int) -> Record:
+        record = self._pool[place % POOL]
+        payload = b'%b, "SentAt":%d}' % (record.payload[:-1], time.monotonic_ns())
+        return record._replace(archival=int(time.time()), payload=payload)
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(max(TICK, min(0.05, 1 / self._rate))):
+            for listener in list(self._listeners):
+                listener()
+
+
+def main() -> None:
+    """Serve until the standard input ends."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--directory", type=Path, required=True, help="where certificates are made")
+    arguments.add_argument("--rate", type=float, required=True, help="events a second")
+    arguments.add_argument("--style", default="bundles", choices=("bundles", "bare"))
+    options = arguments.parse_args()
+    pki = Pki(options.directory)
+    pkcs12 = options.directory / "client.pkcs12"
+    pkcs12.write_bytes(pki.pkcs12("127.0.0.1"))
+    source = PacedSource(options.rate)
+    with FmcServer(source, pki, Behaviour(style=options.style, window=1_000_000)) as server:
+        source.start()
+        print(json.dumps({"port": server.port, "pkcs12": str(pkcs12)}), flush=True)
+        sys.stdin.read()
+        source.stop()
+        server.stop()
+    print(json.dumps({"violations": server.violations}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Run all benchmarks but the soak, and write their tables into docs/performance.md.
+
+    .venv/3.13/bin/python -m bench.report [--only NAME ...] [--small]
+
+Each table lies between two comments, `<!-- NAME -->` and `<!-- end of NAME -->`; what is around them stays. `--small`
+runs everything at a size that shows that it works, and writes nothing but the tables to the standard output.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.rig import machine, package, parser, pythons
+from tests.conftest import ROOT
+
+PERFORMANCE = ROOT / "docs" / "performance.md"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A command `python -m bench.<module>`: its arguments, and more that make it short."""
+
+    module: str
+    small: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+
+
+BENCHMARKS = {
+    "cost": Benchmark("cost", ("--events", "20000", "--rounds", "1")),
+    "hot_path": Benchmark("hot_path", ("--events", "3000")),
+    "instructions": Benchmark("hot_path", (), ("--instructions",)),
+    "latency": Benchmark("latency", ("--seconds", "2", "--rates", "1", "1000")),
+    "memory": Benchmark("memory", ("--events", "40000", "--seconds", "3", "--copies", "2")),
+    "bookmark": Benchmark("bookmark", ("--events", "20000")),
+    "start": Benchmark("start", ("--rounds", "2")),
+    "many": Benchmark("many", ("--inputs", "1", "2", "--events", "20000")),
+}
+"""By the name of the place where its table goes."""
+
+
+def main() -> None:
+    """Run what is asked for."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--only", nargs="*", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    arguments.add_argument("--small", action="store_true", help="run at a small size, and change no page")
+    options = arguments.parse_args()
+    built = package()
+    for name in options.only:
+        benchmark = BENCHMARKS[name]
+        command = ["-m", f"bench.{benchmark.module}", *benchmark.arguments]
+        told = run([*command, *benchmark.small] if options.small else command, built)
+        print(told, flush=True)
+        if not options.small:
+            put(PERFORMANCE, name, f"`python {' '.join(command)}`, {machine(pythons())}\n\n{told}")
+
+
+def run(arguments: list[str], built: Path) -> str:
+    """Run a command of this Python and return what it prints."""
+    environment = {"ESTREAMER_SPL": str(built), "PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}", "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what a page has between the comments of that name. Raises ValueError if it has none."""
+    content = page.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = content.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page.name} has no place for {name}")
+    page.write_text(f"{before}{begin}{text.strip()}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,495 @@
+"""A fault every few seconds, for a long time, with each lost and each doubled event counted.
+
+    .venv/3.13/bin/python -m bench.soak [--minutes N] [--rate N] [--every SECONDS] [--seed N] [--settle SECONDS]
+                                        [--style mixed|bundles|bare] [--pair] [--faults NAME ...] [--python PATH]
+                                        [--write]
+
+The built package runs in the stand-in for splunkd, which reads its pipe strictly and can die. A server in a process of
+its own has so many new events a second, some of them twice, and between the two is a link that can be cut. Events are
+counted by 64 bits of a digest of their text. An event that came more often than it happened counts for the fault
+before it. docs/delivery.md says how many that may be: none for most faults; what one write holds when the input is
+killed; what splunkd had read in the last `settle` seconds, and the second or so between two records of it, when splunkd
+ends.
+
+Ends with status 1 when an event is lost, when more came twice than is promised, or when a rule of the protocol or of
+splunkd is broken. `--write` puts the result into docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from bench import report
+from bench.link import Link
+from bench.rig import MIB, Server, create_account, generated, machine, package, parser, resident, table
+from bench.tally import tally
+from tests.conftest import ROOT
+from tests.endtoend.addon import create_input, switch
+from tests.fmc.events import EventGenerator
+from tests.splunkd import Splunkd, number
+
+TICK = 0.05
+"""Seconds between two additions to the archive."""
+
+DUPLICATES_EVERY = 500
+"""About each such event really happens twice."""
+
+WRITE_SIZE = 256 * 1024
+"""Bytes of the stream that one write of the input holds at most, unless a bundle is larger."""
+
+RECORD_SECONDS = 2.0
+"""Between two records in the bookmark of what has settled: about one, and what it takes to write them."""
+
+PAUSE = 5.0
+"""Seconds that a fault lasts which passes by itself, at most."""
+
+RECOVERY_SECONDS = 20.0
+"""How long an input may take after a kill to deliver something new, on a machine that is busy."""
+
+BUNDLE_SIZE = 100
+QUIET = 5.0
+"""Seconds without an event after which none is to be expected any more."""
+
+PATIENCE = 180.0
+"""Seconds that the last events may take to come."""
+
+HEADER_SIZE = 24
+"""Bytes of the headers of an event."""
+
+RELIABILITY = ROOT / "docs" / "reliability.md"
+HEADS_OF_SPANS = ("minutes", "events that came", "RSS, median (MiB)", "RSS, most (MiB)", "descriptors, most")
+
+SPANS = 10
+"""Parts of the run of which memory and descriptors are told."""
+
+
+@dataclass
+class Happening:
+    """One fault: when it began, and when splunkd ended by it if it did (monotonic seconds); when splunkd had read what
+    may come again for that, how many events it may double, how many it did, and how many of these were too old."""
+
+    name: str
+    begun: float
+    splunkd_ended: float = 0.0
+    spans: Sequence[tuple[float, float]] = ()
+    promised: int = 0
+    doubled: int = 0
+    beyond: int = 0
+
+    @property
+    def kept(self) -> bool:
+        """Whether it doubled no more than it may."""
+        return self.doubled <= self.promised and not self.beyond
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The input's process at one moment: resident bytes and open descriptors."""
+
+    moment: float
+    resident: int
+    descriptors: int
+
+
+class Feeder:
+    """Appends events to the archive of each server at a steady rate, in a thread, and knows the number of each."""
+
+    def __init__(self, servers: Sequence[Server], generator: EventGenerator, rate: float) -> None:
+        self._servers = servers
+        self._generator = generator
+        self._rate = rate
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.numbers: array[int] = array("Q")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        begun = time.monotonic()
+        while not self._stopping.wait(TICK):
+            owed = int((time.monotonic() - begun) * self._rate) - len(self.numbers)
+            if owed <= 0:
+                continue
+            records = self._generator.events(len(self.numbers), owed)
+            self.numbers.extend(number(record.payload.decode("utf-8")) for record in records)
+            for server in self._servers:
+                server.ask(f"append {owed}")
+
+
+class Observer:
+    """Notes memory and descriptors of the input once a second, in a thread."""
+
+    def __init__(self, splunkd: Splunkd) -> None:
+        self._splunkd = splunkd
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.samples: list[Sample] = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(1.0):
+            process = self._splunkd.input_pid()
+            if process is None:
+                continue
+            try:
+                descriptors = len(list(Path(f"/proc/{process}/fd").iterdir()))
+                self.samples.append(Sample(time.monotonic(), resident(process), descriptors))
+            except OSError:
+                # It ended at this moment.
+                continue
+
+
+class Stage:
+    """Everything that a fault may be done to. What passes by itself lasts `pause` seconds."""
+
+    def __init__(
+        self, splunkd: Splunkd, servers: Sequence[Server], links: Sequence[Link], settle: int, pause: float
+    ) -> None:
+        self.splunkd = splunkd
+        self.servers = deque(servers)
+        self.links = deque(links)
+        self.settle = settle
+        self.pause = pause
+        self.splunkd_ended = 0.0
+        """When a splunkd last ended, in monotonic seconds."""
+
+    def cut(self) -> None:
+        """The connection ends: each end sees that the other has gone."""
+        self.links[0].cut()
+
+    def reset(self) -> None:
+        """The connection ends by a reset."""
+        self.links[0].reset()
+
+    def restart_server(self) -> None:
+        """The Management Center restarts."""
+        self.servers[0].ask("restart")
+
+    def fail_over(self) -> None:
+        """The Management Center in use cannot be reached any more, and the other one of the pair can."""
+        self.links[0].down = True
+        self.links[1].down = False
+        self.links[0].cut()
+        self.links.rotate()
+        self.servers.rotate()
+
+    def stop_and_start(self) -> None:
+        """An admin disables the input and enables it again."""
+        ended = sum(run.ended for run in self.splunkd.runs())
+        switch(self.splunkd, on=False)
+        self.splunkd.wait_for_end(ended + 1)
+        switch(self.splunkd, on=True)
+
+    def kill_input(self) -> None:
+        """The input is killed; splunkd starts it again."""
+        self.splunkd.wait_for_input()
+        killed = self.splunkd.signal_input()
+        self.splunkd.wait_for_input(not_pid=killed)
+
+    def stall(self) -> None:
+        """The reader stops reading for a while."""
+        self.splunkd.stall()
+        time.sleep(self.pause)
+        self.splunkd.resume()
+
+    def kill_splunkd(self) -> None:
+        """Splunkd dies, and with it what it had only in memory; it comes back."""
+        self.splunkd.kill(lose_last_seconds=max(0.0, self.settle - 0.5))
+        self.splunkd_ended = time.monotonic()
+        self.splunkd.wait_for_orphans()
+        self.splunkd.start()
+        self.splunkd.wait_for_input()
+
+    def restart_splunkd(self) -> None:
+        """Splunkd is restarted in good order."""
+        self.splunkd.stop()
+        self.splunkd_ended = time.monotonic()
+        self.splunkd.start()
+        self.splunkd.wait_for_input()
+
+    def fill_disk(self) -> None:
+        """The disk takes nothing from the input for a while."""
+        process = self.splunkd.wait_for_input()
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        time.sleep(self.pause)
+        resource.prlimit(process, resource.RLIMIT_FSIZE, unlimited)
+
+
+FAULTS: dict[str, Callable[[Stage], None]] = {
+    "connection cut": Stage.cut,
+    "connection reset": Stage.reset,
+    "server restarted": Stage.restart_server,
+    "input stopped and started": Stage.stop_and_start,
+    "input killed": Stage.kill_input,
+    "reader stalled": Stage.stall,
+    "splunkd killed": Stage.kill_splunkd,
+    "splunkd restarted": Stage.restart_splunkd,
+    "disk full": Stage.fill_disk,
+}
+OF_A_PAIR = {**FAULTS, "failover": Stage.fail_over}
+"""With a pair of Management Centers."""
+
+OF_ONE_WRITE = ("input killed",)
+OF_SETTLE = ("splunkd killed", "splunkd restarted")
+"""Faults after which events may come twice, and how many."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run showed. Moments are monotonic seconds."""
+
+    begun: float
+    ended: float
+    happened: int
+    came: int
+    lost: int
+    unknown: int
+    happenings: list[Happening]
+    samples: list[Sample]
+    moments: array[float]
+    violations: list[str]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was kept."""
+        return all(one.kept for one in self.happenings) and not (self.lost or self.unknown or self.violations)
+
+
+def main() -> int:
+    """Run, print the tables, and return the exit status."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--minutes", type=float, default=30.0)
+    arguments.add_argument("--rate", type=float, default=5000.0, help="new events a second")
+    arguments.add_argument("--every", type=float, default=20.0, help="seconds from one fault to the next")
+    arguments.add_argument("--seed", type=int, default=1, help="of the events and of the order of faults")
+    arguments.add_argument("--settle", type=int, default=30, help="the input's parameter of that name")
+    arguments.add_argument("--style", default="mixed", choices=("mixed", "bundles", "bare"))
+    arguments.add_argument("--pair", action="store_true", help="two Management Centers, and failover as a fault more")
+    arguments.add_argument("--faults", nargs="+", choices=list(OF_A_PAIR), metavar="NAME", help="only these")
+    arguments.add_argument("--python", default=sys.executable, help="the Python that runs the input")
+    arguments.add_argument("--write", action="store_true", help="put the result into docs/reliability.md")
+    options = arguments.parse_args()
+    options.faults = options.faults or list(OF_A_PAIR if options.pair else FAULTS)
+    result = soak(options)
+    told = describe(result, options)
+    print(told)
+    if options.write:
+        command = " ".join(["python -m bench.soak", *(one for one in sys.argv[1:] if one != "--write")])
+        report.put(RELIABILITY, "soak", f"`{command}`, {machine([options.python])}\n\n{told}")
+    return 0 if result.kept else 1
+
+
+def soak(options: argparse.Namespace) -> Result:
+    """Run the input under faults, and count."""
+    start = int(time.time())
+    generator = EventGenerator(
+        options.seed, start=start, per_second=int(options.rate), duplicates_every=DUPLICATES_EVERY
+    )
+    behaviour = {"style": options.style, "bundle_size": BUNDLE_SIZE}
+    told = ["--seed", options.seed, "--start", start, "--per-second", int(options.rate)]
+    told += ["--duplicates-every", DUPLICATES_EVERY]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        accounts = ("fmc", "other") if "failover" in options.faults else ("fmc",)
+        servers = [stack.enter_context(generated(folder / name, 0, behaviour, *map(str, told))) for name in accounts]
+        links = [stack.enter_context(Link(server.port)) for server in servers]
+        splunkd = stack.enter_context(Splunkd(folder / "splunk", options.python, keep="numbers", restart_after=0.0))
+        splunkd.install(package())
+        for name, server, link in zip(accounts, servers, links):
+            create_account(splunkd, name, link.port, server.pkcs12.read_bytes())
+        create_input(splunkd, settle=str(options.settle), failover_account="".join(accounts[1:]))
+        splunkd.start()
+        splunkd.wait_for_input()
+        feeder, observer = Feeder(servers, generator, options.rate), Observer(splunkd)
+        begun = time.monotonic()
+        feeder.start()
+        observer.start()
+        happenings = disturb(Stage(splunkd, servers, links, options.settle, min(PAUSE, options.every / 2)), options)
+        ended = time.monotonic()
+        feeder.stop()
+        wait_for_the_rest(splunkd, feeder.numbers)
+        observer.stop()
+        switch(splunkd, on=False)
+        splunkd.stop()
+        violations = [text for server in servers for text in server.ask("report")["violations"]]
+        violations += [one.text for one in splunkd.take_violations()]
+        moments, numbers = splunkd.arrivals()
+    found = tally(feeder.numbers, moments, numbers)
+    promise(happenings, moments, options.settle, most_in_a_write(generator, options.style))
+    blame(happenings, found.extra)
+    return Result(
+        begun,
+        ended,
+        len(feeder.numbers),
+        len(numbers),
+        found.lost,
+        found.unknown,
+        happenings,
+        observer.samples,
+        moments,
+        violations,
+    )
+
+
+def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
+    """Do a fault each so many seconds until the time is up; every kind comes before one comes again."""
+    chance = random.Random(options.seed)  # noqa: S311 - nothing secret
+    begun = time.monotonic()
+    happenings: list[Happening] = []
+    waiting: list[str] = []
+    for count in range(1, int(options.minutes * 60 / options.every) + 1):
+        time.sleep(max(0.0, begun + count * options.every - time.monotonic()))
+        waiting = waiting or chance.sample(options.faults, len(options.faults))
+        happening = Happening(waiting.pop(), time.monotonic())
+        OF_A_PAIR[happening.name](stage)
+        happening.splunkd_ended = stage.splunkd_ended
+        happenings.append(happening)
+    time.sleep(options.every)
+    return happenings
+
+
+def wait_for_the_rest(splunkd: Splunkd, happened: Sequence[int]) -> None:
+    """Wait until the last event has come and nothing comes any more, or until it is clear that it will not."""
+    deadline = time.monotonic() + PATIENCE
+    before, quiet_since = -1, time.monotonic()
+    while time.monotonic() < deadline:
+        count = splunkd.count()
+        if count != before:
+            before, quiet_since = count, time.monotonic()
+        elif time.monotonic() - quiet_since >= QUIET and happened[-1] in splunkd.arrivals()[1]:
+            return
+        time.sleep(0.5)
+
+
+def most_in_a_write(generator: EventGenerator, style: str) -> int:
+    """Return how many events of the mix one write holds at most."""
+    sizes = [len(record.payload) + HEADER_SIZE for record in generator.events(0, 1000)]
+    most, first, size = 0, 0, 0
+    for place, added in enumerate(sizes):
+        size += added
+        while size > WRITE_SIZE:
+            size -= sizes[first]
+            first += 1
+        most = max(most, place + 1 - first)
+    # The first event may have begun in the read before.
+    return max(most + 1, 0 if style == "bare" else BUNDLE_SIZE)
+
+
+def promise(happenings: list[Happening], moments: Sequence[float], settle: int, most_in_a_write: int) -> None:
+    """Say of each fault how many events it may double, given when events were read."""
+    for one in happenings:
+        if one.name in OF_ONE_WRITE:
+            one.promised = most_in_a_write
+        elif one.name in OF_SETTLE:
+            killed = [other for other in happenings if other.name in OF_ONE_WRITE]
+            one.spans = just_read(one, killed, settle)
+            one.promised = sum(bisect_right(moments, end) - bisect_left(moments, begin) for begin, end in one.spans)
+
+
+def just_read(end: Happening, killed: Sequence[Happening], settle: int) -> list[tuple[float, float]]:
+    """Return the spans of time in which splunkd read what may come again after its end.
+
+    That is the last `settle` seconds, and the last second of an input that was killed before: nobody had recorded that
+    it was read, and so it settles only when what the next process delivers does.
+    """
+    begin = end.begun - settle - RECORD_SECONDS
+    tails = [
+        (one.begun - RECORD_SECONDS, min(begin, one.begun + RECORD_SECONDS))
+        for one in killed
+        if begin - settle - RECOVERY_SECONDS <= one.begun < begin + RECORD_SECONDS
+    ]
+    return [*tails, (begin, end.splunkd_ended)]
+
+
+def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> None:
+    """Count each event that came again for the fault that it is due to.
+
+    That is the end of a splunkd which had just read it, even if the event comes again after other faults; else the last
+    end of a splunkd since it had come, which then doubles more than it may; else the last fault of all.
+    """
+    for before, moment in extra:
+        since = [one for one in happenings if before <= one.begun <= moment]
+        ends = [one for one in since if one.name in OF_SETTLE]
+        allowed = [one for one in ends if any(begin <= before <= end for begin, end in one.spans)]
+        guilty = (allowed or ends or since or [one for one in happenings if one.begun <= moment] or happenings)[-1]
+        guilty.doubled += 1
+        guilty.beyond += guilty.name in OF_SETTLE and not allowed
+
+
+def describe(result: Result, options: argparse.Namespace) -> str:
+    """Return the result in words and tables."""
+    doubled = sum(one.doubled for one in result.happenings)
+    words = [
+        f"{result.happened:,} events in {(result.ended - result.begun) / 60:.1f} minutes ({options.style}), "
+        f"{len(result.happenings)} faults, `settle` {options.settle}, seed {options.seed}: "
+        f"**{result.lost} lost**, {doubled:,} came twice, {result.unknown} came that never happened. "
+        f"{'Every promise was kept.' if result.kept else 'A promise was broken.'}",
+        *(f"Rule broken: {text}" for text in result.violations),
+        table(("fault", "times", "came twice", "promised at most", "kept"), rows_of_faults(result.happenings)),
+        table(HEADS_OF_SPANS, rows_of_spans(result)),
+    ]
+    return "\n\n".join(words)
+
+
+def rows_of_faults(happenings: list[Happening]) -> list[list[object]]:
+    """Return a row for each kind of fault."""
+    rows: list[list[object]] = []
+    for name in OF_A_PAIR:
+        some = [one for one in happenings if one.name == name]
+        if some:
+            promised, doubled = sum(one.promised for one in some), sum(one.doubled for one in some)
+            verdict = "yes" if all(one.kept for one in some) else f"no: {sum(one.beyond for one in some):,} too old"
+            rows.append([name, len(some), f"{doubled:,}", f"{promised:,}", verdict])
+    return rows
+
+
+def rows_of_spans(result: Result) -> list[list[object]]:
+    """Return a row for each part of the run."""
+    length = (result.ended - result.begun) / SPANS
+    rows: list[list[object]] = []
+    for place in range(SPANS):
+        begin, end = result.begun + place * length, result.begun + (place + 1) * length
+        some = [sample for sample in result.samples if begin <= sample.moment < end]
+        came = bisect_right(result.moments, end) - bisect_left(result.moments, begin)
+        sizes = [sample.resident / MIB for sample in some] or [0.0]
+        rows.append(
+            [
+                f"{place * length / 60:.1f}–{(place + 1) * length / 60:.1f}",
+                f"{came:,}",
+                f"{statistics.median(sizes):.1f}",
+                f"{max(sizes):.1f}",
+                max((sample.descriptors for sample in some), default=0),
+            ]
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
