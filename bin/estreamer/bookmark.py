@@ -31,15 +31,17 @@ headers are big endian:
                       uint32 archival timestamp, uint32 count, count × uint64 digest (little endian)
     kind 3, written   the same, and after the digests of a run count × uint64 identity (little endian, 0: none)
     kind 4, settled   uint64 sequence number up to which all events are settled
+    kind 5, read      uint64 sequence number up to which the reader had taken all events, uint64 when: milliseconds of
+                      the monotonic clock, which all processes share until the machine starts anew
 
 Events are numbered from 1 in the order of their delivery. A state replaces the one before; its `written` says which
 events count: those of higher numbers in earlier records are void, their numbers are given out again. A state with
 another source than the one before begins a tenure: archival timestamps are comparable only within a tenure, since each
 Management Center stamps by its own clock.
 
-A generation begins with a state and is whole on disk (fsync, rename) before it has its name. Every start of the process
-begins one, and so does growth beyond `GENERATION_SIZE`. Old ones are deleted when no resume can need them and they
-exceed `HISTORY_SIZE` together.
+A generation begins with a state and is whole on disk (fsync, rename) before it has its name, and so is the one before
+it. Every start of the process begins one, and so does growth beyond `GENERATION_SIZE`. Old ones are deleted when no
+resume can need them and they exceed `HISTORY_SIZE` together.
 
 Reading stops at the first record whose checksum fails: the end that a crash tore off. A generation without a readable
 state is put aside (`.unreadable`) and the previous one is used: it resumes earlier, so nothing is lost. When none can
@@ -57,11 +59,12 @@ import sys
 import time
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import ceil
 from urllib.parse import quote
 
@@ -77,16 +80,19 @@ MOST_GENERATIONS = 64
 """Generations that are kept beyond need, however small."""
 
 FAILOVER_MARGIN = 120
-"""Seconds before the last archival timestamp of one Management Center from which on the other is asked: how far the two
-clocks, and the arrival of one event at both, may lie apart."""
+"""Seconds, beside `settle`, before the last archival timestamp of one Management Center from which on the other is
+asked: how far the two clocks, and the arrival of one event at both, may lie apart."""
 
 _MAGIC = b"SFE-BOOKMARK "
 _FIRST_LINE = _MAGIC + b"1\n"
 _RECORD = struct.Struct(">IIB")
 _SEQUENCE = struct.Struct(">Q")
 _RUN = struct.Struct(">II")
-_STATE, _WRITTEN, _WRITTEN_WITH_IDENTITIES, _SETTLED = 1, 2, 3, 4
+_READ = struct.Struct(">QQ")
+_STATE, _WRITTEN, _WRITTEN_WITH_IDENTITIES, _SETTLED, _TAKEN = 1, 2, 3, 4, 5
 _DIGEST_SIZE = 8
+_LATEST = 0xFFFFFFFF
+_MOST_EVENTS = 1 << 62
 _LOCK_NAME = "lock"
 
 
@@ -97,6 +103,12 @@ def digest(payload: bytes) -> int:
     digest in one second are told apart by their number. A cryptographic digest costs three times as much per event.
     """
     return len(payload) << 32 | zlib.crc32(payload)
+
+
+def digests(payloads: Sequence[bytes]) -> list[int]:
+    """Return `digest` of each payload. Spelt out: on the hot path a call for each event is felt."""
+    checksum = zlib.crc32
+    return [len(payload) << 32 | checksum(payload) for payload in payloads]
 
 
 def remove(checkpoint_dir: str, stanza: str, patience: float = 5.0) -> None:
@@ -200,8 +212,8 @@ class DuplicateFilter:
     `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
     """
 
-    def __init__(self, own: Mapping[int, array[int]], foreign: array[int] | None, horizon: int, settle: int) -> None:
-        self._raw = dict(own)
+    def __init__(self, own: _Seconds, foreign: array[int] | None, horizon: int, settle: int) -> None:
+        self._seconds = own
         self._own: dict[int, Multiset] = {}
         self._foreign = Multiset(foreign) if foreign else None
         self.horizon = horizon
@@ -213,20 +225,25 @@ class DuplicateFilter:
         return self._foreign is not None
 
     def is_duplicate(self, archival: int, event_digest: int, identity: int | None) -> bool:
-        """Return whether this event was delivered before, and count it off."""
+        """Return whether this event was delivered before, and count it off.
+
+        An identity comes first: it tells apart events that are equal in all that a digest tells.
+        """
+        if identity is not None and self._foreign is not None and self._foreign.take(identity):
+            return True
         own = self._second(archival)
         if own is not None and own.take(event_digest):
             return True
-        if self._foreign is None:
-            return False
-        return (identity is not None and self._foreign.take(identity)) or self._foreign.take(event_digest)
+        return self._foreign is not None and self._foreign.take(event_digest)
 
     def _second(self, archival: int) -> Multiset | None:
         """Seconds are sorted when the replay reaches them, so that a long replay does not hold them all twice."""
-        raw = self._raw.pop(archival, None)
-        if raw is not None:
-            self._own[archival] = Multiset(raw)
-        return self._own.get(archival)
+        if archival not in self._own:
+            digests = self._seconds.digests(archival)
+            if not digests:
+                return None
+            self._own[archival] = Multiset(digests)
+        return self._own[archival]
 
 
 class Bookmark:
@@ -249,6 +266,8 @@ class Bookmark:
         self._settled_high = 0
         self._highs: deque[tuple[int, int]] = deque()
         self.recovery = Recovery()
+        self.settling = Settling(settle)
+        """What splunkd has read and not yet had long enough, by the process before this one as well."""
 
     @classmethod
     def open(cls, checkpoint_dir: str, stanza: str, *, reader: str, settle: int) -> Bookmark:
@@ -350,16 +369,25 @@ class Bookmark:
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
 
+    def read(self, sequence: int, now: float) -> None:
+        """Record that the reader has taken the events up to `sequence` by `now`, in monotonic seconds.
+
+        The next process of this input lets them settle when this one would have. Losing this record lets them settle
+        later, so nothing is forced to the disk.
+        """
+        self._writable()
+        self._append(_TAKEN, _READ.pack(sequence, int(now * 1000)))
+
     def void(self, sequence: int) -> None:
         """Record that the events after `sequence` did not reach splunkd after all: they are delivered again."""
         state = self._writable()
         if state.settled <= sequence < state.written:
-            self._save(replace(state, written=sequence))
+            self._void(sequence, replace(state, written=sequence))
 
     def reader_gone(self) -> None:
         """Record that what splunkd had not settled is lost with it: whoever reads next is given it again."""
         if self._state is not None and self._state.reader:
-            self._save(replace(self._state, reader=""))
+            self._void(self._state.settled, replace(self._state, reader=""))
 
     def close(self) -> None:
         """Force everything to the disk, as far as it takes it, and let go of the folder."""
@@ -382,12 +410,15 @@ class Bookmark:
                 "double events. Restore the folder from a backup, or delete it to start anew from start_from.",
             )
         unsettled = 0
-        if state.reader != reader:
+        if state.reader == reader:
+            self.settling.resume(history.taken, time.monotonic())
+        else:
             unsettled = state.written - state.settled
             state = replace(state, reader=reader, written=state.settled)
-            history.void(state.written)
-        self.recovery = Recovery(put_aside, cut, unsettled)
         self._high = history.high_at(state.written)
+        if not self._high:
+            state = replace(state, start=history.start_at(state.written))
+        self.recovery = Recovery(put_aside, cut, unsettled)
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
         self._state = state
@@ -437,6 +468,45 @@ class Bookmark:
             self._state = before
             raise
 
+    def _void(self, sequence: int, state: State) -> None:
+        """Save a state that has the events after `sequence` delivered again.
+
+        A full disk must not keep these from being asked for: then their records are cut off, which needs no room.
+        """
+        try:
+            self._save(state)
+        except Problem:
+            try:
+                self._cut_off(sequence)
+            except OSError as error:
+                raise _write_failed(self._folder, error) from error
+
+    def _cut_off(self, sequence: int) -> None:
+        """Take the records of events after `sequence` off the journals, and what was recorded after them.
+
+        What has settled is written in their place, where there is room.
+        """
+        state = self._writable()
+        while True:
+            generation = self._generations[-1]
+            begins, kept, last = _end_at(generation.path, sequence)
+            if begins <= sequence or len(self._generations) == 1:
+                break
+            os.remove(generation.path)
+            del self._generations[-1]
+        file = os.open(generation.path, os.O_RDWR | _BINARY)
+        os.lseek(file, kept, os.SEEK_SET)
+        settled = min(state.settled, last)
+        record = _record(_SETTLED, _SEQUENCE.pack(settled))
+        with suppress(OSError):
+            _write_all(file, record)
+            kept += len(record)
+        os.ftruncate(file, kept)
+        os.lseek(file, kept, os.SEEK_SET)
+        os.close(self._descriptor())
+        self._file, self._size, generation.size = file, kept, kept
+        self._state = replace(state, written=last, settled=settled)
+
     def _note_highs(self, archivals: Sequence[int]) -> None:
         high = self._high
         if archivals[0] == archivals[-1] == high:
@@ -459,6 +529,10 @@ class Bookmark:
         path = os.path.join(self._folder, f"{self._next_number:010d}.journal")
         content = _FIRST_LINE + _record(_STATE, _state_body(state))
         try:
+            # What settles from here on is forced to the disk in the next generation: it must not get there before what
+            # it speaks of, which this process, or one that was killed, has left to the system.
+            if self._generations:
+                _sync_file(self._generations[-1].path)
             file = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
             try:
                 _write_all(file, content)
@@ -467,6 +541,8 @@ class Bookmark:
                 os.close(file)
             os.replace(path + ".new", path)
             _sync_folder(self._folder)
+            if not self._generations:
+                _sync_folder(os.path.dirname(self._folder))
             file = os.open(path, os.O_RDWR | _BINARY)
             os.lseek(file, 0, os.SEEK_END)
         except OSError as error:
@@ -504,8 +580,10 @@ class Bookmark:
         try:
             _write_all(file, record)
         except OSError as error:
-            os.ftruncate(file, self._size)
             os.lseek(file, self._size, os.SEEK_SET)
+            # A disk that has become read-only refuses this as well; then the next record is written over the half one.
+            with suppress(OSError):
+                os.ftruncate(file, self._size)
             raise _write_failed(self._folder, error) from error
         self._size += len(record)
         self._generations[-1].size = self._size
@@ -533,33 +611,96 @@ class _Generation:
         self.latest_archival = latest_archival
 
 
-@dataclass(frozen=True)
-class _Run:
-    """Events of one archival second: `last` is the sequence number of the last, the arrays are in order."""
+class _Runs:
+    """Runs of events of one archival second, in the order of delivery.
 
-    tenure: int
-    archival: int
-    last: int
-    digests: array[int]
-    identities: array[int] | None
+    Columns in place of an object for each run: a quiet link makes one of every event, and there may be a million.
+    """
 
-    def up_to(self, sequence: int) -> _Run:
-        keep = max(0, len(self.digests) - (self.last - sequence))
-        identities = None if self.identities is None else self.identities[:keep]
-        return _Run(self.tenure, self.archival, sequence, self.digests[:keep], identities)
+    def __init__(self) -> None:
+        self.tenures = array("I")
+        self.archivals = array("I")
+        self.firsts = array("Q")
+        """The sequence number of the first event of each run."""
+        self._ends = array("Q")
+        self.digests = array("Q")
+        self._identities = array("Q")
 
-    def continued_by(self, other: _Run) -> bool:
-        return (self.tenure, self.archival, self.last) == (
-            other.tenure,
-            other.archival,
-            other.last - len(other.digests),
-        ) and (self.identities is None) == (other.identities is None)
+    def __len__(self) -> int:
+        return len(self.firsts)
 
-    def keys(self) -> array[int]:
-        """What another source can recognise the events by."""
-        if self.identities is None:
-            return self.digests
-        return array("Q", [known or own for known, own in zip(self.identities, self.digests)])
+    def add(self, tenure: int, archival: int, first: int, digests: array[int], identities: array[int] | None) -> None:
+        """Add a run, to the last one where it continues that."""
+        before = len(self.digests)
+        if self._ends and self._continues(tenure, archival, first):
+            self._ends[-1] = before + len(digests)
+        else:
+            self.tenures.append(tenure)
+            self.archivals.append(archival)
+            self.firsts.append(first)
+            self._ends.append(before + len(digests))
+        self.digests.extend(digests)
+        if identities is not None:
+            self._identities.frombytes(bytes(_DIGEST_SIZE * (before - len(self._identities))))
+            self._identities.extend(identities)
+
+    def _continues(self, tenure: int, archival: int, first: int) -> bool:
+        return (
+            self.archivals[-1] == archival
+            and self.tenures[-1] == tenure
+            and first - self.firsts[-1] == self._ends[-1] - self._begin(len(self) - 1)
+        )
+
+    def cut(self, sequence: int) -> None:
+        """Leave out the events after `sequence`."""
+        while self.firsts and self.firsts[-1] > sequence:
+            for column in (self.tenures, self.archivals, self.firsts, self._ends):
+                column.pop()
+        if self.firsts:
+            self._ends[-1] = min(self._ends[-1], self._begin(len(self) - 1) + sequence - self.firsts[-1] + 1)
+        del self.digests[self._ends[-1] if self._ends else 0 :]
+        del self._identities[len(self.digests) :]
+
+    def digests_of(self, run: int) -> array[int]:
+        """Return the digests of the events of the run at this place."""
+        return self.digests[self._begin(run) : self._ends[run]]
+
+    def keys_of(self, run: int) -> array[int]:
+        """Return what another source can recognise the events of the run at this place by."""
+        digests = self.digests_of(run)
+        identities = self._identities[self._begin(run) : self._ends[run]]
+        return array("Q", [known or own for known, own in zip(identities, digests)]) if identities else digests
+
+    def _begin(self, run: int) -> int:
+        return self._ends[run - 1] if run else 0
+
+
+class _Seconds:
+    """The digests of the runs from `first` on, by archival second."""
+
+    def __init__(self, runs: _Runs, first: int) -> None:
+        self._runs = runs
+        archivals = runs.archivals[first:]
+        self._places: Sequence[int] = range(first, len(runs))
+        if any(earlier > later for earlier, later in zip(archivals, islice(archivals, 1, None))):
+            self._places = array("I", sorted(self._places, key=runs.archivals.__getitem__))
+            archivals = array("I", [runs.archivals[place] for place in self._places])
+        self._archivals = archivals
+
+    def __len__(self) -> int:
+        return len(self._archivals)
+
+    @property
+    def last(self) -> int:
+        """The last second."""
+        return self._archivals[-1]
+
+    def digests(self, archival: int) -> array[int]:
+        """Return the digests of one second."""
+        found = array("Q")
+        for place in range(bisect_left(self._archivals, archival), bisect_right(self._archivals, archival)):
+            found.extend(self._runs.digests_of(self._places[place]))
+        return found
 
 
 class _History:
@@ -567,21 +708,38 @@ class _History:
 
     def __init__(self, settle: int) -> None:
         self._settle = settle
-        self._runs: list[_Run] = []
+        self._runs = _Runs()
         self._tenure = 0
         self._latest = 0
+        self._starts: list[int] = []
+        self.taken: deque[tuple[int, float]] = deque()
+        """Up to which event the reader had taken all, and when, in monotonic seconds; settled ones are left out."""
         self.last = 0
-        self.state: State | None = None
+        self._written = 0
+        self._settled = 0
+        self._state: State | None = None
 
-    def add(self, kind: int, body: memoryview) -> None:
+    @property
+    def state(self) -> State | None:
+        """The last state, with what was written and settled since."""
+        if self._state is not None and (self._state.written, self._state.settled) != (self._written, self._settled):
+            self._state = replace(self._state, written=self._written, settled=self._settled)
+        return self._state
+
+    def add(self, kind: int, body: bytes) -> None:
         if kind == _STATE:
             self._add_state(_parse_state(body))
-        elif self.state is None:
+        elif self._state is None:
             return
         elif kind in (_WRITTEN, _WRITTEN_WITH_IDENTITIES):
             self._add_written(body, kind == _WRITTEN_WITH_IDENTITIES)
         elif kind == _SETTLED:
-            self.state = replace(self.state, settled=max(self.state.settled, _SEQUENCE.unpack(body)[0]))
+            self._settled = max(self._settled, min(_SEQUENCE.unpack(body)[0], self._written))
+            while self.taken and self.taken[0][0] <= self._settled:
+                self.taken.popleft()
+        elif kind == _TAKEN:
+            sequence, milliseconds = _READ.unpack(body)
+            self.taken.append((sequence, milliseconds / 1000))
 
     def take_latest(self) -> int:
         """Return the latest archival timestamp added since the last call."""
@@ -590,19 +748,35 @@ class _History:
 
     def void(self, sequence: int) -> None:
         """Forget the events after `sequence`."""
-        while self._runs and self._runs[-1].last > sequence:
-            run = self._runs.pop()
-            if run.last - len(run.digests) < sequence:
-                self._runs.append(run.up_to(sequence))
+        self._runs.cut(sequence)
+        while self.taken and self.taken[-1][0] > sequence:
+            self.taken.pop()
         self.last = min(self.last, sequence)
 
     def high_at(self, sequence: int) -> int:
         """Return the archival timestamp to resume from after event `sequence`; 0 when the tenure had none by then."""
+        return self._high_of(self._tenure, sequence)
+
+    def _high_of(self, tenure: int, sequence: int) -> int:
         high = 0
-        for run in self._runs:
-            if run.tenure == self._tenure and run.last - len(run.digests) < sequence:
-                high = _higher(high, run.archival, self._settle)
+        first = bisect_left(self._runs.tenures, tenure)
+        last = min(bisect_right(self._runs.tenures, tenure), bisect_right(self._runs.firsts, sequence))
+        for archival in self._runs.archivals[first:last]:
+            high = _higher(high, archival, self._settle)
         return high
+
+    def start_at(self, sequence: int) -> int:
+        """Return where to resume from after event `sequence` when the tenure had none by then.
+
+        That is where the tenure began. But that may lie behind events of earlier tenures which count no more: then it
+        is the margin of a failover before the last one that counts.
+        """
+        earlier = bisect_left(self._runs.tenures, self._tenure)
+        counting = min(earlier, bisect_right(self._runs.firsts, sequence))
+        if not counting:
+            return max(0, min(self._starts) - (FAILOVER_MARGIN if earlier else 0))
+        last_tenure = self._runs.tenures[counting - 1]
+        return max(0, min(self._starts[-1], self._high_of(last_tenure, sequence) - self._settle - FAILOVER_MARGIN))
 
     def resume(self, source: str, high: int) -> Resume | None:
         """Return where to resume with a source, `high` being the last archival timestamp of the current tenure."""
@@ -611,35 +785,37 @@ class _History:
             return None
         if source != state.source:
             # A source that delivered nothing leaves where it started, which has the margin already.
-            timestamp = max(0, high - FAILOVER_MARGIN) if high else state.start
+            timestamp = max(0, high - self._settle - FAILOVER_MARGIN) if high else state.start
             return Resume(timestamp, self._filter(timestamp, self._tenure + 1))
         timestamp = max(0, high - self._settle) if high else state.start
         return Resume(timestamp, self._filter(timestamp, self._tenure))
 
     def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
-        own: dict[int, array[int]] = {}
+        # What is earlier than asked for counts as well: the server's clock may have been set back, or the events may
+        # carry their own time for want of an archival timestamp.
+        first_own = bisect_left(self._runs.tenures, tenure)
+        own = _Seconds(self._runs, first_own)
+        horizon = own.last if own else 0
         foreign = array("Q")
-        horizon = 0
-        for run in self._runs:
-            # What is earlier than asked for counts as well: the server's clock may have been set back, or the events
-            # may carry their own time for want of an archival timestamp.
-            if run.tenure == tenure:
-                own.setdefault(run.archival, array("Q")).extend(run.digests)
-                horizon = max(horizon, run.archival)
-            elif run.tenure < tenure and run.archival >= timestamp - FAILOVER_MARGIN:
-                foreign.extend(run.keys())
-                horizon = max(horizon, run.archival + FAILOVER_MARGIN)
+        for place, archival in enumerate(self._runs.archivals[:first_own]):
+            if archival >= timestamp - FAILOVER_MARGIN:
+                foreign.extend(self._runs.keys_of(place))
+                horizon = max(horizon, archival + FAILOVER_MARGIN)
         return DuplicateFilter(own, foreign, horizon, self._settle) if own or foreign else None
 
     def _add_state(self, state: State | None) -> None:
         if state is None:
             return
-        if self.state is not None and state.source != self.state.source:
+        if self._state is None:
+            self._starts.append(state.start)
+        elif state.source != self._state.source:
             self._tenure += 1
-        self.state = state
+            self._starts.append(state.start)
+        self._starts[-1] = state.start
+        self._state, self._written, self._settled = state, state.written, state.settled
         self.void(state.written)
 
-    def _add_written(self, body: memoryview, with_identities: bool) -> None:
+    def _add_written(self, body: bytes, with_identities: bool) -> None:
         (sequence,) = _SEQUENCE.unpack_from(body)
         position = _SEQUENCE.size
         while position < len(body):
@@ -651,23 +827,11 @@ class _History:
             if with_identities:
                 identities = _numbers(body[position : position + count * _DIGEST_SIZE])
                 position += count * _DIGEST_SIZE
+            self._runs.add(self._tenure, archival, sequence, digests, identities)
             sequence += count
-            self._add_run(_Run(self._tenure, archival, sequence - 1, digests, identities))
             self._latest = max(self._latest, archival)
-        self.last = sequence - 1
-        if self.state is not None:
-            self.state = replace(self.state, written=self.last)
-
-    def _add_run(self, run: _Run) -> None:
-        """Add a run, to the last one where it continues that: a quiet link writes a record for every event."""
-        last = self._runs[-1] if self._runs else None
-        if last is None or not last.continued_by(run):
-            self._runs.append(run)
-            return
-        last.digests.extend(run.digests)
-        if last.identities is not None and run.identities is not None:
-            last.identities.extend(run.identities)
-        self._runs[-1] = replace(last, last=run.last)
+        self.last = self._written = sequence - 1
+        self._settled = min(self._settled, self.last)
 
 
 def _higher(high: int, archival: int, settle: int) -> int:
@@ -706,7 +870,7 @@ def _little_endian(numbers: Sequence[int]) -> bytes:
     return packed.tobytes()
 
 
-def _numbers(raw: memoryview) -> array[int]:
+def _numbers(raw: bytes) -> array[int]:
     numbers = array("Q")
     numbers.frombytes(raw)
     if sys.byteorder == "big":
@@ -718,17 +882,17 @@ def _record(kind: int, body: bytes) -> bytes:
     return _RECORD.pack(zlib.crc32(body, zlib.crc32(bytes([kind]))), len(body), kind) + body
 
 
-def _records(path: str) -> tuple[list[tuple[int, memoryview]], bool]:
+def _records(path: str) -> tuple[list[tuple[int, bytes]], bool]:
     """Return the records of a generation up to the first that fails its checksum, and whether that was its end.
 
     Raises Problem when the file cannot be opened, or is of a later version.
     """
     try:
         with open(path, "rb") as file:
-            content = memoryview(file.read())
+            content = file.read()
     except OSError as error:
         raise _not_accessible(path, error) from error
-    first_line = bytes(content[: len(_FIRST_LINE)])
+    first_line = content[: len(_FIRST_LINE)]
     if first_line != _FIRST_LINE:
         if first_line.startswith(_MAGIC) and first_line[len(_MAGIC) :].strip().isdigit():
             raise Problem(
@@ -737,16 +901,52 @@ def _records(path: str) -> tuple[list[tuple[int, memoryview]], bool]:
                 "delete the bookmark's folder to start anew from start_from.",
             )
         return [], False
-    records: list[tuple[int, memoryview]] = []
+    records: list[tuple[int, bytes]] = []
     position = len(_FIRST_LINE)
     while position + _RECORD.size <= len(content):
         checksum, length, kind = _RECORD.unpack_from(content, position)
         body = content[position + _RECORD.size : position + _RECORD.size + length]
-        if len(body) < length or zlib.crc32(body, zlib.crc32(bytes([kind]))) != checksum:
+        sound = len(body) == length and zlib.crc32(body, zlib.crc32(bytes([kind]))) == checksum
+        if not (sound and _is_well_formed(kind, body)):
             return records, False
         records.append((kind, body))
         position += _RECORD.size + length
     return records, position == len(content)
+
+
+def _end_at(path: str, sequence: int) -> tuple[int, int, int]:
+    """Return after which event a generation begins, how many of its bytes hold no event after `sequence`, and up to
+    which event these tell."""
+    records, _ = _records(path)
+    state = _parse_state(records[0][1])
+    history = _History(0)
+    kept = len(_FIRST_LINE)
+    begins = last = 0 if state is None else state.written
+    for kind, body in records:
+        history.add(kind, body)
+        if kind in (_WRITTEN, _WRITTEN_WITH_IDENTITIES):
+            if history.last > sequence:
+                break
+            last = history.last
+        kept += _RECORD.size + len(body)
+    return begins, kept, last
+
+
+def _is_well_formed(kind: int, body: bytes) -> bool:
+    """Return whether a record holds what one of its kind holds; a kind that is not known may hold anything."""
+    if kind == _STATE:
+        return _parse_state(body) is not None
+    if kind in (_SETTLED, _TAKEN):
+        return len(body) == (_SEQUENCE.size if kind == _SETTLED else _READ.size)
+    if kind not in (_WRITTEN, _WRITTEN_WITH_IDENTITIES):
+        return True
+    position = _SEQUENCE.size
+    if len(body) <= position or not 0 < _SEQUENCE.unpack_from(body)[0] < _MOST_EVENTS:
+        return False
+    while position + _RUN.size <= len(body):
+        _, count = _RUN.unpack_from(body, position)
+        position += _RUN.size + count * _DIGEST_SIZE * (1 if kind == _WRITTEN else 2)
+    return position == len(body)
 
 
 def _state_body(state: State) -> bytes:
@@ -763,11 +963,20 @@ def _state_body(state: State) -> bytes:
     ).encode("ascii")
 
 
-def _parse_state(body: memoryview) -> State | None:
+def _parse_state(body: bytes) -> State | None:
     try:
-        return State(**json.loads(bytes(body)))
-    except (ValueError, TypeError):
+        state = State(**json.loads(body))
+    except (ValueError, TypeError, RecursionError):
         return None
+    texts = (state.stanza, state.source, state.reader)
+    numbers = (state.start, state.written, state.settled)
+    sound = (
+        all(isinstance(text, str) for text in texts)
+        and all(type(number) is int for number in numbers)
+        and 0 <= state.start <= _LATEST
+        and isinstance(state.styles, dict)
+    )
+    return state if sound and 0 <= state.settled <= state.written < _MOST_EVENTS else None
 
 
 def _generation_names(folder: str) -> list[str]:
@@ -790,6 +999,15 @@ def _write_all(file: int, content: bytes) -> None:
 def _sync(file: int) -> None:
     # macOS and Windows have no fdatasync.
     getattr(os, "fdatasync", os.fsync)(file)
+
+
+def _sync_file(path: str) -> None:
+    """Force a file that may not be open to the disk; Windows wants to be able to write to it for that."""
+    file = os.open(path, (os.O_RDWR if sys.platform == "win32" else os.O_RDONLY) | _BINARY)
+    try:
+        _sync(file)
+    finally:
+        os.close(file)
 
 
 def _sync_folder(folder: str) -> None:
@@ -875,6 +1093,11 @@ class Settling:
         self._step = min(1.0, max(0.2, settle / 10))
         self._unread: deque[tuple[int, int]] = deque()
         self._read: deque[tuple[float, int]] = deque()
+        self._taken: int | None = None
+
+    def resume(self, taken: Iterable[tuple[int, float]], now: float) -> None:
+        """Take over from a process with the same reader, which saw events up to these numbers read at these moments."""
+        self._read.extend((min(moment, now) + self._settle, sequence) for sequence, moment in taken)
 
     def delivered(self, sequence: int, written_bytes: int) -> None:
         """Note that the events up to `sequence` lie within the first `written_bytes` of the pipe."""
@@ -886,6 +1109,7 @@ class Settling:
         while self._unread and self._unread[0][0] <= read_bytes:
             last = self._unread.popleft()[1]
         if last is not None:
+            self._taken = last
             due = ceil((now + self._settle) / self._step) * self._step
             if self._read and self._read[-1][0] == due:
                 self._read.pop()
@@ -894,3 +1118,12 @@ class Settling:
         while self._read and self._read[0][0] <= now:
             settled = self._read.popleft()[1]
         return settled
+
+    def put_off(self, sequence: int, now: float) -> None:
+        """Have a settling told again that could not be recorded."""
+        self._read.appendleft((now + self._step, sequence))
+
+    def unrecorded(self) -> int | None:
+        """Return up to which sequence number splunkd has read events since the last call, None when it has not."""
+        taken, self._taken = self._taken, None
+        return taken

@@ -15,12 +15,13 @@ from itertools import accumulate
 
 from . import bookmark as bookmarks
 from . import events
-from .bookmark import Bookmark, DuplicateFilter, Settling
+from .bookmark import Bookmark, DuplicateFilter
 from .errors import Problem, Stop
 from .logs import Log
 from .output import Output, ReaderGone
 from .session import UNSTAMPED, Event
 from .settings import InputSettings
+from .state import Reporter
 from .waiting import Waiting
 
 SOURCETYPE = "cisco:sfw:estreamer"
@@ -30,6 +31,9 @@ FIGURES_INTERVAL = 60.0
 
 LOOK_INTERVAL = 1.0
 """Seconds between looks at whether splunkd still holds its end of the pipe."""
+
+RECORD_INTERVAL = 1.0
+"""Seconds between two records of what splunkd has read."""
 
 STOP_GRACE = 1.0
 """Seconds after a request to stop in which the pipe may still take the rest of a batch; splunkd allows 2 in all."""
@@ -64,19 +68,25 @@ def _own_second(event: Event) -> int:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Events to be written: their times and payloads, and each one's place among all that were received.
+    """Events on their way, in columns: whole columns are handled by one call where that can be.
 
-    `identities` has one for every received event, or none at all.
+    `archivals` and `payloads` have all that were received, and so has `identities`, or it is None. `times` and `texts`
+    have those that are to be written: when and what; `places` tells where each of them is among those received.
     """
 
+    archivals: Sequence[int]
+    payloads: Sequence[bytes]
+    identities: list[int] | None
     times: list[bytes]
-    payloads: list[bytes]
+    texts: Sequence[bytes]
     places: Sequence[int]
-    identities: list[int]
 
 
 class Delivery:
-    """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe."""
+    """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe.
+
+    `reporter` is told about once a second how many events were written since the start.
+    """
 
     def __init__(
         self,
@@ -86,6 +96,7 @@ class Delivery:
         stanza: str,
         descriptor: int,
         waiting: Waiting,
+        reporter: Reporter | None = None,
     ) -> None:
         self.figures = Figures()
         self.account = ""
@@ -93,18 +104,23 @@ class Delivery:
         self.connected_since: float | None = None
         """When the present connection was made, in Unix seconds; None while there is none."""
         self._log = log
+        self._reporter = reporter
         self._bookmark = bookmark
         self._waiting = waiting
         self._output = Output(descriptor, source=stanza, sourcetype=SOURCETYPE, host="", index=settings.index)
         self._rules = settings.drop_rules
         self._kinds_with_rules = frozenset(settings.drop_rules.kinds())
         self._identify = settings.failover_account is not None
-        self._settling = Settling(settings.settle)
+        self._describer = events.Describer()
+        self._settling = bookmark.settling
+        self._settling_refused = False
         self._next_figures = time.monotonic() + FIGURES_INTERVAL
         self._next_look = 0.0
+        self._next_record = 0.0
         self._last_archival = 0
         self._stop_at: float | None = None
         self._mended_by_output = 0
+        self._written = 0
 
     @property
     def next_due(self) -> float:
@@ -133,12 +149,13 @@ class Delivery:
         if not received:
             return
         batch = self._prepare(received)
-        chunk = self._output.encode(batch.times, batch.payloads, self._numbers(received, batch.places))
+        chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch))
         before = self._output.written
         written = self._output.write(chunk, self._wait_for_pipe)
-        complete = written == len(batch.payloads)
-        self._record(received if complete else received[: batch.places[written]], batch)
+        complete = written == len(batch.texts)
+        self._record(batch, len(received) if complete else batch.places[written])
         self.figures.written += written
+        self._written += written
         self.figures.written_bytes += self._output.written - before
         self._settling.delivered(self._bookmark.sequence, self._output.written)
         if not complete:
@@ -148,6 +165,8 @@ class Delivery:
         """Do what is due by the clock: a look at the reader, settling, and the line of figures. Raises ReaderGone."""
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
+            if self._reporter is not None:
+                self._reporter.delivered(self._written, self._last_archival)
             if self._output.reader_is_gone():
                 raise ReaderGone("splunkd has closed the pipe")
         self._settle(now)
@@ -211,24 +230,29 @@ class Delivery:
         return duplicates.is_duplicate(archival, bookmarks.digest(payload), identity)
 
     def _prepare(self, received: list[Event]) -> _Batch:
-        """Return times and payloads of the events that are to be written. The hot path: a pass for each thing."""
-        describe = events.describe
-        described = [describe(payload, record_type) for _, record_type, payload in received]
-        identities = []
+        """Return events in columns, with what is to be written of them. The hot path: a pass for each thing."""
+        archivals, record_types, payloads = zip(*received)
+        described = self._describer.describe(payloads, record_types)
+        identities = None
         if self._identify:
-            identities = [events.identity(event[2], kind[0]) or 0 for event, kind in zip(received, described)]
+            identities = [events.identity(payload, kind) or 0 for payload, (kind, _, _) in zip(payloads, described)]
         places: Sequence[int] = range(len(received))
+        texts: Sequence[bytes] = payloads
         if self._kinds_with_rules:
-            places = [place for place in places if not self._is_dropped(described[place][0], received[place][2])]
-            received = [received[place] for place in places]
+            places = [place for place in places if not self._is_dropped(described[place][0], payloads[place])]
+            texts = [payloads[place] for place in places]
             described = [described[place] for place in places]
-        times = [when or self._time_of(event) for (_, when, _), event in zip(described, received)]
-        payloads = [event[2] if sound else self._mended(event[2]) for (_, _, sound), event in zip(described, received)]
-        return _Batch(times, payloads, places, identities)
+        times = [when for _, when, _ in described]
+        if b"" in times:
+            times = [when or self._time_of(archivals[place]) for when, place in zip(times, places)]
+        sounds = [sound for _, _, sound in described]
+        if not all(sounds):
+            texts = [text if sound else self._mended(text) for text, sound in zip(texts, sounds)]
+        return _Batch(archivals, payloads, identities, times, texts, places)
 
-    def _time_of(self, event: Event) -> bytes:
-        """Return the archival timestamp of an event without a time of its own; failing that, now."""
-        return b"%d" % (event[0] or time.time())
+    def _time_of(self, archival: int) -> bytes:
+        """Return the time of an event that has none of its own: its archival timestamp; failing that, now."""
+        return b"%d" % (archival or time.time())
 
     def _mended(self, payload: bytes) -> bytes:
         mended, problem = events.mend(payload)
@@ -245,13 +269,13 @@ class Delivery:
         self.figures.dropped_by_rule[rule] += 1
         return True
 
-    def _record(self, taken: list[Event], batch: _Batch) -> None:
-        """Record events in the bookmark; while the disk refuses, nothing else happens. Raises Stop."""
-        if not taken:
+    def _record(self, batch: _Batch, count: int) -> None:
+        """Record the first `count` events in the bookmark; while the disk refuses, do nothing else. Raises Stop."""
+        if not count:
             return
-        archivals = [event[0] for event in taken]
-        digests = [bookmarks.digest(event[2]) for event in taken]
-        identities = batch.identities[: len(taken)] if self._identify else None
+        archivals = batch.archivals[:count]
+        digests = bookmarks.digests(batch.payloads[:count])
+        identities = None if batch.identities is None else batch.identities[:count]
         complained = False
         while True:
             try:
@@ -266,21 +290,33 @@ class Delivery:
 
     def _settle(self, now: float) -> None:
         settled = self._settling.read(self._output.written - self._output.unread(), now)
-        if settled is None or self._waiting.parent_is_gone or self._output.reader_is_gone():
+        taken = None
+        if now >= self._next_record:
+            self._next_record = now + RECORD_INTERVAL
+            taken = self._settling.unrecorded()
+        if (settled is None and taken is None) or self._waiting.parent_is_gone or self._output.reader_is_gone():
             return
         try:
-            self._bookmark.settled(settled)
+            if settled is not None:
+                self._bookmark.settled(settled)
+            if taken is not None:
+                self._bookmark.read(taken, now)
+            self._settling_refused = False
         except Problem as problem:
-            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+            if settled is not None:
+                self._settling.put_off(settled, now)
+            if not self._settling_refused:
+                self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+            self._settling_refused = True
 
-    def _numbers(self, received: list[Event], places: Sequence[int]) -> Sequence[int]:
-        """Return the sequence numbers in the bookmark that the events at these places will have."""
+    def _numbers(self, batch: _Batch) -> Sequence[int]:
+        """Return the sequence numbers in the bookmark that the events to be written will have."""
         first = self._bookmark.sequence + 1
-        if len(places) == len(received) and all(event[0] for event in received):
-            return range(first, first + len(places))
-        recorded = [bool(event[0]) for event in received]
+        if len(batch.places) == len(batch.archivals) and 0 not in batch.archivals:
+            return range(first, first + len(batch.places))
+        recorded = map(bool, batch.archivals)
         numbers = list(accumulate(recorded, initial=first - 1))
-        return [numbers[place + 1] for place in places]
+        return [numbers[place + 1] for place in batch.places]
 
     def _wait_until_read(self) -> None:
         """Give splunkd a moment to read what is in the pipe; have the rest delivered again.
@@ -294,8 +330,14 @@ class Delivery:
             time.sleep(DRAIN_POLL)
         unread_from = self._output.read_up_to()
         if unread_from is None or self._bookmark.state is None:
+            # The next process has nothing else to tell it.
+            self._next_record = 0.0
+            self._settle(time.monotonic())
             return
         again = self._bookmark.sequence - unread_from
+        if again <= 0:
+            # The bookmark does not have them: the disk refused it, and they come again in any case.
+            return
         try:
             self._bookmark.void(unread_from)
         except Problem as problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 CONNECTION = "ConnectionEvent"
@@ -59,17 +60,49 @@ plain tuple, since one is made per event."""
 
 _USUAL_CONNECTION = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":'
 _USUAL_SECOND = slice(len(_USUAL_CONNECTION), len(_USUAL_CONNECTION) + 10)
-"""How the connection events of a real server begin [W], and where their time is. They are nearly all that comes, so
-this shape is read without a pattern; every other one takes the general way and comes to the same."""
+_USUAL_BEGINNING = _USUAL_SECOND.stop + 1
+"""How the connection events of a real server begin [W], where their time is, and the length of all that. They are
+nearly all that comes, so this shape is read without a pattern; every other one takes the general way and comes to the
+same."""
+
+_BEGINNINGS_KEPT = 1024
+
+
+class Describer:
+    """Describes events, and remembers how connection events begin: those of one second begin alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Description] = {}
+
+    def describe(self, payloads: Sequence[bytes], record_types: Sequence[int]) -> list[Description]:
+        """Return what events say of themselves, as `describe` does for each. The hot path."""
+        known, length = self._known.get, _USUAL_BEGINNING
+        if payloads and max(map(len, payloads)) > MAX_LENGTH:
+            return list(map(describe, payloads, record_types))
+        return [
+            (payload.endswith(b"}") and known(payload[:length])) or self._learn(payload, record_type)
+            for payload, record_type in zip(payloads, record_types)
+        ]
+
+    def _learn(self, payload: bytes, record_type: int) -> Description:
+        description = describe(payload, record_type)
+        beginning = payload[:_USUAL_BEGINNING]
+        if description[2] and _is_usual(beginning):
+            if len(self._known) >= _BEGINNINGS_KEPT:
+                self._known.clear()
+            self._known[beginning] = description
+        return description
 
 
 def describe(payload: bytes, record_type: int) -> Description:
     """Return what an event says of itself, from its payload and, failing that, its record type."""
-    if payload.startswith(_USUAL_CONNECTION):
-        second = payload[_USUAL_SECOND]
-        if second.isdigit() and payload[_USUAL_SECOND.stop : _USUAL_SECOND.stop + 1] == b",":
-            return CONNECTION, second, payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
+    if _is_usual(payload[:_USUAL_BEGINNING]):
+        return CONNECTION, payload[_USUAL_SECOND], payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
     return _describe_any(payload, record_type)
+
+
+def _is_usual(beginning: bytes) -> bool:
+    return beginning.startswith(_USUAL_CONNECTION) and beginning[_USUAL_SECOND].isdigit() and beginning[-1:] == b","
 
 
 def _describe_any(payload: bytes, record_type: int) -> Description:

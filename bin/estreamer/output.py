@@ -17,8 +17,11 @@ from xml.sax.saxutils import escape
 
 from . import events
 
-_FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
+_FORBIDDEN = tuple(code for code in range(32) if code not in (9, 10, 13))
 _FORBIDDEN_BEYOND_ASCII = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+
+_STARTS_KEPT = 1024
+"""Beginnings of events that are kept, one for each time: far more seconds than a batch has."""
 
 _OPENING = b"<stream>\n"
 _CLOSING = b"</stream>\n"
@@ -61,6 +64,7 @@ class Output:
     def use_host(self, host: str) -> None:
         """Set the host of the events that follow."""
         index = f"<index>{_text(self._index)}</index>" if self._index else ""
+        self._starts: dict[bytes, bytes] = {}
         self._head = (
             f"<event><source>{_text(self._source)}</source><sourcetype>{_text(self._sourcetype)}</sourcetype>"
             f"<host>{_text(host)}</host>{index}<time>"
@@ -69,23 +73,16 @@ class Output:
     def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Chunk:
         """Return the XML of events, given their times (epoch seconds as text), payloads and rising numbers.
 
-        The hot path. A payload that is ASCII without control characters needs no more than its markup escaped; looking
-        for them by deleting them is one pass at memory speed, several times as fast as a pattern. Replacing what is not
+        The hot path. What XML forbids is looked for in all payloads at once, and one by one only if there is any.
+        Events share their times, so what stands before a payload is made once for each time. Replacing what is not
         there copies nothing.
         """
-        forbidden, careful = _FORBIDDEN, self._legal
-        texts = [
-            (
-                payload
-                if payload.isascii() and len(payload.translate(None, forbidden)) == len(payload)
-                else careful(payload)
-            )
-            .replace(b"&", b"&amp;")
-            .replace(b"<", b"&lt;")
-            .replace(b">", b"&gt;")
-            for payload in payloads
-        ]
-        return Chunk(self._head, times, texts, numbers)
+        if not _are_legal(payloads):
+            payloads = [payload if _is_legal(payload) else self._mended(payload) for payload in payloads]
+        start = self._starts.get
+        starts = [start(time) or self._start(time) for time in times]
+        texts = [payload.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;") for payload in payloads]
+        return Chunk(starts, texts, numbers)
 
     def write(self, chunk: Chunk, wait: WaitForPipe) -> int:
         """Write a chunk; return how many of its events the pipe has taken as a whole.
@@ -146,9 +143,14 @@ class Output:
         """Return whether the pipe's other end is closed, as far as that shows without writing."""
         return self._pipe.broken()
 
-    def _legal(self, payload: bytes) -> bytes:
-        if _is_legal(payload):
-            return payload
+    def _start(self, time: bytes) -> bytes:
+        """Return what stands before the payload of an event of this time, and remember it."""
+        if len(self._starts) >= _STARTS_KEPT:
+            self._starts.clear()
+        start = self._starts[time] = self._head + time + _MIDDLE
+        return start
+
+    def _mended(self, payload: bytes) -> bytes:
         self.mended += 1
         return events.mend(payload)[0]
 
@@ -166,14 +168,15 @@ class Output:
 class Chunk:
     """The XML of some events, their numbers, and where each of them ends."""
 
-    def __init__(self, head: bytes, times: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> None:
+    def __init__(self, starts: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> None:
         self.numbers = numbers
-        self._head = head
-        self._times = times
+        self._starts = starts
         self._texts = texts
-        self.data = b"".join(
-            [piece for time, text in zip(times, texts) for piece in (head, time, _MIDDLE, text, _TAIL)]
-        )
+        # Slices are filled without a step of the interpreter for each piece.
+        pieces = [_TAIL] * (3 * len(texts))
+        pieces[0::3] = starts
+        pieces[1::3] = texts
+        self.data = b"".join(pieces)
 
     def whole_events(self, length: int) -> int:
         """Return how many events lie as a whole within the first `length` bytes."""
@@ -192,8 +195,7 @@ class Chunk:
         return any(end - 1 <= length <= end for end in self._ends())
 
     def _ends(self) -> Iterator[int]:
-        around = len(self._head) + len(_MIDDLE) + len(_TAIL)
-        return accumulate(around + len(time) + len(text) for time, text in zip(self._times, self._texts))
+        return accumulate(len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
 
 
 def _text(value: str) -> str:
@@ -201,15 +203,36 @@ def _text(value: str) -> str:
     return escape(events.ILLEGAL_IN_XML.sub("\ufffd", value))
 
 
+def _are_legal(payloads: Sequence[bytes]) -> bool:
+    """Return whether all payloads are legal, at less cost than asking for each: few are not ASCII."""
+    joined = b"\n".join(payloads)
+    if _has_forbidden(joined):
+        return False
+    return joined.isascii() or _is_utf8(b"\n".join([payload for payload in payloads if not payload.isascii()]))
+
+
 def _is_legal(text: bytes) -> bool:
     """Return whether text is UTF-8 and free of characters that XML forbids."""
-    if len(text.translate(None, _FORBIDDEN)) != len(text):
-        return False
+    return not _has_forbidden(text) and (text.isascii() or _is_utf8(text))
+
+
+def _has_forbidden(text: bytes) -> bool:
+    """Return whether there is an ASCII character that XML forbids.
+
+    A search for each of them runs at memory speed: together some 12 times as fast as a pattern for all, and twice as
+    fast as deleting them by `bytes.translate`.
+    """
+    return any(code in text for code in _FORBIDDEN)
+
+
+def _is_utf8(text: bytes) -> bool:
+    """Return whether text is UTF-8 without the two characters beyond ASCII that XML forbids."""
     try:
         text.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return not any(character in text for character in _FORBIDDEN_BEYOND_ASCII)
+    # Looking for one byte first is far faster, and it is rare.
+    return _FORBIDDEN_BEYOND_ASCII[0][0] not in text or not any(found in text for found in _FORBIDDEN_BEYOND_ASCII)
 
 
 class _Pipe(Protocol):

@@ -33,6 +33,9 @@ MIN_EC_BITS = 224
 MAX_ITERATIONS = 2_000_000
 """More rounds of key derivation are an attempt to keep this process busy; browsers write 600,000 at most."""
 
+MAX_ITERATIONS_IN_ALL = 3 * MAX_ITERATIONS
+"""Checksum, certificates and key each have their own rounds."""
+
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 _ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "generationQualifier"}
 _MAX_NAME_LENGTH = 300
@@ -336,7 +339,8 @@ def _check_form(data: bytes) -> None:
         raise _not_pkcs12("it begins otherwise")
     if outer is not None and outer.end > len(data):
         raise _not_pkcs12(f"it ends after {len(data):,} of {outer.end:,} bytes")
-    if any(count > MAX_ITERATIONS for count in _iteration_counts(data, 0, len(data), 0)):
+    counts = list(_iteration_counts(data))
+    if max(counts, default=0) > MAX_ITERATIONS or sum(counts) > MAX_ITERATIONS_IN_ALL:
         raise Problem(
             "pkcs12_unsupported", f"The PKCS#12 file asks for too many rounds of key derivation. {_NEW_FILE}."
         )
@@ -349,44 +353,95 @@ _MAX_DEPTH = 20
 
 @dataclass(frozen=True)
 class _Element:
-    """One element of DER: its tag, and where its content begins and ends."""
+    """One element of BER: its tag, where its content begins and ends, and where the next element begins."""
 
     tag: int
     begin: int
     end: int
+    after: int
 
 
 def _element(data: bytes, position: int) -> _Element | None:
-    """Return the element at that position; its content may reach beyond the data. None: not DER."""
+    """Return the element at that position; its content may reach beyond the data. None: not BER, or never ending."""
+    header = _header(data, position)
+    if header is None:
+        return None
+    tag, begin, length = header
+    if length is not None:
+        return _Element(tag, begin, begin + length, begin + length)
+    end = _end_of_contents(data, begin)
+    return None if end is None else _Element(tag, begin, end, end + 2)
+
+
+def _header(data: bytes, position: int) -> tuple[int, int, int | None] | None:
+    """Return tag, begin of the content and its length, None for an indefinite one."""
     if position + 2 > len(data):
         return None
     tag, length = data[position], data[position + 1]
     begin = position + 2
+    if length == 0x80:
+        return tag, begin, None
     if length > 0x80:
         size = length - 0x80
         length = int.from_bytes(data[begin : begin + size], "big")
         begin += size
-    elif length == 0x80:
-        return None
-    return _Element(tag, begin, begin + length)
+    return tag, begin, length
 
 
-def _iteration_counts(data: bytes, position: int, end: int, depth: int) -> Iterator[int]:
+def _end_of_contents(data: bytes, position: int) -> int | None:
+    """Return where the content of indefinite length ends that begins at that position."""
+    unfinished = 1
+    while True:
+        header = _header(data, position)
+        if header is None:
+            return None
+        tag, begin, length = header
+        if length is None:
+            unfinished += 1
+        elif (tag, length) == (0, 0):
+            unfinished -= 1
+            if not unfinished:
+                return position
+        position = begin + (length or 0)
+
+
+def _iteration_counts(data: bytes, depth: int = 0) -> Iterator[int]:
     """Yield the counts of key derivation rounds that lie open: integers that follow an octet string, the salt.
 
-    So they stand in the parameters of password based encryption and of the MAC. Stops at anything that is not DER.
+    So they stand in the parameters of password based encryption and of the MAC. Stops at anything that is not BER.
     """
     previous: int | None = None
-    while position < end and depth < _MAX_DEPTH:
+    position = 0
+    while position < len(data) and depth < _MAX_DEPTH:
         element = _element(data, position)
-        if element is None or element.end > end:
+        if element is None or element.end > len(data):
             return
+        content = data[element.begin : element.end]
+        kind = element.tag & ~_CONSTRUCTED
         if element.tag == _INTEGER and previous == _OCTET_STRING:
-            yield int.from_bytes(data[element.begin : element.end], "big")
-        holds_more = element.tag == _OCTET_STRING and data[element.begin : element.begin + 1] == bytes((_SEQUENCE,))
-        if element.tag & _CONSTRUCTED or holds_more:
-            yield from _iteration_counts(data, element.begin, element.end, depth + 1)
-        previous, position = element.tag, element.end
+            yield int.from_bytes(content, "big")
+        if kind == _OCTET_STRING:
+            content = _octets(element.tag, content, depth)
+            if content[:1] == bytes((_SEQUENCE,)):
+                yield from _iteration_counts(content, depth + 1)
+        elif element.tag & _CONSTRUCTED:
+            yield from _iteration_counts(content, depth + 1)
+        previous, position = kind, element.after
+
+
+def _octets(tag: int, content: bytes, depth: int) -> bytes:
+    """Return what an octet string holds, which may be written in pieces."""
+    if not tag & _CONSTRUCTED:
+        return content
+    pieces = []
+    position = 0
+    while position < len(content) and depth < _MAX_DEPTH:
+        piece = _element(content, position)
+        if piece is None:
+            break
+        pieces.append(_octets(piece.tag, content[piece.begin : piece.end], depth + 1))
+        position = piece.after
+    return b"".join(pieces)
 
 
 def _name_text(name: x509.Name) -> str:

@@ -36,6 +36,10 @@ SILENCE_LIMIT = 900.0
 """Seconds without a byte after which a peer counts as dead, while its keep-alive interval is unknown. The guides give
 no interval, so this is far beyond any plausible one; a vanished host is noticed much earlier by TCP keep-alive."""
 
+WHOLE_WITHIN = 900.0
+"""Seconds within which a message, or the head of a bundle, must be whole once it has begun: a peer that sends a byte
+now and then is as dead as a silent one. The largest message allowed takes that long at 18 kB/s."""
+
 SILENCE_LIMIT_SHORTEST = 120.0
 """Lower bound of the limit once keep-alives have shown the peer's interval."""
 
@@ -111,8 +115,9 @@ class Session:
         """Whether the server has sent any message, keep-alives included."""
         self.data_received = False
         """Whether the server has sent event data."""
-        self._chunks: list[bytes] = []
-        self._buffered = 0
+        self._partial = bytearray()
+        self._begun: float | None = None
+        """When the message began of which only a part is there."""
         self._needed = wire.HEADER.size
         self._bundle_left: int | None = None
         self._next_sequence: int | None = None
@@ -124,43 +129,50 @@ class Session:
 
     @property
     def deadline(self) -> float:
-        """The time at which a still silent peer counts as dead."""
-        if self._keep_alive_interval is None:
-            return self._last_heard + SILENCE_LIMIT
-        limit = max(SILENCE_LIMIT_SHORTEST, KEEP_ALIVES_MISSED * self._keep_alive_interval)
-        return self._last_heard + min(limit, SILENCE_LIMIT)
+        """The time at which a peer counts as dead that is still silent, or has still not completed its message."""
+        limit = SILENCE_LIMIT
+        if self._keep_alive_interval is not None:
+            limit = min(limit, max(SILENCE_LIMIT_SHORTEST, KEEP_ALIVES_MISSED * self._keep_alive_interval))
+        silent = self._last_heard + limit
+        return silent if self._begun is None else min(silent, self._begun + WHOLE_WITHIN)
 
     def check_alive(self, now: float) -> Problem | None:
         """Return a Problem when the peer has been silent beyond the deadline."""
         if now < self.deadline:
             return None
-        silent = now - self._last_heard
-        return Problem(
-            "peer_dead",
-            f"Nothing was received for {silent:.0f} seconds, not even a keep-alive: the connection is taken for dead "
-            "and made anew.",
-        )
+        if self._begun is not None and now >= self._begun + WHOLE_WITHIN:
+            what = f"A message that began {now - self._begun:.0f} seconds ago is not whole yet"
+        else:
+            what = f"Nothing was received for {now - self._last_heard:.0f} seconds, not even a keep-alive"
+        return Problem("peer_dead", f"{what}: the connection is taken for dead and made anew.")
 
     def resume_listening(self, now: float) -> None:
         """Restart the silence clock: the time that the caller spent without reading does not count against the peer."""
         self._last_heard = max(self._last_heard, now)
+        if self._begun is not None:
+            self._begun = max(self._begun, now)
 
     def receive(self, data: bytes, now: float) -> Received:
         """Take the next bytes, in any split, and return the whole events in them."""
         if self._ended:
             raise Misuse("the session has ended")
         self._last_heard = now
-        self._chunks.append(data)
-        self._buffered += len(data)
-        # Joining only when a whole unit is there keeps a dribble of single bytes linear in time.
-        if self._buffered < self._needed:
+        # Reading only when a whole unit is there keeps a dribble of single bytes linear in time, and gathering them in
+        # one place keeps it small.
+        if len(self._partial) + len(data) < self._needed:
+            self._partial += data
+            if self._begun is None:
+                self._begun = now
             return _NOTHING
-        buffer = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        buffer = b"".join((self._partial, data)) if self._partial else data
         reading = _Reading(self, buffer, now)
         reading.run()
         rest = buffer[reading.position :]
-        self._chunks = [rest] if rest else []
-        self._buffered = len(rest)
+        self._partial = bytearray(rest)
+        if not rest:
+            self._begun = None
+        elif reading.position or self._begun is None:
+            self._begun = now
         self._needed = max(reading.needed, len(rest) + 1)
         self._bundle_left = None if reading.bundle_end < 0 else reading.bundle_end - reading.position
         self.counts.events += len(reading.events)

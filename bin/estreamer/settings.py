@@ -16,6 +16,10 @@ from .errors import Problem
 
 DEFAULT_PORT = 8302
 DEFAULT_SETTLE = 30
+DEFAULT_INTERVAL = 60
+LONGEST_INTERVAL = 3600
+"""Seconds until splunkd starts an input again that has ended. 0 would be a loop without a pause."""
+
 LONGEST_SETTLE = 3600
 """Seconds. Resuming goes back that far, and the server sends all of it again."""
 
@@ -112,6 +116,24 @@ def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSetting
         settle=given.number("settle", DEFAULT_SETTLE, 0, LONGEST_SETTLE),
         index=given.index(),
     )
+
+
+def parse_interval(text: str) -> int:
+    """Return the interval in seconds. Raises Problem `interval_invalid`."""
+    return _Given({"interval": text}).number("interval", DEFAULT_INTERVAL, 1, LONGEST_INTERVAL)
+
+
+def parse_disabled(text: str) -> bool:
+    """Return whether an input is switched off. Raises Problem `disabled_invalid`."""
+    return _Given({"disabled": text}).switch("disabled")
+
+
+def parse_check_connection(text: str) -> bool:
+    """Return whether a save is to check the connection: yes, unless told otherwise.
+
+    Raises Problem `check_connection_invalid`.
+    """
+    return _Given({"check_connection": text or "1"}).switch("check_connection")
 
 
 def parse_host(text: str) -> str:

@@ -224,10 +224,19 @@ def _bad_document(why: str) -> Problem:
 
 def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
     from . import stream  # noqa: PLC0415 - see the head of the module
+    from .errors import Stop  # noqa: PLC0415
     from .settings import parse_input  # noqa: PLC0415
+    from .waiting import Waiting  # noqa: PLC0415
 
     confs = Confs(task)
-    log.set_level(confs.log_level())
+    try:
+        # splunkd may be slow to answer, or not answer at all while it stops.
+        with Waiting() as waiting:
+            log.set_level(waiting.call(confs.log_level))
+        waiting.check()
+    except Stop as stop:
+        log.info("stopped", reason=str(stop))
+        return 0
     settings = parse_input(task.name, task.parameters)
     log.describe(settings.index or "default")
     return stream.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, stream_descriptor)
@@ -259,7 +268,7 @@ class Confs:
         """
         from .settings import parse_account  # noqa: PLC0415 - see the head of the module
 
-        stanza = self._stanza(ACCOUNT_CONF, name)
+        stanza = self.stored_account(name)
         if stanza is None:
             raise Problem(
                 "account_missing",
@@ -267,6 +276,13 @@ class Confs:
                 "for this input.",
             )
         return parse_account(name, stanza)
+
+    def stored_account(self, name: str) -> Mapping[str, str | None] | None:
+        """Return the parameters of an account as they are stored, its secrets in clear, None if there is none.
+
+        Raises Problem: `splunkd_unreachable`, `account_unreadable`; and SessionRefused.
+        """
+        return self._stanza(ACCOUNT_CONF, name)
 
     def log_level(self) -> str:
         """Return the log level that is set on the Logging tab, INFO when none can be read. Raises SessionRefused."""
@@ -279,6 +295,8 @@ class Confs:
 
     def _stanza(self, conf: str, name: str) -> Mapping[str, str | None] | None:
         """Return a stanza with its secrets, None when there is none."""
+        from http.client import HTTPException  # noqa: PLC0415 - see the head of the module
+
         from solnlib.conf_manager import (  # noqa: PLC0415 - see the head of the module
             ConfManager,
             ConfManagerException,
@@ -295,8 +313,9 @@ class Confs:
             return None
         except HTTPError as error:
             raise _refusal(name, error.status) from None
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except (OSError, HTTPException) as error:
+            # What http.client raises for an answer that is cut or is no HTTP is no OSError.
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise _unreachable(f"splunkd does not answer on its management port: {reason}.") from None
         except CredentialNotExistException:
             raise _unreadable(name, "its secrets are not in storage/passwords") from None

@@ -16,6 +16,7 @@ from .logs import Log
 from .output import ReaderGone, reader_identity
 from .session import Event, Session
 from .settings import Account, InputSettings
+from .state import Reporter
 from .waiting import Waiting
 
 RECEIVE_SIZE = 256 * 1024
@@ -23,6 +24,10 @@ RECEIVE_SIZE = 256 * 1024
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for name resolution, connection and TLS handshake together."""
+
+MOST_UNSENT = 64 * 1024
+"""Bytes that may wait to be sent. A server that does not read its acknowledgements is owed them: they are counted, and
+do not pile up."""
 
 NO_EVENT_HINT_AFTER = 600.0
 """Seconds of a connection without any event after which the log asks whether the type is ticked."""
@@ -78,8 +83,9 @@ def run(
             log.error("input_cannot_run", code=problem.code, problem=problem.text)
             return 1
         try:
-            delivery = Delivery(settings, log, bookmark, stanza, stdout_fd, waiting)
-            return Stream(settings, accounts, log, bookmark, stanza, delivery, waiting).run()
+            reporter = Reporter(log, checkpoint_dir, stanza)
+            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, reporter)
+            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
         finally:
             bookmark.close()
 
@@ -191,6 +197,9 @@ class Stream:
             return False, problem
         try:
             session, end = self._serve(account, credentials, connection)
+        except Problem as problem:
+            # The disk takes no bookmark for this account: without one there is nothing to be asked for.
+            return False, problem
         finally:
             self._delivery.connected_since = None
             connection.close()
@@ -253,7 +262,7 @@ class Stream:
         """With style `auto`, try the other style after a request that brought an error, or no answer at all."""
         if self._settings.request_style != "auto" or session.data_received:
             return
-        if problem.code == "server_error" or not session.answered:
+        if problem.code == "server_error" or (not session.answered and problem.code != "tls_lost"):
             self._styles[name] = "two-step" if style == "single" else "single"
 
     def _report_start(self) -> None:
@@ -319,6 +328,7 @@ class _Conversation:
         self._waiting = waiting
         self._log = log
         self._hint_at: float | None = time.monotonic() + NO_EVENT_HINT_AFTER
+        self._owed = 0
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
         """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
@@ -352,6 +362,7 @@ class _Conversation:
         _, writable = self._waiting.until((connection.fileno(),), sending, timeout)
         if writable:
             connection.flush()
+            self._acknowledge()
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -362,13 +373,21 @@ class _Conversation:
         if received.events:
             self._deliver(self._delivery.stamp(received.events) if received.unstamped else received.events)
         if received.acknowledgements:
-            self._connection.send(self._session.acknowledge(received.acknowledgements))
+            self._owed += received.acknowledgements
+            self._acknowledge()
         if received.gap is not None:
             self._report_gap(received.gap)
         for kind in received.unknown_types:
             self._log.warning("unknown_message_type", type=kind, problem="Messages of this type are skipped.")
         if received.problem is not None:
             raise received.problem
+
+    def _acknowledge(self) -> None:
+        """Send the acknowledgements that are due, as far as the server takes them."""
+        while self._owed and self._connection.unsent() < MOST_UNSENT:
+            due = min(self._owed, MOST_UNSENT // len(wire.NULL_MESSAGE))
+            self._connection.send(self._session.acknowledge(due))
+            self._owed -= due
 
     def _deliver(self, received: list[Event]) -> None:
         self._hint_at = None

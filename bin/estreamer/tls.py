@@ -351,8 +351,8 @@ class Connection:
         """Return what has arrived, from one read of at most `limit` bytes from the socket, or `BUFFER_SIZE`.
 
         None: nothing (whole) is there. Empty: the peer has closed; a reset before its first byte counts as that, since
-        servers differ in how they dismiss a client. Raises Problem `tls_closed`, `tls_client_certificate_refused`,
-        `tls_broken`.
+        servers differ in how they dismiss a client. Raises Problem `tls_closed`, `tls_lost`, `tls_broken`,
+        `tls_client_certificate_refused`.
         """
         if not self._held and not self._closed and self._failure is None:
             try:
@@ -441,7 +441,9 @@ class Connection:
             self._failure = tls_problems.of_stream(self._channel.address, error, self._received)
 
     def _lost(self, error: OSError) -> None:
-        if self._received:
-            self._failure = tls_problems.closed_later(self._channel.address, error)
+        if not isinstance(error, ConnectionError):
+            self._failure = tls_problems.lost(self._channel.address, error)
+        elif self._received:
+            self._failure = tls_problems.closed_later(self._channel.address)
         else:
             self._closed = True

@@ -129,10 +129,18 @@ def closed_before_any_message(address: str, local_address: str, common_name: str
     )
 
 
-def closed_later(address: str, error: OSError | None = None) -> Problem:
+def closed_later(address: str) -> Problem:
     """The connection ended after it had been in use."""
-    how = "was lost" if isinstance(error, TimeoutError) else "was closed by the server"
-    return Problem("tls_closed", f"The connection to {address} {how}. It is made anew.")
+    return Problem("tls_closed", f"The connection to {address} was closed by the server. It is made anew.")
+
+
+def lost(address: str, error: OSError) -> Problem:
+    """Nobody closed the connection: the peer's host, or the network on the way, does not answer any more."""
+    return Problem(
+        "tls_lost",
+        f"The connection to {address} was lost ({_socket_text(error)}). It is made anew. If it is lost again, check "
+        "the network, and that no firewall on the way forgets connections that are quiet for a while.",
+    )
 
 
 def wrong_role(address: str, subject: str) -> Problem:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import threading
+import time
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -49,6 +54,18 @@ def journals(where: Path) -> list[Path]:
 
 def code_of(error: pytest.ExceptionInfo[Problem]) -> str:
     return error.value.code
+
+
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A disk that takes no byte more."""
+
+    def refuse(file: int, data: memoryview) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(bookmarks.os, "write", refuse)
+        yield
 
 
 def test_without_a_bookmark_there_is_nowhere_to_resume(tmp_path: Path):
@@ -200,7 +217,7 @@ def test_another_fmc_is_asked_from_a_margin_earlier_and_known_events_are_recogni
     bookmark = begun(tmp_path, source="one")
     bookmark.delivered([5000, 5001], [digest(b"a"), digest(b"b")], [71, 0])
     found = resume(bookmark, "two")
-    assert found.timestamp == 5001 - FAILOVER_MARGIN
+    assert found.timestamp == 5001 - 30 - FAILOVER_MARGIN
     assert found.duplicates is not None
     assert found.duplicates.needs_identity
     other_clock = 5000 + FAILOVER_MARGIN // 2
@@ -229,10 +246,66 @@ def test_changing_to_and_fro_without_any_event_does_not_go_back_further_each_tim
     bookmark.delivered([5000], [digest(b"a")], [71])
     for source in ["two", "one"] * 5:
         found = resume(bookmark, source)
-        assert found.timestamp == 5000 - FAILOVER_MARGIN
+        assert found.timestamp == 5000 - 30 - FAILOVER_MARGIN
         assert found.duplicates is not None
         assert found.duplicates.is_duplicate(5000, digest(b"A"), 71)
         bookmark.begin(source, found.timestamp, "splunkd-1", STANZA)
+    bookmark.close()
+
+
+def with_identities(bookmark: Bookmark, *events: tuple[int, bytes, int]) -> None:
+    bookmark.delivered(
+        [archival for archival, _, _ in events],
+        [digest(payload) for _, payload, _ in events],
+        [identity for _, _, identity in events],
+    )
+
+
+def test_what_had_not_settled_before_a_failover_comes_again_from_the_other_fmc(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"settled"))
+    bookmark.settled(1)
+    deliver(bookmark, (9000, b"read in one go with the one before"))
+    bookmark.begin("other", 9000 - FAILOVER_MARGIN, "splunkd-1", STANZA)
+    bookmark.close()
+    for reader in ("splunkd-2", "splunkd-3"):
+        again = opened(tmp_path, reader)
+        assert resume(again, "other").timestamp == 5000 - 30 - FAILOVER_MARGIN
+        assert resume(again, "fmc").timestamp <= 5000 - FAILOVER_MARGIN
+        again.close()
+
+
+def test_when_nothing_had_settled_before_a_failover_all_comes_again_from_the_other_fmc(tmp_path: Path):
+    bookmark = begun(tmp_path, 1000)
+    deliver(bookmark, (5000, b"a"), (9000, b"b"))
+    bookmark.begin("other", 9000 - FAILOVER_MARGIN, "splunkd-1", STANZA)
+    bookmark.close()
+    for reader in ("splunkd-2", "splunkd-3"):
+        again = opened(tmp_path, reader)
+        assert resume(again, "other").timestamp == 1000 - FAILOVER_MARGIN
+        again.close()
+
+
+def test_what_a_stalled_splunkd_had_not_read_before_a_failover_comes_again_from_the_other_fmc(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"read"), (9000, b"in the pipe"))
+    bookmark.begin("other", 9000 - FAILOVER_MARGIN, "splunkd-1", STANZA)
+    bookmark.void(1)
+    bookmark.close()
+    again = opened(tmp_path)
+    assert resume(again, "other").timestamp == 5000 - 30 - FAILOVER_MARGIN
+    again.close()
+
+
+def test_equal_events_of_two_fmcs_are_told_apart_by_their_identities(tmp_path: Path):
+    bookmark = begun(tmp_path)
+    with_identities(bookmark, (5000, b"equal", 1))
+    bookmark.begin("other", 4880, "splunkd-1", STANZA)
+    with_identities(bookmark, (5003, b"equal", 2))
+    known = resume(bookmark, "other").duplicates
+    assert known is not None
+    seen = [known.is_duplicate(5003, digest(b"equal"), identity) for identity in (1, 2, 3)]
+    assert seen == [True, True, False]
     bookmark.close()
 
 
@@ -487,6 +560,39 @@ def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path, monkeypa
     bookmark.close()
 
 
+def test_a_full_disk_lets_go_of_what_splunkd_has_not_read_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5000, b"b"))
+    deliver(bookmark, (5001, b"c"), (5001, b"d"))
+    bookmark.settled(1)
+    deliver(bookmark, (5002, b"e"))
+    with full_disk(monkeypatch):
+        bookmark.void(3)
+    assert bookmark.sequence == 2
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.recovery.cut == ()
+    events = [(5000, b"a"), (5000, b"b"), (5001, b"c"), (5001, b"d"), (5002, b"e")]
+    assert duplicates(again, *events) == [True, True, False, False, False]
+    again.close()
+
+
+def test_a_full_disk_lets_go_of_what_an_earlier_generation_holds_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"), (5000, b"b"))
+    bookmark.close()
+    again = opened(tmp_path)
+    with full_disk(monkeypatch):
+        again.void(1)
+    assert again.sequence == 0
+    again.close()
+    last = opened(tmp_path)
+    assert last.sequence == 0
+    last.close()
+
+
 def test_generations_follow_each_other_and_old_ones_are_deleted_when_nothing_needs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -566,6 +672,19 @@ def test_events_settle_only_after_splunkd_has_read_them_and_has_had_its_time():
     assert settling.read(2000, 162.0) == 20
 
 
+def test_a_settling_that_could_not_be_recorded_is_told_again():
+    settling = Settling(10)
+    settling.delivered(1, 100)
+    assert settling.read(100, now=0.0) is None
+    settling.delivered(2, 200)
+    assert settling.read(200, now=0.5) is None
+    assert settling.read(200, now=10.0) == 1
+    settling.put_off(1, now=10.0)
+    assert settling.read(200, now=10.5) is None
+    assert settling.read(200, now=11.0) == 2
+    assert settling.read(200, now=99.0) is None
+
+
 def test_without_settle_time_events_settle_when_read():
     settling = Settling(0)
     settling.delivered(1, 10)
@@ -576,3 +695,144 @@ def test_without_settle_time_events_settle_when_read():
 def test_digest_tells_length_and_content():
     assert digest(b"abc") >> 32 == 3
     assert digest(b"abc") != digest(b"abd")
+
+
+def test_what_splunkd_had_read_from_a_killed_input_settles_no_later_for_that(tmp_path: Path):
+    bookmark = begun(tmp_path, settle=30)
+    deliver(bookmark, *((1000, b"%d" % number) for number in range(4)))
+    now = time.monotonic()
+    bookmark.read(1, now - 28)
+    bookmark.read(3, now - 10)
+    bookmark.close()
+    again = opened(tmp_path, settle=30)
+    assert again.settling.read(0, now) is None
+    assert again.settling.read(0, now + 3) == 1
+    assert again.settling.read(0, now + 19) is None
+    assert again.settling.read(0, now + 21) == 3
+    again.close()
+
+
+def test_another_splunkd_has_read_nothing_of_what_is_delivered_to_it_again(tmp_path: Path):
+    bookmark = begun(tmp_path, settle=30)
+    deliver(bookmark, *((1000, b"%d" % number) for number in range(4)))
+    bookmark.read(3, time.monotonic() - 20)
+    bookmark.close()
+    second = opened(tmp_path, reader="splunkd-2", settle=30)
+    assert second.settling.read(0, time.monotonic() + 60) is None
+    deliver(second, (1000, b"0"), (1000, b"1"), (1000, b"2"), (1000, b"3"))
+    second.close()
+    third = opened(tmp_path, reader="splunkd-2", settle=30)
+    assert third.settling.read(0, time.monotonic() + 60) is None
+    third.close()
+
+
+def test_a_clock_that_is_behind_the_record_makes_events_settle_later_and_not_sooner():
+    settling = Settling(30)
+    settling.resume([(5, 5000.0)], 100.0)
+    assert settling.read(0, 129.9) is None
+    assert settling.read(0, 130.0) == 5
+
+
+def test_what_splunkd_has_read_is_to_be_recorded_once():
+    settling = Settling(30)
+    settling.delivered(1, 10)
+    settling.delivered(2, 20)
+    settling.read(10, 100.0)
+    assert settling.unrecorded() == 1
+    assert settling.unrecorded() is None
+    settling.read(20, 100.5)
+    assert settling.unrecorded() == 2
+
+
+@pytest.mark.parametrize("generation_size", [1, 1 << 20])
+@pytest.mark.parametrize("batches", [[1] * 6, [3, 3], [6]])
+@pytest.mark.parametrize("reader_gone", [False, True])
+def test_what_splunkd_did_not_get_comes_again_even_if_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generation_size: int, batches: list[int], reader_gone: bool
+):
+    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", generation_size)
+    bookmark = begun(tmp_path)
+    events = [(5000 + place, b"%d" % place) for place in range(7)]
+    deliver(bookmark, events[0])
+    bookmark.settled(1)
+    place = 1
+    for count in batches:
+        deliver(bookmark, *events[place : place + count])
+        place += count
+    with full_disk(monkeypatch):
+        if reader_gone:
+            bookmark.reader_gone()
+        bookmark.void(4)
+    bookmark.close()
+    again = opened(tmp_path)
+    # A record is cut off as a whole: what else it holds comes again as well.
+    kept = 1 if reader_gone else max(count for count in accumulate([1, *batches]) if count <= 4)
+    assert duplicates(again, *events) == [place < kept for place in range(7)]
+    deliver(again, *events[kept:])
+    assert all(duplicates(again, *events))
+    again.close()
+
+
+def test_what_had_settled_is_remembered_when_a_full_disk_makes_the_rest_be_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bookmark = begun(tmp_path)
+    for place in range(4):
+        deliver(bookmark, (5000 + place, b"%d" % place))
+    bookmark.settled(3)
+    really_write = os.write
+
+    def write(file: int, data: memoryview) -> int:
+        if os.lseek(file, 0, os.SEEK_CUR) + len(data) > os.fstat(file).st_size:
+            raise OSError(28, "No space left on device")
+        return really_write(file, data)
+
+    with monkeypatch.context() as full:
+        full.setattr(bookmarks.os, "write", write)
+        bookmark.reader_gone()
+    bookmark.close()
+    again = opened(tmp_path, reader="splunkd-2")
+    assert again.recovery.unsettled == 0
+    assert again.recovery.cut == ()
+    assert resume(again).timestamp == 5002 - 30
+    again.close()
+
+
+def test_what_one_fmc_sent_and_splunkd_lost_is_asked_for_from_the_other(tmp_path: Path):
+    bookmark = begun(tmp_path, timestamp=0, source="one")
+    deliver(bookmark, (1000, b"a"))
+    bookmark.settled(1)
+    deliver(bookmark, (9000, b"b"))
+    bookmark.begin("two", resume(bookmark, "two").timestamp, "splunkd-1", STANZA)
+    deliver(bookmark, (9001, b"c"))
+    bookmark.close()
+    for attempt in range(3):
+        bookmark = opened(tmp_path, reader=f"splunkd-{attempt + 2}")
+        assert resume(bookmark, "two").timestamp == 1000 - 30 - FAILOVER_MARGIN
+        assert duplicates(bookmark, (1000, b"a"), (9000, b"b"), (9001, b"c"), source="two") == [True, False, False]
+        bookmark.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (1, b'{"stanza": 1}'),
+        (1, b'{"stanza":"s","source":"a","start":"x","reader":"r","written":0,"settled":0,"styles":{}}'),
+        (1, b'{"stanza":"s","source":"a","start":0,"reader":"r","written":0,"settled":1,"styles":{}}'),
+        (2, b"short"),
+        (2, bytes(8) + struct.pack(">II", 1, 1) + bytes(8)),
+        (2, struct.pack(">QII", 2, 5000, 1)),
+        (3, struct.pack(">QII", 2, 5000, 1) + bytes(8)),
+        (4, b"short"),
+    ],
+)
+def test_a_record_with_a_right_checksum_and_a_wrong_form_is_read_no_further(tmp_path: Path, kind: int, body: bytes):
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.close()
+    with journals(tmp_path)[-1].open("ab") as journal:
+        journal.write(bookmarks._record(kind, body))
+    again = opened(tmp_path)
+    assert len(again.recovery.cut) == 1
+    assert duplicates(again, (5000, b"a")) == [True]
+    again.close()

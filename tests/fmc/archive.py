@@ -53,11 +53,12 @@ class Archive(_Announcing):
     """Records in memory. Threads may append and read at once; servers that come and go may share it.
 
     Archival timestamps never go back, as on a real server, except for 0, which marks records that the server made
-    itself: these come where they were put.
+    itself: these come where they were put. With `steady=False` they may: the clock was set, or records came late.
     """
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(self, records: Iterable[Record] = (), *, steady: bool = True) -> None:
         super().__init__()
+        self._steady = steady
         self._records: list[Record] = []
         self._order: list[int] = []
         self.extend(records)
@@ -93,11 +94,11 @@ class Archive(_Announcing):
         self.extend((record,))
 
     def extend(self, records: Iterable[Record]) -> None:
-        """Append records. Raises ValueError if their archival timestamps go back."""
+        """Append records. Raises ValueError if their archival timestamps go back in a steady archive."""
         with self._lock:
             for record in records:
                 newest = self.newest()
-                if 0 < record.archival < newest:
+                if self._steady and 0 < record.archival < newest:
                     raise ValueError(f"archival timestamp {record.archival} is before {newest}")
                 self._records.append(record)
                 self._order.append(record.archival or newest)
@@ -106,7 +107,11 @@ class Archive(_Announcing):
     def position_since(self, timestamp: int) -> int:
         """Return the position of the first record with that archival timestamp or a later one; for `NOW` the end."""
         with self._lock:
-            return len(self._records) if timestamp == NOW else bisect.bisect_left(self._order, timestamp)
+            if timestamp == NOW:
+                return len(self._records)
+            if self._steady:
+                return bisect.bisect_left(self._order, timestamp)
+            return next((place for place, time in enumerate(self._order) if time >= timestamp), len(self._order))
 
     def since(self, timestamp: int) -> list[Record]:
         """Return the records with that archival timestamp or a later one: whole seconds, so the last is repeated."""

@@ -18,6 +18,7 @@ STYLES = ("bare", "bundles", "mixed")
 EXTENSIONS = ("always", "never", "alternate")
 REQUESTS = ("either", "single", "two-step")
 REFUSALS = ("error", "close", "silence")
+RESENDS = ("position", "filter")
 
 BEFORE_EVENTS = ("accept", "handshake", "request")
 """Moments before the first event: a connection was accepted, its handshake was done, its request was understood."""
@@ -39,8 +40,12 @@ ACTIONS = (
     "alert",
     "silence",
     "half-open",
+    "deaf",
+    "hear",
     "dribble",
+    "say",
     "gap",
+    "repeat",
     "restart",
 )
 
@@ -51,14 +56,18 @@ class Fault:
 
     - `action`: `fin`, `rst`, `close` (see `ENDINGS`); `error`: error message with `code` and `text`, then `close`;
       `garbage`: bytes that are no message, then nothing more; `overlong`: the header of a message of 1 GiB, then as
-      many bytes as the client takes; `tls-garbage`: bytes that are no TLS; `alert`: a fatal TLS alert in clear, then
-      `close` (at `accept` only: later a client takes it for garbage); `silence`: nothing more is sent, not even
-      keep-alives; `half-open`: nothing more is sent or read; `dribble`: from here on single bytes, a TLS record each;
-      `gap`: one sequence number of a bundle is left out, nothing else is; `restart`: the server stops, all
+      many bytes as the client takes; `tls-garbage`: bytes that are no TLS; `alert`: a fatal TLS alert, in clear at
+      `accept` and encrypted later, then `fin`; `silence`: nothing more is sent, not even keep-alives; `half-open`:
+      nothing more is sent or read; `deaf`: nothing more is read, the rest goes on; `hear`: it is read again; `dribble`:
+      from here on single bytes, a TLS record each, `pause` seconds apart; `say`: the bytes `data` are sent and the rest
+      goes on (give the code points of the bytes, 0 to 255); `gap`: one sequence number of a bundle is left out, nothing
+      else is; `repeat`: one bundle has the sequence number of the one before; `restart`: the server stops, all
       connections end with it, and starts again on its port.
     - `where`: a moment before the first event (`BEFORE_EVENTS`) or a place in the stream (`PLACES`).
     - `after_events`: events that this connection was sent before; or `after_bytes`: bytes, which overrides `where`.
     - `connections`: numbers of the connections that it is meant for, from 1; None means all.
+
+    Of faults with the same place the one that was given first comes first.
     """
 
     action: str
@@ -68,15 +77,17 @@ class Fault:
     connections: tuple[int, ...] | None = None
     code: int = 1
     text: str = "The server cannot go on"
+    data: str = ""
+    pause: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of(self.action, ACTIONS)
         _one_of(self.where, BEFORE_EVENTS + PLACES)
-        if self.action == "gap" and (self.where != "between" or self.after_bytes is not None):
-            raise ValueError("a gap is made between events")
-        if self.action == "alert" and self.where != "accept":
-            raise ValueError("an alert in clear belongs before the handshake")
-        if self.where == "accept" and self.action in {"error", "garbage", "overlong", "dribble"}:
+        if self.action in {"gap", "repeat"} and (self.where != "between" or self.after_bytes is not None):
+            raise ValueError(f"a {self.action} is made between events")
+        if self.action == "say" and self.where not in {*BEFORE_EVENTS, "between"}:
+            raise ValueError("what is said belongs before or between messages")
+        if self.where == "accept" and self.action in {"error", "garbage", "overlong", "deaf", "hear", "dribble", "say"}:
             raise ValueError(f"{self.action} needs TLS")
 
     def meant_for(self, connection: int) -> bool:
@@ -106,6 +117,9 @@ class Behaviour:
     - `keepalive`: seconds of quiet after which a null message is sent; 0: never.
     - `write_size`: most bytes in a TLS record; None: as large as TLS allows.
     - `repeat_seconds`: a client that resumes gets this much more than it asked for again.
+    - `resends`: what a client that resumes gets of an archive whose timestamps went back: everything from the
+      `position` of the first record that is not older than it asked for, or what a `filter` leaves of that, which
+      takes out all older records.
 
     Requests
     - `requests`: what is understood: one message (`single`), JSON in a second message (`two-step`), or `either`.
@@ -139,6 +153,7 @@ class Behaviour:
     keepalive: float = 30.0
     write_size: int | None = None
     repeat_seconds: int = 0
+    resends: str = "position"
     requests: str = "either"
     refusal: str = "error"
     known_fields: frozenset[str] | None = None
@@ -153,6 +168,7 @@ class Behaviour:
         _one_of(self.extended, EXTENSIONS)
         _one_of(self.requests, REQUESTS)
         _one_of(self.refusal, REFUSALS)
+        _one_of(self.resends, RESENDS)
         for name in ("bundle_size", "window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")

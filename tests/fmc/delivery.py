@@ -28,6 +28,7 @@ KEEPALIVE = HEADER.pack(1, 0, 0)
 
 _BATCH = 256
 _BARE_BETWEEN_BUNDLES = 3
+_NUMBERS = {"gap": 1, "repeat": -1}
 _EVENT_TYPE = re.compile(rb'"EventType"\s*:\s*"[^"\\]*"\s*(?:,\s*)?')
 
 
@@ -38,6 +39,8 @@ def _with_only(names: frozenset[str], payload: bytes) -> bytes:
 
 class Source(Protocol):
     """An archive, as a connection needs it."""
+
+    def __len__(self) -> int: ...
 
     def position_since(self, timestamp: int) -> int: ...
 
@@ -86,6 +89,8 @@ class Delivery:
         self._behaviour = behaviour
         self._source = source
         self._position = source.position_since(since)
+        self._oldest = since if resumes and behaviour.resends == "filter" else 0
+        self._archived = len(source)
         self._wanted = wanted
         self._selected = {
             kind: frozenset(names) for kind, names in wanted.items() if not any(name.endswith("Set") for name in names)
@@ -124,14 +129,22 @@ class Delivery:
         """Return up to `most` wanted records, from the place where the connection is."""
         while most > 0:
             read = self._source.read(self._position, most)
+            resent = self._archived - self._position
             self._position += len(read)
-            wanted = [record for record in read if self._wants(record)]
+            wanted = [
+                record
+                for place, record in enumerate(read)
+                if self._wants(record) and not (place < resent and self._is_too_old(record))
+            ]
             if wanted or not read:
                 return wanted
         return []
 
     def _wants(self, record: Record) -> bool:
         return record.kind is None or record.kind in self._wanted or record.kind not in RECORD_TYPES
+
+    def _is_too_old(self, record: Record) -> bool:
+        return 0 < record.archival < self._oldest
 
     def _bare(self, most: int) -> Chunk | None:
         records = self._records(most)
@@ -172,9 +185,11 @@ class Delivery:
 
     def _ripe(self) -> None:
         """Give the faults that have their place before the next message an offset, without waiting for that message."""
-        for fault in [fault for fault in self._faults if fault.action == "gap" and fault.after_events <= self._index]:
+        for fault in [
+            fault for fault in self._faults if fault.action in _NUMBERS and fault.after_events <= self._index
+        ]:
             self._faults.remove(fault)
-            self._sequence += 1
+            self._sequence += _NUMBERS[fault.action]
         self._stop_at("between", self._offset)
 
     def _bundle_room(self) -> int:
@@ -182,7 +197,7 @@ class Delivery:
         ends = [
             fault.after_events - self._index
             for fault in self._faults
-            if fault.action in {"gap", "error"} and fault.where == "between"
+            if fault.action in {*_NUMBERS, "error", "say"} and fault.where == "between"
         ]
         return min([self._behaviour.bundle_size, *ends])
 

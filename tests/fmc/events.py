@@ -258,7 +258,7 @@ def _holed(shape: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-_DEVICES = (
+DEVICES = (
     "11bc8e94-f604-11ef-bcfe-eeb1de9c8a63",
     "2a0c71d2-0b1f-11f0-9d3e-c1f05a7be4d1",
     "7e55b0aa-1c44-11f0-8f6b-90d2c3a1e7f8",
@@ -294,7 +294,7 @@ def _conversation(chooser: random.Random, *, ipv6: bool) -> dict[str, Any]:
         initiator = f"172.16.{chooser.randrange(1, 32)}.{chooser.randrange(1, 255)}"
         responder = f"{chooser.choice(('192.0.2', '198.51.100', '203.0.113'))}.{chooser.randrange(1, 255)}"
     return {
-        "DeviceUUID": chooser.choice(_DEVICES),
+        "DeviceUUID": chooser.choice(DEVICES),
         "InstanceID": chooser.randrange(1, 5),
         "InitiatorIP": initiator,
         "ResponderIP": responder,

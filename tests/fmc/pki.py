@@ -28,10 +28,14 @@ PrivateKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 KEYS = ("ec", "rsa")
 """Kinds of keys: EC P-256 (quick to make) and RSA of 2048 bits (what a Management Center issues)."""
 
-SERVER_VARIANTS = ("good", "wrong-role", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
-"""Server certificates: `foreign` is signed by another CA, `weak-key` is RSA of 1024 bits, `sha1` is signed so."""
+SERVER_VARIANTS = ("good", "renewed", "wrong-role", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
+"""Server certificates: `renewed` is as good as `good`, with another key; `foreign` is signed by another CA, `weak-key`
+is RSA of 1024 bits, `sha1` is signed so."""
 
-CLIENT_VARIANTS = ("good", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
+CLIENT_VARIANTS = ("good", "renewed", "short-lived", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
+"""Client certificates: as those of servers; `short-lived` expires `SHORT_LIFE` seconds after it was made."""
+
+SHORT_LIFE = 3
 
 ENCRYPTIONS = ("aes-256", "3des", "rc2-40")
 """How a PKCS#12 file is encrypted; `rc2-40` (certificates; its key is 3DES) needs the `openssl` command."""
@@ -216,7 +220,11 @@ def _client_name(address: str) -> x509.Name:
 
 def _validity(variant: str) -> tuple[datetime.datetime, datetime.datetime]:
     today = datetime.datetime.now(datetime.timezone.utc)
-    spans = {"expired": (-30 * _DAY, -_DAY), "not-yet-valid": (_DAY, 30 * _DAY)}
+    spans = {
+        "expired": (-30 * _DAY, -_DAY),
+        "not-yet-valid": (_DAY, 30 * _DAY),
+        "short-lived": (-_DAY, datetime.timedelta(seconds=SHORT_LIFE)),
+    }
     start, end = spans.get(variant, (-_DAY, 365 * _DAY))
     return today + start, today + end
 

@@ -40,6 +40,7 @@ acknowledge what does not count as sent."""
 _GARBAGE = bytes(range(255, -1, -1))
 _OVERLONG = struct.pack(">HHI", 1, 4, 1 << 30)
 _FILLER = b"x" * 65536
+_FORGED_RECORD = bytes.fromhex("17 0303 0040") + bytes(64)
 _ALERT = bytes.fromhex("15 0303 0002 02 28")
 _TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -305,6 +306,9 @@ class _Session:
         self._unacknowledged: deque[bool] = deque()
         self._acknowledgements = 0
         self._write_size = self._behaviour.write_size
+        self._pause = 0.0
+        self._next_write = 0.0
+        self._deaf = False
         self._muted = False
         self._filling = False
         self._mute_next = False
@@ -343,9 +347,12 @@ class _Session:
         self._moment("handshake")
         self._check_client()
         while True:
-            self._read()
+            if not self._deaf:
+                self._read()
             self._write()
-            self._wait(self._timeout(), write=bool(self._outgoing) and not self._muted)
+            pausing = self._next_write > time.monotonic()
+            writing = bool(self._outgoing) and not self._muted and not pausing
+            self._wait(self._timeout(), write=writing, read=not self._deaf)
 
     def _wait(self, timeout: float | None, *, write: bool, read: bool = True) -> None:
         """Wait until the socket is ready, records were appended, or time is up. Raises _Ended when the server stops."""
@@ -353,6 +360,8 @@ class _Session:
         registered = self._socket in self._selector.get_map()
         if interest and registered:
             self._selector.modify(self._socket, interest)
+        elif interest:
+            self._selector.register(self._socket, interest)
         elif registered:
             self._selector.unregister(self._socket)
         self._selector.select(timeout)
@@ -361,10 +370,12 @@ class _Session:
             self._end("close", "server stopped", linger=False)
 
     def _timeout(self) -> float | None:
-        quiet = self._behaviour.keepalive
+        now, quiet = time.monotonic(), self._behaviour.keepalive
+        if self._next_write > now:
+            return self._next_write - now
         if not quiet or self._muted or self._delivery is None:
             return None
-        return max(0.0, self._last_sent + quiet - time.monotonic())
+        return max(0.0, self._last_sent + quiet - now)
 
     # The handshake and who the client is.
 
@@ -526,7 +537,7 @@ class _Session:
 
     def _write(self) -> None:
         try:
-            while not self._muted:
+            while not self._muted and self._next_write <= time.monotonic():
                 if self._delivery is not None and self._at_stop():
                     self._act(self._delivery.stops.pop(0)[1])
                 elif not self._fill():
@@ -588,6 +599,7 @@ class _Session:
         self._outgoing = self._outgoing[sent:]
         self._sent += sent
         self._last_sent = time.monotonic()
+        self._next_write = self._last_sent + self._pause if self._pause else 0.0
         chunk = self._milestones
         events = _take(chunk.event_ends, self._sent)
         bare = _take(chunk.bare_ends, self._sent)
@@ -629,22 +641,63 @@ class _Session:
             self._replace(_OVERLONG)
             self._filling = True
         elif action == "dribble":
-            self._write_size = 1
+            self._write_size, self._pause = 1, fault.pause
+        elif action == "deaf":
+            self._deaf = True
+        elif action == "hear":
+            self._deaf = False
+        elif action == "say":
+            self._say(fault.data.encode("latin-1"))
         else:
             self._act_below_tls(action)
+
+    def _say(self, data: bytes) -> None:
+        """Send bytes that are no part of what there is to deliver."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest[: self._write_size or _RECORD]) :]
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                self._wait(None, write=True, read=False)
 
     def _act_below_tls(self, action: str) -> None:
         if action == "tls-garbage":
             os.write(self._socket.fileno(), _GARBAGE)
         elif action == "alert":
-            os.write(self._socket.fileno(), _ALERT)
+            self._send_alert()
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
+            if isinstance(self._socket, ssl.SSLSocket):
+                with contextlib.suppress(_Ended):
+                    self._drain(LINGER_SECONDS)
+                raise _Ended("fault: alert")
         elif action == "restart":
             self._server._restart_aside()
         elif action == "half-open":
             while True:
                 self._wait(None, write=False, read=False)
         self._muted = True
+
+    def _send_alert(self) -> None:
+        """Send a fatal alert: in clear before the handshake, later as TLS makes it when it is fed a forged record.
+
+        It is fed through a pair of sockets in the place of the connection, since no function of `ssl` sends an alert.
+        """
+        if not isinstance(self._socket, ssl.SSLSocket):
+            os.write(self._socket.fileno(), _ALERT)
+            return
+        descriptor = self._socket.fileno()
+        client = os.dup(descriptor)
+        ours, theirs = socket.socketpair()
+        try:
+            with ours, theirs:
+                os.dup2(theirs.fileno(), descriptor)
+                ours.sendall(_FORGED_RECORD)
+                with contextlib.suppress(ssl.SSLError):
+                    self._socket.recv(1)
+                os.write(client, ours.recv(4096))
+        finally:
+            os.dup2(client, descriptor)
+            os.close(client)
 
     def _end(self, how: str, ended: str, *, linger: bool = True) -> NoReturn:
         """End the connection in one of the ways of `tests.fmc.behaviour.ENDINGS`. Raises _Ended."""
@@ -657,7 +710,10 @@ class _Session:
                     self._socket.unwrap()
             # The method of SSLSocket would forget the session that is still needed to read.
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
-        if linger:
+        if linger and self._deaf:
+            with contextlib.suppress(_Ended):
+                self._drain(LINGER_SECONDS)
+        elif linger:
             self._linger()
         raise _Ended(ended)
 

@@ -44,6 +44,13 @@ def test_archival_timestamps_cannot_go_back() -> None:
     assert len(archive) == 1
 
 
+def test_in_an_archive_that_is_not_steady_they_may_and_resuming_begins_where_a_time_first_occurs() -> None:
+    archive = Archive([_record(10, b"a"), _record(20, b"b"), _record(15, b"c"), _record(21, b"d")], steady=False)
+    assert [record.payload for record in archive.since(12)] == [b"b", b"c", b"d"]
+    assert [record.payload for record in archive.since(21)] == [b"d"]
+    assert archive.since(22) == []
+
+
 def test_who_listens_hears_of_appended_records_until_it_is_forgotten() -> None:
     for archive, grow in (
         (Archive(), lambda archive: archive.append(_record(1))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -240,13 +241,14 @@ def test_single_bytes_dribble(serve: Serve) -> None:
     server.assert_clean()
 
 
-@pytest.mark.parametrize("style", ["bundles", "mixed"])
-def test_a_gap_leaves_out_a_number_but_no_event(serve: Serve, style: str) -> None:
-    server = serve(60, style=style, bundle_size=10, faults=(Fault("gap", after_events=20),))
-    payloads, numbers = [], []
+def sequence_numbers_of_all(server: FmcServer) -> list[int]:
+    """Take all events, each of which has to come once and in order; return the sequence numbers of the bundles."""
+    wanted = [record.payload for record in server.archive.since(0)]
+    payloads: list[bytes] = []
+    numbers = []
     with RawClient(server) as client:
         client.send(request())
-        while len(payloads) < 60:
+        while len(payloads) < len(wanted):
             message = client.message()
             client.send(NULL)
             if message.kind == 4002:
@@ -254,9 +256,104 @@ def test_a_gap_leaves_out_a_number_but_no_event(serve: Serve, style: str) -> Non
                 payloads += [one.payload for one in bundled(message.body)]
             else:
                 payloads.append(event(message).payload)
-    assert payloads == [record.payload for record in server.archive.since(0)]
+    assert payloads == wanted
+    return numbers
+
+
+@pytest.mark.parametrize("style", ["bundles", "mixed"])
+def test_a_gap_leaves_out_a_number_but_no_event(serve: Serve, style: str) -> None:
+    server = serve(60, style=style, bundle_size=10, faults=(Fault("gap", after_events=20),))
+    numbers = sequence_numbers_of_all(server)
     assert [later - number for number, later in zip(numbers, numbers[1:])].count(2) == 1
     server.assert_clean()
+
+
+@pytest.mark.parametrize("style", ["bundles", "mixed"])
+def test_a_repetition_gives_two_bundles_one_number_and_no_event_twice(serve: Serve, style: str) -> None:
+    server = serve(60, style=style, bundle_size=10, faults=(Fault("repeat", after_events=20),))
+    numbers = sequence_numbers_of_all(server)
+    assert sorted(later - number for number, later in zip(numbers, numbers[1:]))[:2] == [0, 1]
+    server.assert_clean()
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+@pytest.mark.parametrize("style", ["bare", "bundles"])
+def test_a_fatal_alert_comes_encrypted_in_mid_stream(serve: Serve, style: str, tls: str) -> None:
+    server = serve(60, style=style, tls=(tls,), bundle_size=10, faults=(Fault("alert", "payload", 15),))
+    with RawClient(server) as client:
+        client.send(request())
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert.bad.record.mac"):
+            client.events(60)
+    assert _ended(server) == "fault: alert"
+    assert server.connections[0].events == 15
+
+
+@pytest.mark.parametrize("style", ["bare", "bundles", "mixed"])
+def test_anything_can_be_said_between_messages(serve: Serve, style: str) -> None:
+    said = Fault("say", after_events=15, data="\0\1\xff\xfe\0\0\0\2\xe4\xf6")
+    server = serve(60, style=style, bundle_size=10, faults=(said,))
+    kinds, count = [], 0
+    with RawClient(server) as client:
+        client.send(request())
+        while count < 60:
+            message = client.message()
+            if message.kind == 0xFFFE:
+                assert (message.body, count) == (b"\xe4\xf6", 15)
+            else:
+                client.send(NULL)
+                count += len(bundled(message.body)) if message.kind == 4002 else 1
+            kinds.append(message.kind)
+    assert kinds.count(0xFFFE) == 1
+    server.assert_clean()
+
+
+def test_anything_can_be_said_in_answer_to_a_request_and_then_nothing_more(serve: Serve) -> None:
+    server = serve(60, keepalive=0.01, faults=(Fault("say", "request", data="\0\1\0"), Fault("silence", "request")))
+    with RawClient(server) as client:
+        client.send(request())
+        assert client.take(3) == b"\0\1\0"
+        client.socket.settimeout(0.2)
+        with pytest.raises(socket.timeout):
+            client.take(1)
+
+
+def test_single_bytes_dribble_at_their_pace(serve: Serve) -> None:
+    server = serve(3, faults=(Fault("dribble", "request", pause=0.05),))
+    with RawClient(server) as client:
+        client.send(request())
+        begun = time.monotonic()
+        client.take(8)
+        assert 0.3 < time.monotonic() - begun < 2.0
+
+
+def test_a_deaf_server_hears_no_acknowledgement_and_sends_on(serve: Serve) -> None:
+    server = serve(60, faults=(Fault("deaf", after_events=15),))
+    with RawClient(server) as client:
+        client.send(request())
+        assert len(client.events(60)) == 60
+    server.wait_for(lambda server: server.connections[0].events == 60)
+    assert server.connections[0].acknowledgements <= 15
+
+
+def test_a_server_that_was_deaf_hears_everything_later(serve: Serve) -> None:
+    server = serve(60, faults=(Fault("deaf", "request"), Fault("hear", after_events=50)))
+    with RawClient(server) as client:
+        client.send(request())
+        assert len(client.events(60)) == 60
+        server.wait_for(lambda server: server.connections[0].acknowledgements == 60)
+    server.assert_clean()
+
+
+@pytest.mark.parametrize("action", ENDINGS)
+def test_a_deaf_server_ends_without_having_heard_anything(serve: Serve, action: str) -> None:
+    server = serve(60, faults=(Fault("deaf", "request"), Fault(action, after_events=15)))
+    with RawClient(server) as client:
+        client.send(request())
+        with pytest.raises(ENDS[action]):
+            client.events(16)
+    assert _ended(server) == f"fault: {action}"
+    assert server.connections[0].events == 15
+    assert server.connections[0].acknowledgements == 0
 
 
 def test_a_server_can_restart_in_the_middle_of_a_message(serve: Serve) -> None:
@@ -274,7 +371,15 @@ def test_a_server_can_restart_in_the_middle_of_a_message(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     ("action", "where"),
-    [("gap", "payload"), ("alert", "request"), ("garbage", "accept"), ("nap", "between"), ("fin", "x")],
+    [
+        ("gap", "payload"),
+        ("repeat", "header"),
+        ("say", "payload"),
+        ("say", "accept"),
+        ("garbage", "accept"),
+        ("nap", "between"),
+        ("fin", "x"),
+    ],
 )
 def test_a_fault_that_cannot_be_is_refused(action: str, where: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from tests.fmc.pki import ENCRYPTIONS, SERVER_VARIANTS, OpensslMissing, Pki, shared_pki
+from tests.fmc.pki import ENCRYPTIONS, SERVER_VARIANTS, SHORT_LIFE, OpensslMissing, Pki, shared_pki
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,9 @@ def test_each_variant_has_the_one_fault_that_it_names(pki: Pki) -> None:
     assert isinstance(certificates["sha1"].signature_hash_algorithm, hashes.SHA1)
     certificates["good"].verify_directly_issued_by(pki.ca.certificate)
     certificates["foreign"].verify_directly_issued_by(pki.foreign_ca.certificate)
+    certificates["renewed"].verify_directly_issued_by(pki.ca.certificate)
+    assert certificates["renewed"].subject == certificates["good"].subject
+    assert certificates["renewed"].public_key() != certificates["good"].public_key()
     assert pki.foreign_ca.certificate.public_key() != pki.ca.certificate.public_key()
 
 
@@ -106,6 +109,11 @@ def test_files_with_keys_are_readable_by_their_owner_only(tmp_path: Path) -> Non
     secret = [path for path in tmp_path.iterdir() if path.suffix in {".key", ".pkcs12"}]
     assert len(secret) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+
+
+def test_a_short_life_is_a_matter_of_seconds(tmp_path: Path) -> None:
+    left = Pki(tmp_path).client(variant="short-lived").certificate.not_valid_after_utc
+    assert 0 < (left - datetime.datetime.now(datetime.timezone.utc)).total_seconds() <= SHORT_LIFE
 
 
 def test_the_shared_pki_is_made_once_a_process(pki: Pki) -> None:

@@ -206,6 +206,18 @@ def test_a_server_may_repeat_more_than_was_asked_for(serve: Serve) -> None:
         assert client.events(1)[0].archival == resume_at - 3
 
 
+@pytest.mark.parametrize(("resends", "resent"), [("position", [20, 15, 21]), ("filter", [20, 21])])
+def test_after_its_clock_was_set_back_a_server_resends_by_position_or_by_filter(
+    serve: Serve, resends: str, resent: list[int]
+) -> None:
+    archive = Archive((Record.of(b"{}", archival) for archival in (10, 20, 15, 21)), steady=False)
+    with RawClient(serve(archive=archive, resends=resends)) as client:
+        client.send(request(18))
+        assert [event.archival for event in client.events(len(resent))] == resent
+        archive.append(Record.of(b"{}", 11))
+        assert client.events(1)[0].archival == 11
+
+
 def test_archives_outlive_servers(serve: Serve) -> None:
     archive = Archive.generated(30)
     for _ in range(2):

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tests.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki, shared_pki
 
-NOW = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=10)
+NOW = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
 """Later than anything that the tests make."""
 DAY = datetime.timedelta(days=1)
 

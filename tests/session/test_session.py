@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from estreamer import wire
-from estreamer.session import SILENCE_LIMIT, SILENCE_LIMIT_SHORTEST, UNSTAMPED, Misuse, Session
+from estreamer.session import SILENCE_LIMIT, SILENCE_LIMIT_SHORTEST, UNSTAMPED, WHOLE_WITHIN, Misuse, Session
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,6 +179,30 @@ def test_time_spent_without_reading_does_not_count_as_silence():
     under_test = session()
     under_test.resume_listening(5000.0)
     assert under_test.check_alive(5000.0 + SILENCE_LIMIT - 1) is None
+
+
+def test_a_message_that_is_never_whole_is_given_up_however_often_a_byte_of_it_comes():
+    under_test, bytes_of_it = session(), event(b"x" * 2000)
+    under_test.receive(bytes_of_it[:9], 100.0)
+    for second in range(101, 900):
+        under_test.receive(bytes_of_it[9:10], float(second))
+    assert under_test.deadline == 100.0 + WHOLE_WITHIN
+    assert under_test.check_alive(99.0 + WHOLE_WITHIN) is None
+    problem = under_test.check_alive(100.0 + WHOLE_WITHIN)
+    assert problem is not None
+    assert problem.code == "peer_dead"
+    assert "not whole" in problem.text
+
+
+def test_a_message_that_becomes_whole_and_time_spent_without_reading_put_the_deadline_off():
+    under_test, bytes_of_it = session(), event(b"x")
+    under_test.receive(bytes_of_it + bytes_of_it[:5], 100.0)
+    under_test.receive(bytes_of_it[5:] + bytes_of_it[:5], 800.0)
+    assert under_test.deadline == 800.0 + WHOLE_WITHIN
+    under_test.resume_listening(900.0)
+    assert under_test.deadline == 900.0 + WHOLE_WITHIN
+    under_test.receive(bytes_of_it[5:], 950.0)
+    assert under_test.deadline == 950.0 + SILENCE_LIMIT
 
 
 def test_a_keep_alive_answers_but_brings_no_data():

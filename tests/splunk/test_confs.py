@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import gc
 import socket
+import sys
 
 import pytest
 from estreamer.errors import Problem
 from estreamer.splunk import Confs, SessionRefused, Task
 
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, SETTINGS_CONF, Management
+from tests.tls.servers import serving
 
 PKCS12 = bytes(range(256)) * 8
 PASSWORD = ' not "a" r\u00e9al password: '
@@ -113,6 +116,36 @@ def test_a_splunkd_that_does_not_listen_is_a_problem():
         problem = problem_with(confs_at(f"http://127.0.0.1:{taken.getsockname()[1]}"))
     assert problem.code == "splunkd_unreachable"
     assert "Is Splunk starting or stopping?" in problem.text
+
+
+ANSWERS = {
+    "no HTTP": b"splunkd is starting\r\n\r\n",
+    "an empty line": b"\r\n",
+    "HTTP of another kind": b"HTTP/9.9 200 OK\r\n\r\n",
+    "a header line without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    "too many headers": b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
+    "an answer that is cut": b"HTTP/1.1 200 OK\r\nConnection: Close\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n<feed>",
+    "nothing": b"",
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_splunkd_whose_answer_is_cut_or_no_http_is_not_held_against_the_account(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+):
+    # The add-on ships without this library, whose exceptions are other ones; solnlib does without it there.
+    monkeypatch.setitem(sys.modules, "requests", None)
+
+    def say(accepted: socket.socket) -> None:
+        accepted.recv(65536)
+        accepted.sendall(ANSWERS[answer])
+
+    with serving(say, connections=50) as port:
+        problem = problem_with(confs_at(f"http://127.0.0.1:{port}"))
+    assert problem.code == "splunkd_unreachable"
+    # splunklib leaves the socket of a failed request to the collector: here, where its warning is expected.
+    gc.collect()
 
 
 @pytest.mark.parametrize("uri", ["", "127.0.0.1:8089", "https://127.0.0.1", "https://127.0.0.1:port", "https://[::1"])

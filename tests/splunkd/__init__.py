@@ -11,7 +11,7 @@ from .ledger import BrokenRule, LogLine, Run, Violation
 from .life import StandInError
 from .scheme import SchemeError
 from .splunkd import Answer, Splunkd
-from .stream import Event, StreamError, StreamParser, digest
+from .stream import Event, StreamError, StreamParser, digest, number
 
 __all__ = [
     "Answer",
@@ -28,4 +28,5 @@ __all__ = [
     "StreamParser",
     "Violation",
     "digest",
+    "number",
 ]

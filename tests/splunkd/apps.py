@@ -17,9 +17,9 @@ from .home import SplunkHome
 from .install import App
 from .passwords import Passwords
 from .replies import Entry, RestProblem
+from .rights import Sessions, User, capabilities, check, check_access
 from .scheme import Scheme, SchemeError, ask_scheme, check_against_spec, validate_arguments
 
-CURRENT_CONTEXT = Entry("context", {"username": "admin", "roles": ["admin"], "capabilities": ["admin_all_objects"]})
 SPLUNK_VERSIONS = {"3.9": "9.4.1", "3.13": "10.2.0"}
 
 
@@ -46,6 +46,7 @@ class Apps:
         self,
         home: SplunkHome,
         server_host: str,
+        sessions: Sessions,
         around: Callable[[str], Surroundings],
         changed: Callable[[str], None],
     ) -> None:
@@ -53,6 +54,7 @@ class Apps:
         self.handler_calls: list[HandlerCall] = []
         self._home = home
         self._server_host = server_host
+        self._sessions = sessions
         self._around = around
         self._changed = changed
         self._passwords = Passwords(home.path / "etc", self.confs)
@@ -111,7 +113,7 @@ class Apps:
         head, rest = tuple(segments[:2]), segments[2:]
         everywhere: dict[tuple[str, ...], Callable[[], Endpoint]] = {
             ("server", "info"): lambda: Constant("server/info", self._server_info()),
-            ("authentication", "current-context"): lambda: Constant("authentication/current-context", CURRENT_CONTEXT),
+            ("authentication", "current-context"): lambda: self._current_context(session_key),
             ("data", "indexes"): Indexes,
         }
         if head in everywhere:
@@ -133,13 +135,46 @@ class Apps:
             return ConfEndpoint(segments[1][len("conf-") :], self.confs, app), segments[2:]
         if app is None:
             raise RestProblem(404, f"Not Found in {name}")
+        if segments[0] == "admin" and len(segments) > 1:
+            # Every handler can be reached here, whatever its own stanza in restmap.conf asks for.
+            return self._external(app, segments[1], session_key, checked=False), segments[2:]
         return self._external(app, segments[0], session_key), segments[1:]
 
-    def _external(self, app: App, name: str, session_key: str) -> External:
+    def _external(self, app: App, name: str, session_key: str, *, checked: bool = True) -> External:
+        owned = self._capabilities(self._sessions.user(session_key))
         for member in members(app, self.confs):
             if member.name == name:
-                return External(member, app, self._home, session_key, self.handler_calls.append)
+                note = self.handler_calls.append
+                return External(member, app, self._home, session_key, note, owned, checked=checked)
         raise RestProblem(404, "Not Found")
+
+    def authorize(self, endpoint: Endpoint, app: str, method: str, session_key: str) -> None:
+        """Raise RestProblem 403 when the user of the session may not use the endpoint by this method."""
+        user = self._sessions.user(session_key)
+        owned = self._capabilities(user)
+        write = method != "GET"
+        if isinstance(endpoint, External):
+            asked = endpoint.requirements(method)
+            if all(asked):
+                check(" or ".join(f"({one})" for one in asked), user, owned)
+        elif isinstance(endpoint, PasswordsEndpoint):
+            check(f"admin_all_objects or {'edit' if write else 'list'}_storage_passwords", user, owned)
+        else:
+            self._authorize_conf(endpoint, app, write, user)
+
+    def _authorize_conf(self, endpoint: Endpoint, app: str, write: bool, user: User) -> None:
+        conf = "inputs" if isinstance(endpoint, DataInputs) else endpoint.path.partition("configs/conf-")[2]
+        found = [one for one in packages.installed(self._home) if one.name == app]
+        if conf and found:
+            check_access(found[0], conf, write, user)
+
+    def _capabilities(self, user: User) -> frozenset[str]:
+        return capabilities(user, packages.installed(self._home), self.confs)
+
+    def _current_context(self, session_key: str) -> Constant:
+        user = self._sessions.user(session_key)
+        content = {"username": user.name, "roles": list(user.roles), "capabilities": sorted(self._capabilities(user))}
+        return Constant("authentication/current-context", Entry("context", content))
 
     def _data_inputs(self, name: str) -> DataInputs:
         if name not in self._schemes:

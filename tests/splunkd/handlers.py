@@ -12,6 +12,7 @@ from .endpoints import Arguments
 from .home import SplunkHome
 from .install import App
 from .replies import Entry, RestProblem
+from .rights import requirement
 
 CREATE, LIST, EDIT, REMOVE = 1, 2, 4, 8
 ACTION_NAMES = {CREATE: "create", LIST: "list", EDIT: "edit", REMOVE: "remove"}
@@ -31,33 +32,44 @@ class HandlerCall:
 
 @dataclass(frozen=True)
 class Member:
-    """One `[admin_external:...]` stanza of restmap.conf."""
+    """One `[admin_external:...]` stanza of restmap.conf; `exposed_by` are the `[admin:...]` stanzas that name it."""
 
     name: str
     script: str
     actions: frozenset[str]
+    exposed_by: tuple[Mapping[str, str], ...] = ()
+
+    def requirements(self, method: str) -> list[str]:
+        """Return the expressions of capabilities of which one must hold, "" among them if nothing is asked for."""
+        return [requirement(settings, method) for settings in self.exposed_by]
 
 
 def members(app: App, confs: Confs) -> list[Member]:
     """Return the endpoints that the app's restmap.conf offers at `/`. Raises RestProblem 500 for a broken one."""
     stanzas = {name: layer.settings for name, layer in confs.stanzas(app.name, "restmap").items()}
-    offered: set[str] = set()
+    offered: dict[str, list[Mapping[str, str]]] = {}
     for name, settings in stanzas.items():
         if name.startswith("admin:") and settings.get("match") == "/":
-            offered |= {member.strip() for member in settings.get("members", "").split(",")}
+            for member in settings.get("members", "").split(","):
+                offered.setdefault(member.strip(), []).append(settings)
     found = []
     for name in sorted(offered):
         settings = stanzas.get(f"admin_external:{name}", {})
         script = settings.get("handlerfile", "")
         if settings.get("handlertype") != "python" or not (app.path / "bin" / script).is_file():
             raise RestProblem(500, f"restmap.conf offers {name} but has no python handler for it")
+        if any(key.partition(".")[0] == "capability" for key in settings):
+            raise RestProblem(500, f"[admin_external:{name}] asks for a capability: splunkd does not look for it there")
         actions = frozenset(action.strip() for action in settings.get("handleractions", "").split(","))
-        found.append(Member(name, script, actions))
+        found.append(Member(name, script, actions, tuple(offered[name])))
     return found
 
 
 class External:
-    """An endpoint that a generated handler serves."""
+    """An endpoint that a generated handler serves. `owned` are the capabilities of the user who asks.
+
+    `requirements(method)` gives the expressions of which one must hold for this way to the handler.
+    """
 
     def __init__(
         self,
@@ -66,13 +78,21 @@ class External:
         home: SplunkHome,
         session_key: str,
         note: Callable[[HandlerCall], None],
+        owned: frozenset[str],
+        *,
+        checked: bool = True,
     ) -> None:
         self.path = member.name
+        self._owned = owned
+        self._checked = checked
         self._member = member
         self._app = app
         self._home = home
         self._session_key = session_key
         self._note = note
+
+    def requirements(self, method: str) -> list[str]:
+        return self._member.requirements(method) if self._checked else [""]
 
     def entries(self, app: str) -> list[Entry]:
         return self.call(LIST, None, {})
@@ -102,6 +122,7 @@ class External:
             "action": action,
             "name": name,
             "app": self._app.name,
+            "capabilities": sorted(self._owned),
             "arguments": {key: [value] for key, value in arguments.items()},
         }
         done = subprocess.run(

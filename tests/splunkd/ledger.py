@@ -8,11 +8,12 @@ import select
 import signal
 import threading
 import time
+from array import array
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
-from .index import Journal
+from .index import Journal, NumberJournal
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,15 @@ class Ledger:
         with self._changed:
             return [entry for journal in self._journals.get(stanza, []) for entry in journal.entries()]
 
+    def arrivals(self, stanza: str) -> tuple[array[float], array[int]]:
+        """Return the moments and the numbers of events, in the order of their arrival."""
+        moments, numbers = array("d"), array("Q")
+        with self._changed:
+            for journal in self._journals.get(stanza, []):
+                moments.extend(journal.moments())
+                numbers.extend(journal.entries())
+        return moments, numbers
+
     def runs(self, stanza: str) -> list[Run]:
         with self._changed:
             return [run for run in self._runs if run.stanza == stanza]
@@ -149,7 +159,8 @@ class Ledger:
 
     def open_journal(self, stanza: str, path: Path) -> None:
         with self._changed:
-            self._journals.setdefault(stanza, []).append(Journal(path, self._keep))
+            journal = NumberJournal(path) if self._keep == "numbers" else Journal(path, self._keep)
+            self._journals.setdefault(stanza, []).append(journal)
 
     def close_journals(self, lose_after: float | None = None) -> int:
         """Nothing more will be written to any journal; forget what was received after that moment."""

@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 from .endpoints import Arguments, Endpoint, get
 from .handlers import LIST, External
 from .replies import Entry, Feed, RestProblem, render_atom, render_json, render_message
+from .rights import Sessions
 
 BODY_LIMIT = 1 << 20
 SEARCH_TERM = re.compile(r'([\w.:]+)="?((?:\\.|[^"\s\\])*)"?')
 Resolve = Callable[[str, list[str], str], "tuple[Endpoint, list[str]]"]
+Authorize = Callable[[Endpoint, str, str, str], None]
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ class RestServer:
     """Listens on a free port of 127.0.0.1 from construction until `close`.
 
     `resolve(app, segments, session key)` finds the endpoint and what is left of the path, or raises RestProblem.
+    `authorize(endpoint, app, method, session key)` raises RestProblem when the user may not use the endpoint.
     While `down` is set, connections end without an answer, as when splunkd has died.
     """
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, authorize: Authorize, sessions: Sessions) -> None:
         self.down = False
+        self.sessions = sessions
         self._resolve = resolve
-        self._keys: set[str] = set()
+        self._authorize = authorize
         outer = self
 
         class Handler(_Handler):
@@ -56,13 +60,6 @@ class RestServer:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def admit(self, session_key: str) -> None:
-        """Let requests with this session key in."""
-        self._keys.add(session_key)
-
-    def knows(self, session_key: str) -> bool:
-        return session_key in self._keys
-
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -71,6 +68,7 @@ class RestServer:
     def answer(self, request: Request) -> Feed:
         """Carry out a request. Raises RestProblem."""
         endpoint, rest = self._resolve(request.app, request.segments, request.session_key)
+        self._authorize(endpoint, request.app, request.method, request.session_key)
         if len(rest) > 2:
             raise RestProblem(404, "Not Found")
         if request.method == "GET":
@@ -170,14 +168,18 @@ class _Handler(BaseHTTPRequestHandler):
         kind = (self.headers.get("Content-Type") or "application/x-www-form-urlencoded").partition(";")[0]
         if body and kind != "application/x-www-form-urlencoded":
             raise RestProblem(415, f"the content type {kind} is not supported")
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict")
+        try:
+            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict")
+        except ValueError:
+            raise RestProblem(400, "the form is not made of URL-encoded UTF-8") from None
         if len(dict(pairs)) != len(pairs):
             raise RestProblem(400, "an argument is given twice")
         return dict(pairs)
 
     def _request(self, path: str, query: dict[str, str], form: dict[str, str]) -> Request:
-        scheme, _, key = (self.headers.get("Authorization") or "").partition(" ")
-        if scheme != "Splunk" or not self.rest.knows(key):
+        scheme, _, secret = (self.headers.get("Authorization") or "").partition(" ")
+        key = self.rest.sessions.key(scheme, secret)
+        if key is None:
             raise RestProblem(401, "call not properly authenticated")
         # A slash in a name arrives encoded twice, and splunklib sends a space as "+".
         segments = [unquote_plus(part, errors="strict").replace("%2F", "/") for part in path.strip("/").split("/")]

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -28,6 +29,7 @@ from .ledger import Ledger, LogLine, Run, Violation, Watched
 from .life import Life, StandInError
 from .reader import InputOrder
 from .rest import RestServer
+from .rights import ADMIN, SYSTEM, Sessions, User
 from .stream import Event
 
 ORPHAN_LIMIT = 5.0
@@ -49,7 +51,8 @@ class Splunkd:
     the test did not take (`take_violations`).
 
     `home` becomes SPLUNK_HOME and may come from an earlier object. `python` is the interpreter whose version
-    Splunk's own Python shall have. `keep` is `"events"`, or `"digests"` for large runs. `restart_after` (seconds)
+    Splunk's own Python shall have. `keep` is `"events"`, `"digests"` for large runs, or `"numbers"` for millions of
+    events. `restart_after` (seconds)
     replaces each stanza's `interval`. `stop_limit` is how many seconds an input may take to leave after SIGTERM.
     `python_paths` are folders that Splunk's Python shall find packages in, for scripts that run without the
     add-on's package.
@@ -67,8 +70,8 @@ class Splunkd:
         stop_limit: float = 2.0,
         python_paths: Sequence[str] = (),
     ) -> None:
-        if keep not in ("events", "digests"):
-            raise StandInError(f"keep={keep!r} is neither 'events' nor 'digests'")
+        if keep not in ("events", "digests", "numbers"):
+            raise StandInError(f"keep={keep!r} is none of 'events', 'digests' and 'numbers'")
         self.home = splunk_home.create(home, python, python_paths)
         self.server_host = socket.gethostname()
         self.session_key = secrets.token_hex(24)
@@ -82,9 +85,10 @@ class Splunkd:
         self._stopping: dict[str, int] = {}
         self._orphans: list[tuple[Watched, float]] = []
         self._inputs_lock = threading.RLock()
-        self._apps = Apps(self.home, self.server_host, self._around, self._input_changed)
-        self._rest = RestServer(self._apps.resolve)
-        self._rest.admit(self.session_key)
+        self._sessions = Sessions()
+        self._sessions.admit(self.session_key, ADMIN)
+        self._apps = Apps(self.home, self.server_host, self._sessions, self._around, self._input_changed)
+        self._rest = RestServer(self._apps.resolve, self._apps.authorize, self._sessions)
         self._apps.confs.set("system", "web", "settings", {"mgmtHostPort": self.server_uri.partition("://")[2]})
 
     def __enter__(self) -> Splunkd:
@@ -110,6 +114,18 @@ class Splunkd:
     def install(self, package: Path) -> App:
         """Install a .spl, or upgrade to it. Raises InstallError or SchemeError."""
         return self._apps.install(package)
+
+    def log_in(self, name: str, *roles: str) -> str:
+        """Return a session key of a user with these roles; those of Splunk's own are in `rights.BUILT_IN`."""
+        key = secrets.token_hex(24)
+        self._sessions.admit(key, User(name, roles))
+        return key
+
+    def token(self, session_key: str) -> str:
+        """Return an authentication token, for `Authorization: Bearer`, of the user of a session."""
+        token = secrets.token_urlsafe(24)
+        self._sessions.admit_token(token, session_key)
+        return token
 
     def request(
         self,
@@ -329,14 +345,20 @@ class Splunkd:
     def events(self, stanza: str | None = None) -> list[Event]:
         """Return the input's events in the order of their arrival, over all lives of splunkd."""
         if self._keep != "events":
-            raise StandInError("digests are kept, not events")
+            raise StandInError(f"{self._keep} are kept, not events")
         return self._ledger.entries(self._one(stanza))
 
     def digests(self, stanza: str | None = None) -> list[str]:
         """Return `digest(data)` of each event in the order of arrival, over all lives of splunkd."""
         if self._keep != "digests":
-            raise StandInError("events are kept, not digests")
+            raise StandInError(f"{self._keep} are kept, not digests")
         return self._ledger.entries(self._one(stanza))
+
+    def arrivals(self, stanza: str | None = None) -> tuple[array[float], array[int]]:
+        """Return when each event arrived (CLOCK_MONOTONIC, seconds) and `number(data)` of it, over all lives."""
+        if self._keep != "numbers":
+            raise StandInError(f"{self._keep} are kept, not numbers")
+        return self._ledger.arrivals(self._one(stanza))
 
     def wait_for(self, n: int, timeout: float = 30.0, stanza: str | None = None) -> None:
         """Wait until at least `n` of the input's events are in the index.
@@ -421,7 +443,7 @@ class Splunkd:
 
     def _around(self, scheme: str) -> Surroundings:
         key = secrets.token_hex(24)
-        self._rest.admit(key)
+        self._sessions.admit(key, SYSTEM)
         return Surroundings(self.server_host, self.server_uri, key, str(self.home.checkpoint_dir(scheme)))
 
     def _stop_took(self, stanza: str) -> float | None:

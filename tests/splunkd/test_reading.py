@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.splunkd import BrokenRule, Splunkd, StandInError, digest
+from tests.splunkd import BrokenRule, Splunkd, StandInError, digest, number
 
 STANZA = "example://one"
 PRELUDE = """
@@ -105,7 +105,6 @@ def test_splunks_python_has_the_splunk_package_and_nothing_else(tmp_path: Path) 
 def test_breaking_the_stream_fails_the_wait_and_the_test(start: Start) -> None:
     splunkd = start("say('good')\nos.write(1, b'<event><time>1</time><data>\\x01')\nwait_forever()\n")
     with splunkd:
-        splunkd.wait_for(1)
         with pytest.raises(BrokenRule, match="not well-formed"):
             splunkd.wait_for(2)
         assert [event.data for event in splunkd.events()] == ["good"]
@@ -346,6 +345,24 @@ def test_digests_stand_for_events_in_large_runs(start: Start) -> None:
         assert splunkd.digests() == [digest(str(n)) for n in range(100)]
         with pytest.raises(StandInError, match="digests are kept"):
             splunkd.events()
+
+
+def test_numbers_stand_for_events_in_runs_of_millions(start: Start) -> None:
+    with start("[say(n) for n in range(100)]\n", keep="numbers") as splunkd:
+        splunkd.wait_for(100)
+        moments, numbers = splunkd.arrivals()
+        assert list(numbers) == [number(str(n)) for n in range(100)]
+        assert list(moments) == sorted(moments)
+        assert len(moments) == 100
+        with pytest.raises(StandInError, match="numbers are kept"):
+            splunkd.events()
+
+
+def test_numbers_that_die_with_splunkd_are_forgotten(start: Start) -> None:
+    with start("say(1)\n", keep="numbers") as splunkd:
+        splunkd.wait_for(1)
+        assert splunkd.kill(lose_last_seconds=60) == 1
+        assert [len(column) for column in splunkd.arrivals()] == [0, 0]
 
 
 def test_two_inputs_are_kept_apart(start: Start, tmp_path: Path) -> None:

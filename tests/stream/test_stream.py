@@ -14,7 +14,7 @@ from estreamer import delivery, session, stream
 from estreamer.bookmark import Bookmark
 from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem
-from estreamer.output import Chunk, Output, WaitForPipe
+from estreamer.output import Chunk, Output, WaitForPipe, reader_identity
 
 from tests.fmc.archive import Archive, FailoverPair
 from tests.fmc.behaviour import Behaviour, Fault
@@ -394,6 +394,16 @@ def test_when_splunkd_closes_the_pipe_the_input_ends_and_the_unsettled_comes_aga
     archive.append(Record.of(b'{"EventType":"FileEvent"}', archive.newest()))
     assert under_test.run_for(101) == payloads_of(archive)
     assert under_test.log.fields_of("delivered_again")[0]["events"] == 100
+
+
+def test_what_splunkd_had_read_before_a_stop_settles_no_later_for_that(make: Make):
+    under_test = make(archive_of(100), settle=600)
+    under_test.run_for(100)
+    stopped = time.monotonic()
+    bookmark = Bookmark.open(str(under_test.folder), STANZA, reader=reader_identity(), settle=600)
+    assert bookmark.settling.read(0, stopped) is None
+    assert bookmark.settling.read(0, stopped + 600) == 100
+    bookmark.close()
 
 
 def test_an_event_on_a_quiet_link_is_out_within_a_tenth_of_a_second(make: Make):

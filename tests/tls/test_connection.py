@@ -102,6 +102,8 @@ def test_keep_alive_and_no_delay_are_on(pki: Pki, known: pkcs12.Credentials) -> 
             names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
             values = [same.getsockopt(socket.IPPROTO_TCP, getattr(socket, n)) for n in names if hasattr(socket, n)]
             assert values in ([60, 15, 4], [])
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 120_000
 
 
 def test_nothing_there_is_none_and_takes_no_time(pki: Pki, known: pkcs12.Credentials) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -417,7 +419,24 @@ def test_a_later_close_has_its_problem_too(pki: Pki, known: pkcs12.Credentials) 
         assert servers.receive(connection) == b"bye"
         assert servers.receive(connection) == b""
         assert tls.closed_later(connection).code == "tls_closed"
-    assert "was lost" in tls_problems.closed_later("127.0.0.1:1", TimeoutError()).text
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH])
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_peer_that_does_not_answer_any_more_has_not_closed(
+    pki: Pki, known: pkcs12.Credentials, number: int, heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise OSError(number, os.strerror(number))
+
+    handler = over_tls(server_context(pki), lambda secure: (heard and secure.sendall(b"hello"), secure.recv(1)))
+    with serving(handler) as port, closing(connect(port, known)) as connection:
+        if heard:
+            assert servers.receive(connection) == b"hello"
+        monkeypatch.setattr(connection._channel, "fill", fail)
+        with pytest.raises(Problem) as caught:
+            connection.receive(1000)
+    assert caught.value.code == "tls_lost"
 
 
 def test_damaged_records_break_the_connection(pki: Pki, known: pkcs12.Credentials) -> None:

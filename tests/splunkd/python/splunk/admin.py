@@ -48,6 +48,12 @@ class InternalException(AdminManagerException):
     """Something broke."""
 
 
+class _Forbidden(AdminManagerException):
+    """splunkd's own refusal, after the handler has said which capability it takes."""
+
+    status = 403
+
+
 class ConfigItem(dict):
     """The content of one entity."""
 
@@ -100,6 +106,9 @@ class MConfigHandler:
         self.callerArgs = CallerArgs(request["name"], request["arguments"])
         self.supportedArgs = SupportedArgs()
         self.context = context_info
+        self.capabilityRead = ""
+        self.capabilityWrite = ""
+        self._capabilities = request["capabilities"]
         self.userName = "nobody"
         self.appName = request["app"]
         self._session_key = request["session_key"]
@@ -108,12 +117,23 @@ class MConfigHandler:
         """Return the session key of the request."""
         return self._session_key
 
+    def setReadCapability(self, capability):  # noqa: N802 - Splunk's name
+        """Say which capability a user must have to list."""
+        self.capabilityRead = capability
+
+    def setWriteCapability(self, capability):  # noqa: N802 - Splunk's name
+        """Say which capability a user must have for anything else."""
+        self.capabilityWrite = capability
+
     def setup(self):
         """Say which arguments are taken."""
 
     def execute(self, info):
         """Check the arguments and call the method for the action."""
         self.setup()
+        needed = self.capabilityRead if self.requestedAction == ACTION_LIST else self.capabilityWrite
+        if needed and needed not in self._capabilities:
+            raise _Forbidden(f"You do not have permission to perform this operation (requires capability: {needed}).")
         given = set(self.callerArgs.data)
         missing = self.supportedArgs.required - given
         if missing:

@@ -1,0 +1,152 @@
+"""Who may do what: sessions of users, their roles' capabilities, and what endpoints and metadata ask for.
+
+Rules modelled: authorize.conf declares a capability as `[capability::<name>]` and gives it in `[role_<name>]`;
+restmap.conf asks for capabilities in `[admin:<name>]`, by expressions of names, `and`, `or` and parentheses, for all
+methods (`capability`) or one (`capability.<method>`); an `[admin_external:<name>]` that asks for one is refused here,
+where splunkd ignores it. storage/passwords asks for capabilities of Splunk's own. A conf's stanzas are read and written
+by the roles that default.meta names for the conf, or for everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .confs import Confs, parse
+from .install import App
+from .replies import RestProblem
+
+BUILT_IN: Mapping[str, frozenset[str]] = {
+    "admin": frozenset({"admin_all_objects", "list_storage_passwords", "edit_storage_passwords", "search"}),
+    "sc_admin": frozenset({"list_storage_passwords", "edit_storage_passwords", "search"}),
+    "power": frozenset({"search"}),
+    "user": frozenset({"search"}),
+}
+DEFAULT_ACCESS = "read : [ * ], write : [ admin ]"
+TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z_]\w*)")
+ACCESS = re.compile(r"(read|write)\s*:\s*\[([^\]]*)\]")
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who has logged in."""
+
+    name: str
+    roles: tuple[str, ...]
+
+
+ADMIN = User("admin", ("admin",))
+SYSTEM = User("splunk-system-user", ("admin",))
+
+
+class Sessions:
+    """Session keys and whose they are, and authentication tokens with the session of each."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, User] = {}
+        self._tokens: dict[str, str] = {}
+
+    def admit(self, session_key: str, user: User) -> None:
+        self._users[session_key] = user
+
+    def admit_token(self, token: str, session_key: str) -> None:
+        self._tokens[token] = session_key
+
+    def key(self, scheme: str, secret: str) -> str | None:
+        """Return the session key for what stands in the header `Authorization`, None if it opens nothing."""
+        if scheme == "Bearer":
+            return self._tokens.get(secret)
+        return secret if scheme == "Splunk" and secret in self._users else None
+
+    def user(self, session_key: str) -> User:
+        return self._users[session_key]
+
+
+def capabilities(user: User, apps: Iterable[App], confs: Confs) -> frozenset[str]:
+    """Return what the user's roles have. Raises RestProblem 500 for a capability that nobody has declared."""
+    declared: set[str] = set().union(*BUILT_IN.values())
+    given: dict[str, set[str]] = {role: set(own) for role, own in BUILT_IN.items()}
+    for app in apps:
+        for name, layer in confs.stanzas(app.name, "authorize").items():
+            if name.startswith("capability::"):
+                declared.add(name.partition("::")[2])
+            elif name.startswith("role_"):
+                enabled = {key for key, value in layer.settings.items() if value == "enabled"}
+                given.setdefault(name[len("role_") :], set()).update(enabled)
+    undeclared = set().union(*given.values()) - declared
+    if undeclared:
+        raise RestProblem(500, f"authorize.conf gives the undeclared {sorted(undeclared)}")
+    return frozenset(set().union(*(given.get(role, set()) for role in user.roles)))
+
+
+def requirement(settings: Mapping[str, str], method: str) -> str:
+    """Return the expression that a stanza of restmap.conf asks for, "" for none; both forms must hold if both stand."""
+    found = [settings.get("capability", ""), settings.get(f"capability.{method.lower()}", "")]
+    return " and ".join(f"({one})" for one in found if one.strip())
+
+
+def holds(expression: str, owned: Iterable[str]) -> bool:
+    """Evaluate an expression over capabilities. Raises RestProblem 500 for one that is none."""
+    tokens = TOKEN.findall(expression)
+    if re.sub(r"\s", "", expression) != "".join(tokens):
+        raise RestProblem(500, f"not an expression of capabilities: {expression!r}")
+    value = _either(tokens, frozenset(owned), expression)
+    if tokens:
+        raise RestProblem(500, f"not an expression of capabilities: {expression!r}")
+    return value
+
+
+def _either(tokens: list[str], owned: frozenset[str], whole: str) -> bool:
+    value = _both(tokens, owned, whole)
+    while tokens and tokens[0] == "or":
+        tokens.pop(0)
+        right = _both(tokens, owned, whole)
+        value = value or right
+    return value
+
+
+def _both(tokens: list[str], owned: frozenset[str], whole: str) -> bool:
+    value = _one(tokens, owned, whole)
+    while tokens and tokens[0] == "and":
+        tokens.pop(0)
+        right = _one(tokens, owned, whole)
+        value = value and right
+    return value
+
+
+def _one(tokens: list[str], owned: frozenset[str], whole: str) -> bool:
+    token = tokens.pop(0) if tokens else ")"
+    if token == "(":
+        value = _either(tokens, owned, whole)
+        if tokens[:1] != [")"]:
+            raise RestProblem(500, f"not an expression of capabilities: {whole!r}")
+        tokens.pop(0)
+        return value
+    if token in (")", "and", "or"):
+        raise RestProblem(500, f"not an expression of capabilities: {whole!r}")
+    return token in owned
+
+
+def check(expression: str, user: User, owned: frozenset[str]) -> None:
+    """Raise RestProblem 403 unless the user has what the expression asks for."""
+    if expression and not holds(expression, owned):
+        raise RestProblem(
+            403,
+            f"You (user={user.name}) do not have permission to perform this operation (requires capability: "
+            f"{expression.strip('()')}).",
+        )
+
+
+def check_access(app: App, conf: str, write: bool, user: User) -> None:
+    """Raise RestProblem 403 unless one of the user's roles may read or write the app's conf."""
+    path = app.path / "metadata" / "default.meta"
+    # The stanza for everything has an empty name, which a conf file cannot have.
+    text = path.read_text("utf-8").replace("[]\n", "[*]\n") if path.exists() else ""
+    stanzas = parse(text, "metadata/default.meta")
+    access = stanzas.get(conf, {}).get("access") or stanzas.get("*", {}).get("access") or DEFAULT_ACCESS
+    roles = dict(ACCESS.findall(access)).get("write" if write else "read", "")
+    allowed = {role.strip() for role in roles.split(",")}
+    if "*" not in allowed and not allowed.intersection(user.roles):
+        action = "write" if write else "read"
+        raise RestProblem(403, f"User '{user.name}' with roles {list(user.roles)} cannot {action} {conf}.conf")

@@ -1,0 +1,105 @@
+"""Sessions, tokens, roles and capabilities of the stand-in, with the example add-on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.splunkd import Splunkd
+from tests.splunkd.example import FILES, pack
+from tests.splunkd.replies import RestProblem
+from tests.splunkd.rights import holds, requirement
+
+GUARDED = FILES["default/restmap.conf"].replace(
+    "members = example_things, example_view\n",
+    "members = example_things, example_view\ncapability = see_example\ncapability.post = edit_example or edit_all\n",
+)
+AUTHORIZE = """[capability::see_example]
+[capability::edit_example]
+[capability::edit_all]
+[role_admin]
+see_example = enabled
+edit_all = enabled
+[role_user]
+see_example = enabled
+edit_example = disabled
+"""
+META = """[]
+access = read : [ * ], write : [ admin ]
+[example_things]
+access = read : [ admin, power ], write : [ admin ]
+"""
+
+
+@pytest.fixture
+def splunkd(tmp_path: Path) -> Iterator[Splunkd]:
+    changes = {
+        "default/restmap.conf": GUARDED,
+        "default/authorize.conf": AUTHORIZE,
+        "metadata/default.meta": META,
+    }
+    with Splunkd(tmp_path / "home") as running:
+        running.install(pack(tmp_path / "guarded.spl", changes))
+        yield running
+
+
+def test_capability_for_all_methods_and_for_one_must_both_be_there(splunkd: Splunkd) -> None:
+    user, nobody = splunkd.log_in("u", "user"), splunkd.log_in("n", "power")
+    form = {"name": "new", "color": "blue"}
+    assert splunkd.request("GET", "example_things").status == 200
+    assert splunkd.request("POST", "example_things", form).status == 201
+    assert splunkd.request("GET", "example_things", session_key=user).status == 200
+    refused = splunkd.request("POST", "example_things", form, session_key=user)
+    assert (refused.status, "requires capability: " in refused.message) == (403, True)
+    assert splunkd.request("GET", "example_things", session_key=nobody).status == 403
+
+
+def test_handler_is_open_below_admin_unless_it_asks_itself(splunkd: Splunkd) -> None:
+    nobody = splunkd.log_in("n", "power")
+    assert splunkd.request("GET", "admin/example_things", session_key=nobody).status == 200
+
+
+def test_roles_that_metadata_names_read_and_write_a_conf(splunkd: Splunkd) -> None:
+    path = "configs/conf-example_things"
+    power, user = splunkd.log_in("p", "power"), splunkd.log_in("u", "user")
+    assert splunkd.request("GET", path, session_key=power).status == 200
+    assert splunkd.request("POST", path, {"name": "new", "color": "red"}, session_key=power).status == 403
+    assert splunkd.request("GET", path, session_key=user).status == 403
+    assert splunkd.request("POST", path, {"name": "new", "color": "red"}).status == 201
+
+
+def test_passwords_are_for_those_who_may_list_or_edit_them(splunkd: Splunkd) -> None:
+    cloud, user = splunkd.log_in("c", "sc_admin"), splunkd.log_in("u", "user")
+    form = {"name": "a", "realm": "b", "password": "x"}
+    assert splunkd.request("POST", "storage/passwords", form, session_key=cloud).status == 201
+    assert splunkd.request("GET", "storage/passwords", session_key=user).status == 403
+    assert splunkd.request("DELETE", "storage/passwords/b%3Aa%3A", session_key=user).status == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("default/authorize.conf", "[role_admin]\nsee_example = enabled\n", "undeclared ['see_example']"),
+        ("default/restmap.conf", GUARDED + "capability = see_example\n", "[admin_external:example_view] asks"),
+    ],
+)
+def test_add_on_that_would_be_open_in_splunk_is_refused(tmp_path: Path, name: str, text: str, problem: str) -> None:
+    with Splunkd(tmp_path / "home") as splunkd:
+        splunkd.install(pack(tmp_path / "broken.spl", {"default/restmap.conf": GUARDED, name: text}))
+        answer = splunkd.request("GET", "example_things")
+        assert (answer.status, problem in answer.message) == (500, True)
+
+
+def test_expressions_of_capabilities_are_read_as_the_spec_says() -> None:
+    owned = {"edit_monitor", "edit_user"}
+    assert holds("edit_monitor", owned)
+    assert not holds("edit_tcp", owned)
+    assert holds("(edit_tcp or edit_monitor) and edit_user", owned)
+    assert not holds("edit_tcp or edit_monitor and edit_other", owned)
+    assert requirement({"capability": "a", "capability.get": "b"}, "GET") == "(a) and (b)"
+    assert requirement({"capability.post": "b"}, "GET") == ""
+    for wrong in ("a b", "a and", "(a", "a)", "or", "!a", ""):
+        with pytest.raises(RestProblem):
+            holds(wrong, owned)
