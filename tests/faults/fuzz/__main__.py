@@ -1,0 +1,22 @@
+"""The fuzzer of one target: `python -m tests.faults.fuzz <target> <arguments of libFuzzer>`. Needs atheris."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import atheris
+
+ROOT = Path(__file__).resolve().parents[3]
+
+sys.path.insert(0, str(ROOT / "bin"))
+with atheris.instrument_imports(include=["estreamer"]):
+    from tests.faults.fuzz.targets import TARGETS
+
+
+if __name__ == "__main__":
+    # To merge a corpus, libFuzzer starts itself again by the first of its arguments, and this file is no program.
+    itself = os.environ.get("ESTREAMER_FUZZER", sys.argv[0])
+    atheris.Setup([itself, *sys.argv[2:]], TARGETS[sys.argv[1]])
+    atheris.Fuzz()
