@@ -1,0 +1,28 @@
+"""No line of the confs and no row of the tables that the rows of the mapping tables do not exercise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.searchtime import Knowledge
+from tests.searchtime.mapping import rows
+from tests.searchtime.mapping.case import HOST, OTHER_SOURCE, SOURCE, SOURCETYPE, connection, found
+
+
+def test_every_line_is_exercised(addon: Path) -> None:
+    knowledge = Knowledge.read(addon)
+    for one in rows.CASES:
+        found(knowledge, one.raw, one.source)
+    for source in (SOURCE, OTHER_SOURCE):
+        knowledge.index(connection().encode(), sourcetype=SOURCETYPE, source=source, host=HOST, now=1743500734)
+    assert [str(line) for line in knowledge.unused] == []
+
+
+def test_every_row_says_something() -> None:
+    silent = [one.name for one in rows.CASES if not one.fields and one.tags is None and one.eventtypes is None]
+    assert silent == []
+
+
+def test_rows_have_names_of_their_own() -> None:
+    names = [(module, one.name) for module, cases in rows.BY_MODULE.items() for one in cases]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,29 @@
+"""Every broken line of the mapping turns a row of its tests red."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.searchtime.mapping.mutants import mutants, report, survivors
+
+PARTS = 6
+PAGE = Path(__file__).parents[3] / "docs" / "search.md"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_mutant_is_noticed(addon: Path, part: int) -> None:
+    assert [str(mutant) for mutant in survivors(addon, list(mutants(addon))[part::PARTS])] == []
+
+
+def test_every_alias_calculated_field_row_event_type_and_tag_is_broken(addon: Path) -> None:
+    kinds = {mutant.kind for mutant in mutants(addon)}
+    assert kinds >= {"alias", "calculated field", "row of a table", "event type", "tag", "lookup", "extraction"}
+
+
+def test_the_page_shows_the_run(addon: Path) -> None:
+    counts = Counter(mutant.kind for mutant in mutants(addon))
+    assert report(counts, Counter()) in PAGE.read_text(encoding="utf-8")

@@ -1,0 +1,204 @@
+"""Every search that the package or its page holds runs, and the setup check finds what is wrong and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from tests.fmc.variety import varied_events
+from tests.package.conftest import read_conf
+from tests.searchtime import Indexed, Knowledge, conf, spl
+from tests.searchtime.mapping.case import ABSENT, arrived, connection, file, intrusion, packet
+from tests.searchtime.searched import Searched
+
+PAGE = Path(__file__).parents[3] / "docs" / "search.md"
+HEAD = '`sfw_index` sourcetype="cisco:sfw:estreamer"'
+REPORT = "Secure Firewall: setup check"
+NOW = 1744760000.0
+CHECKS = ("missing_fields", "untagged", "unknown_values", "other_time", "from_the_future", "cut", "mended")
+
+SOUND = [
+    arrived(connection(), 1743500734, 1743500736),
+    arrived(intrusion(), 1744752707.709756, 1744752709),
+    arrived(file(), 1741199882, 1741199883),
+    arrived(packet(), 1744752707, 1744752709),
+]
+FAULTY = {
+    "missing_fields": arrived(connection(DeviceUUID=ABSENT), 1743500734, 1743500736),
+    "missing_fields of a connection": arrived(connection(InitiatorIP=ABSENT), 1743500734, 1743500736),
+    "missing_fields of an intrusion": arrived(intrusion(Classification=ABSENT), 1744752707, 1744752709),
+    "missing_fields of malware": arrived(
+        file(ThreatName=ABSENT, SHA_Disposition="Custom Detection", DeviceUUID=ABSENT), 1741199882, 1741199883
+    ),
+    "unknown_values": arrived(connection(AC_RuleAction="Some Value Of Tomorrow"), 1743500734, 1743500736),
+    "unknown_values of an impact": arrived(intrusion(Impact=9), 1744752707, 1744752709),
+    "unknown_values of a priority": arrived(intrusion(PriorityID=9), 1744752707, 1744752709),
+    "unknown_values of a disposition": arrived(file(SHA_Disposition="Some Value"), 1741199882, 1741199883),
+    "other_time": arrived(connection(), 1743500730, 1743500736),
+    "other_time of a file": arrived(file(), 1741199881, 1741199883),
+    "from_the_future": arrived(connection(), 1743500734, 1743500600),
+    "cut": arrived(connection()[:-1], 1743500734, 1743500736),
+    "mended": arrived(connection(estreamer_problem="illegal characters"), 1743500734, 1743500736),
+}
+
+
+def run(search: str, knowledge: Knowledge, events: list[Indexed]) -> spl.Result:
+    return spl.run(search, Searched(knowledge, events), now=NOW)
+
+
+def saved_searches(addon: Path) -> dict[str, dict[str, str]]:
+    stanzas = conf.parse((addon / "default/savedsearches.conf").read_text(encoding="utf-8"), "app", "savedsearches")
+    return {name: {key: setting.value for key, setting in one.items()} for name, one in stanzas.stanzas.items()}
+
+
+def dashboard(addon: Path) -> dict[str, Any]:
+    view = etree.parse(str(addon / "default/data/ui/views/setup_check.xml")).getroot()
+    assert (view.tag, view.get("version")) == ("dashboard", "2")
+    definition: dict[str, Any] = json.loads(view.findtext("definition") or "")
+    return definition
+
+
+def panels(addon: Path) -> dict[str, str]:
+    return {name: source["options"]["query"] for name, source in dashboard(addon)["dataSources"].items()}
+
+
+@pytest.fixture(scope="module")
+def varied(knowledge: Knowledge) -> Searched:
+    records = varied_events(11, 1000)
+    return Searched(knowledge, [arrived(one.payload.decode(), one.archival, one.archival + 1) for one in records])
+
+
+def test_every_search_runs_over_events_of_all_kinds(addon: Path, varied: Searched) -> None:
+    event_types = [stanza["search"] for stanza in read_conf(addon / "default/eventtypes.conf").values()]
+    reports = [stanza["search"] for stanza in saved_searches(addon).values()]
+    found = {
+        search: len(spl.run(search, varied, now=NOW).rows)
+        for search in (*event_types, *reports, *panels(addon).values())
+    }
+    assert len(found) >= 12
+    assert {search: count for search, count in found.items() if count == 0} == {}
+
+
+@pytest.mark.parametrize("macro", ["sfw_index", "sfw_events", "sfw_connections", "sfw_intrusions", "sfw_files"])
+def test_every_macro_finds_events(knowledge: Knowledge, macro: str) -> None:
+    kinds = {row["EventType"] for row in run(f"`{macro}`", knowledge, SOUND).rows}
+    wanted = {"sfw_connections": {"ConnectionEvent"}, "sfw_intrusions": {"IntrusionEvent"}, "sfw_files": {"FileEvent"}}
+    assert kinds == wanted.get(macro, {"ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket"})
+
+
+def test_there_is_no_other_macro_and_none_of_the_published_detections(knowledge: Knowledge) -> None:
+    tried = {"sfw_index", "sfw_events", "sfw_connections", "sfw_intrusions", "sfw_files", "sfw_setup_check"}
+    assert set(knowledge.macros) == tried
+
+
+def test_every_search_of_the_page_runs(knowledge: Knowledge) -> None:
+    block = PAGE.read_text(encoding="utf-8").partition("```\n")[2].partition("```")[0]
+    searches = block.strip().splitlines()
+    assert len(searches) == 5
+    events = [*SOUND, arrived(intrusion(Impact=1), 1744752707, 1744752709)]
+    assert [search for search in searches if not run(search, knowledge, events).rows] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "wanted"),
+    [
+        ("Network_Traffic", "All_Traffic", 1),
+        ("Intrusion_Detection", "IDS_Attacks", 1),
+        ("Malware", "Malware_Attacks", 1),
+    ],
+)
+def test_data_models_have_the_events_that_are_theirs(
+    knowledge: Knowledge, model: str, dataset: str, wanted: int
+) -> None:
+    result = run(f"| tstats count from datamodel={model}.{dataset}", knowledge, SOUND)
+    assert [int(str(count)) for count in result.column("count")] == [wanted]
+
+
+def test_sound_events_pass_the_setup_check(addon: Path, knowledge: Knowledge) -> None:
+    rows = run(saved_searches(addon)[REPORT]["search"], knowledge, SOUND).rows
+    assert [row["EventType"] for row in rows] == ["ConnectionEvent", "FileEvent", "IntrusionEvent", "IntrusionPacket"]
+    assert {row["result"] for row in rows} == {"ok"}
+
+
+def test_the_panels_pass_sound_events(addon: Path, knowledge: Knowledge) -> None:
+    results = {name: run(query, knowledge, SOUND).rows for name, query in panels(addon).items()}
+    verdicts = {row["result"] for rows in results.values() for row in rows if "result" in row}
+    assert verdicts == {"ok"}
+    assert results["ds_missing"] == results["ds_unknown"] == []
+    assert {row["model"] for row in results["ds_tags"]} == {"Network_Traffic", "Intrusion_Detection", "Malware"}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_the_setup_check_finds_a_fault_and_takes_it_for_no_other(addon: Path, knowledge: Knowledge, fault: str) -> None:
+    (row,) = run(saved_searches(addon)[REPORT]["search"], knowledge, [FAULTY[fault]]).rows
+    assert {check: int(str(row[check])) for check in CHECKS if row[check]} == {fault.split()[0]: 1}
+    assert row["result"] != "ok"
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_the_panels_show_a_fault(addon: Path, knowledge: Knowledge, fault: str) -> None:
+    results = {name: run(query, knowledge, [FAULTY[fault]]).rows for name, query in panels(addon).items()}
+    assert results["ds_types"][0]["result"] != "ok"
+    shown = [row for name in ("ds_missing", "ds_unknown") for row in results[name]]
+    shown += [row for name in ("ds_tags", "ds_time", "ds_length") for row in results[name] if row["result"] != "ok"]
+    assert len(shown) == 1
+
+
+def test_the_setup_check_finds_events_without_their_tags(addon: Path, tmp_path: Path) -> None:
+    app = tmp_path / addon.name
+    for folder in ("default", "lookups", "metadata"):
+        shutil.copytree(addon / folder, app / folder)
+    (app / "default/tags.conf").unlink()
+    rows = run(saved_searches(addon)[REPORT]["search"], Knowledge.read(app), SOUND).rows
+    assert {row["EventType"]: int(str(row["untagged"])) for row in rows} == {
+        "ConnectionEvent": 1,
+        "FileEvent": 1,
+        "IntrusionEvent": 1,
+        "IntrusionPacket": 0,
+    }
+
+
+def test_an_index_macro_is_at_the_head_of_every_search(addon: Path) -> None:
+    searches = [*panels(addon).values(), *(stanza["search"] for stanza in saved_searches(addon).values())]
+    assert [search for search in searches if not search.startswith(HEAD)] == []
+
+
+def test_reports_are_not_scheduled_and_have_their_times(addon: Path) -> None:
+    for name, stanza in saved_searches(addon).items():
+        assert stanza["enableSched"] == "0", name
+        assert {"dispatch.earliest_time", "dispatch.latest_time", "description"} <= set(stanza), name
+        assert "rt" not in stanza["dispatch.earliest_time"], name
+
+
+def test_the_dashboard_refers_to_nothing_that_it_does_not_have(addon: Path) -> None:
+    definition = dashboard(addon)
+    visualizations, sources = definition["visualizations"], definition["dataSources"]
+    used = {source for one in visualizations.values() for source in one.get("dataSources", {}).values()}
+    placed = [block["item"] for block in definition["layout"]["structure"]]
+    assert used == set(sources)
+    assert sorted(placed) == sorted(visualizations)
+    assert set(definition["layout"]["globalInputs"]) == set(definition["inputs"])
+    tokens = set(re.findall(r"\$(\w+)\.", json.dumps(definition)))
+    assert tokens == {one["options"]["token"] for one in definition["inputs"].values()}
+
+
+def test_blocks_of_the_dashboard_do_not_overlap_and_fit_its_width(addon: Path) -> None:
+    layout = dashboard(addon)["layout"]
+    places = [block["position"] for block in layout["structure"]]
+    assert all(place["x"] >= 0 and place["x"] + place["w"] <= layout["options"]["width"] for place in places)
+    for index, one in enumerate(places):
+        for other in places[index + 1 :]:
+            beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+            above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+            assert beside or above
+
+
+def test_the_menu_leads_to_the_setup_check(addon: Path) -> None:
+    views = [view.get("name") for view in etree.parse(str(addon / "default/data/ui/nav/default.xml")).getroot()]
+    assert views == ["inputs", "configuration", "setup_check", "search"]

@@ -1,0 +1,85 @@
+"""When an event happened, and where it ends, for our own input and for the same JSON brought by a file or by HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.searchtime import Knowledge
+from tests.searchtime.mapping.case import (
+    ABSENT,
+    HOST,
+    OTHER_SOURCE,
+    SOURCE,
+    SOURCETYPE,
+    connection,
+    file,
+    intrusion,
+    packet,
+    text,
+)
+
+NOW = 1800000000.25
+TOLD = 1744752707.709756
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An event and the time that it gets when others bring it."""
+
+    name: str
+    raw: str
+    time: float
+
+    def __str__(self) -> str:
+        return self.name
+
+
+TIMED = [
+    Timed("a connection by its first packet", connection(), 1743500734),
+    Timed("even at its end", connection(LastPacketSecond=1743500800, EventSecond=1743500900), 1743500734),
+    Timed("an intrusion by its own second", intrusion(FirstPacketSecond=1744752000), 1744752707),
+    Timed("a file by its own second", file(), 1741199882),
+    Timed("a packet by its own second", packet(PacketSecond=1744752710), 1744752710),
+    Timed("without one by its event's", packet(), 1744752707),
+    Timed("an intrusion without its second by its first packet", intrusion(EventSecond=ABSENT), 1744752707),
+    Timed("another type by its second", text({}, {"EventType": "X", "EventSecond": 1744752711}), 1744752711),
+    Timed(
+        "another type by its first packet", text({}, {"EventType": "X", "FirstPacketSecond": 1744752712}), 1744752712
+    ),
+    Timed("with spaces around the colon", '{ "EventType" : "FileEvent", "EventSecond" : 1741199882 }', 1741199882),
+    Timed("not by a text that looks like one", file(FileName='"EventSecond":1741100000'), 1741199882),
+    Timed("long ago", connection(FirstPacketSecond=1000000000), 1000000000),
+]
+
+
+@pytest.mark.parametrize("one", TIMED, ids=str)
+def test_time_of_an_event_that_others_bring(knowledge: Knowledge, one: Timed) -> None:
+    data = f"{one.raw}\n".encode()
+    (event,) = knowledge.index(data, sourcetype=SOURCETYPE, source=OTHER_SOURCE, host=HOST, now=NOW)
+    assert event.time == one.time
+    assert event.raw == one.raw
+
+
+@pytest.mark.parametrize("raw", [connection(), intrusion(), file(), packet()], ids=lambda raw: raw[14:26])
+def test_the_time_that_our_input_tells_is_kept(knowledge: Knowledge, raw: str) -> None:
+    told = {"sourcetype": SOURCETYPE, "source": SOURCE, "host": HOST}
+    (event,) = knowledge.index(raw.encode(), **told, now=NOW, input_time=TOLD)
+    assert event.time == TOLD
+
+
+@pytest.mark.parametrize("source", [SOURCE, OTHER_SOURCE])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n\n"])
+def test_every_line_is_an_event_of_its_own(knowledge: Knowledge, source: str, end: bytes) -> None:
+    raws = [connection(URL="https://bücher.example/"), intrusion(), file(), packet()]
+    data = b"".join(raw.encode() + end for raw in raws)
+    events = knowledge.index(data, sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
+    assert [event.raw for event in events] == raws
+
+
+@pytest.mark.parametrize("source", [SOURCE, OTHER_SOURCE])
+def test_an_event_of_half_a_mebibyte_is_whole(knowledge: Knowledge, source: str) -> None:
+    raw = packet(Bytes="ff" * 262000)
+    (event,) = knowledge.index(raw.encode(), sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
+    assert event.raw == raw

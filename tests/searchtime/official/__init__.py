@@ -1,0 +1,1 @@
+"""Splunk's own tests of an add-on, pytest-splunk-addon, with the simulator in the place of Splunk."""

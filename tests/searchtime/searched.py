@@ -1,0 +1,93 @@
+"""Events in an index with what Splunk knows of them, as data that a search runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tests.searchtime import conf, spl
+from tests.searchtime.conf import Setting, boolean
+from tests.searchtime.errors import KnowledgeError
+from tests.searchtime.indexing import Indexed
+from tests.searchtime.knowledge import Knowledge
+from tests.searchtime.spl import Lookup, Macro
+
+
+class Searched:
+    """What `tests.searchtime.spl.run` runs over: events, and the macros, tables and saved searches of apps."""
+
+    def __init__(
+        self, knowledge: Knowledge, events: Iterable[Indexed], searches: Mapping[str, str] | None = None
+    ) -> None:
+        self._knowledge = knowledge
+        self._searches = searches or {}
+        self._rows: list[spl.Row] = []
+        self.add(events)
+
+    def add(self, events: Iterable[Indexed]) -> None:
+        """Take further events into the index."""
+        for one in events:
+            found = self._knowledge.event(
+                one.raw,
+                sourcetype=one.sourcetype,
+                source=one.source,
+                host=one.host,
+                index=one.index,
+                time=one.time,
+            )
+            self._rows.append({**found.fields, "_time": one.time, "_indextime": one.indexed})
+
+    def events(self) -> Iterator[spl.Row]:
+        """Yield all events, each a row of its own."""
+        for row in self._rows:
+            yield dict(row)
+
+    def macro(self, name: str, arity: int) -> Macro | None:
+        """Return the macro of that name with that number of arguments."""
+        settings = self._knowledge.macros.get(f"{name}({arity})" if arity else name)
+        return macro(settings, arity) if settings else None
+
+    def lookup(self, name: str) -> Lookup | None:
+        """Return a lookup by the name of its definition."""
+        found = self._knowledge.lookups.get(name)
+        if found is None:
+            return None
+        return Lookup(
+            fields=found.columns,
+            rows=[row.cells for row in found.rows],
+            match_types=found.match_types,
+            case_sensitive=found.case_sensitive,
+            min_matches=found.min_matches,
+            max_matches=found.max_matches,
+            default_match=found.default_match,
+        )
+
+    def savedsearch(self, name: str) -> str | None:
+        """Return the text of a saved search."""
+        return self._searches.get(name)
+
+    def data_model(self, name: str) -> spl.DataModel | None:
+        """Return a data model of CIM."""
+        return spl.MODELS.get(name)
+
+
+def macro(settings: Mapping[str, Setting], arity: int) -> Macro:
+    """Return a macro of macros.conf. Raises KnowledgeError when its arguments are not as many as its name says."""
+    if "definition" not in settings:
+        raise KnowledgeError(f"a macro of macros.conf has no definition: {sorted(settings)}")
+    names = tuple(name.strip() for name in settings["args"].value.split(",")) if "args" in settings else ()
+    if len(names) != arity:
+        raise KnowledgeError(f"{settings['definition'].line}: {len(names)} names for {arity} arguments")
+    return Macro(
+        settings["definition"].value,
+        names,
+        settings["validation"].value if "validation" in settings else None,
+        settings["errormsg"].value if "errormsg" in settings else "",
+        "iseval" in settings and boolean(settings["iseval"]),
+    )
+
+
+def saved_searches(app: Path) -> dict[str, str]:
+    """Return the saved searches that an app ships, by name."""
+    content = conf.read(app / "default" / "savedsearches.conf", app.name, "default/savedsearches.conf")
+    return {name: settings["search"].value for name, settings in content.stanzas.items() if "search" in settings}

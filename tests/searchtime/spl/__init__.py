@@ -1,0 +1,108 @@
+"""Runs searches in Splunk's search language over rows in memory.
+
+`run` knows the commands, functions and options that are named in `COMMAND_NAMES` and in the modules; whatever else a
+search holds is a SplError that names it. Where Splunk's references leave open what comes out, that is an error too.
+Limits of a real search (rows of a subsearch, memory, previews) are not modelled. Times are UTC.
+
+In a few places the references say nothing, and searches cannot do without. Here
+- the rows of stats come in the order of their groups, numbers by size before texts,
+- a condition in eval() of a statistical function counts as 1 where it is true and as null elsewhere,
+- `!=` in search holds for a multivalue as soon as one value differs,
+- OUTPUT of a lookup clears the fields that it brings where nothing matches, and OUTPUTNEW with several fields brings
+  those that the event lacks,
+- an input field with several values matches a lookup by any of them,
+- a span of one week begins on Sunday, and spans of days count from 1970-01-01, and
+- join overwrites `_time` like any other field that both sides have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.searchtime.evals import EvalError, Value
+
+from . import columns, combining, datamodels, evaluation, filtering, reporting
+from .arguments import Arguments
+from .cim import MODELS
+from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
+from .errors import SplError
+from .macros import Macro, expand
+from .table import Action, Context, Table
+from .tokens import commands
+
+__all__ = [
+    "CIDR",
+    "COMMAND_NAMES",
+    "EXACT",
+    "MODELS",
+    "WILDCARD",
+    "Data",
+    "DataModel",
+    "Dataset",
+    "Knowledge",
+    "Lookup",
+    "Macro",
+    "Result",
+    "Row",
+    "SplError",
+    "run",
+]
+
+_COMMANDS: Mapping[str, Action] = {
+    **columns.COMMANDS,
+    **combining.COMMANDS,
+    **datamodels.COMMANDS,
+    **evaluation.COMMANDS,
+    **filtering.COMMANDS,
+    **reporting.COMMANDS,
+}
+COMMAND_NAMES = frozenset(_COMMANDS)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search yields: its columns, and its rows, which hold only fields that are not null."""
+
+    fields: list[str]
+    rows: list[dict[str, Value]]
+
+    def column(self, name: str) -> list[Value]:
+        """Return the values of one column, None where a row has none."""
+        return [row.get(name) for row in self.rows]
+
+
+def run(
+    search: str,
+    data: Data,
+    *,
+    earliest: float | None = None,
+    latest: float | None = None,
+    now: float | None = None,
+) -> Result:
+    """Run a search over all events of `data`, from `earliest` on and before `latest` (seconds since 1970).
+
+    Raises SplError for what is wrong, unknown or left open.
+    """
+    moment = time.time() if now is None else now
+
+    def run_inner(source: str, table: Table | None) -> Table:
+        return _execute(expand(source, data.macro), context, table, implied_search=False)
+
+    context = Context(data, moment, earliest, latest, run_inner)
+    table = _execute(expand(search, data.macro), context, None, implied_search=True)
+    rows: list[Row] = [{field: value for field, value in row.items() if value is not None} for row in table.rows]
+    return Result(table.columns(), rows)
+
+
+def _execute(source: str, context: Context, table: Table | None, implied_search: bool) -> Table:
+    for command in commands(source, implied_search):
+        action = _COMMANDS.get(command.name)
+        if action is None:
+            raise SplError(f"unknown command {command.name}")
+        try:
+            table = action(context, Arguments(command), table)
+        except EvalError as error:
+            raise SplError(f"{command.name}: {error}") from error
+    return table if table is not None else Table([])

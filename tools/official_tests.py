@@ -1,0 +1,49 @@
+"""Run Splunk's own tests of an add-on, pytest-splunk-addon, on a package; the search-time simulator stands for Splunk.
+
+What the tool skips, and which events its samples leave out, is told with the reasons. Everything that it writes lies in
+build/official/, its report in JUnit's form too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from appinspect import only_package
+from environment import ROOT, StepFailure, lock, prepare, say
+
+REQUIREMENTS = (
+    "pytest-splunk-addon==6.4.0",
+    "pytest==7.4.4",
+    "urllib3==1.26.20",
+    "lark==1.3.1",
+    "regex==2026.1.15",
+    "setuptools==80.9.0",
+)
+"""The tool, what it needs in old versions, and what the simulator needs: a parser, and PCRE's recursion."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Test as the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="official_tests.sh", description="Run Splunk's own tests of the add-on.")
+    parser.add_argument("package", type=Path, nargs="?", help="the .spl or its folder (default: the only one in dist/)")
+    options, rest = parser.parse_known_args(arguments)
+    try:
+        package = options.package.resolve() if options.package else only_package(ROOT / "dist")
+        with lock(ROOT / ".venv" / "splunk-addon.lock"):
+            python = prepare(ROOT, "splunk-addon", REQUIREMENTS)
+    except StepFailure as failure:
+        say(str(failure))
+        return 1
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    work = ROOT / "build" / "official"
+    command = [python, "-m", "tests.searchtime.official", str(package), str(work), *rest]
+    return subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode  # noqa: S603
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
