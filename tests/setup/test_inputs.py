@@ -1,0 +1,149 @@
+"""Inputs by REST: what is refused and how, the preview of the request, and the catalogue of fields."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from estreamer import catalog, request
+
+from tests.setup.forms import ACCOUNT, CATALOG, INPUT, PREVIEW, STATE, account, create, shown
+from tests.splunkd import Splunkd
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def accounts(splunkd: Splunkd) -> Iterator[Splunkd]:
+    """A splunkd with the accounts `one` and `two`."""
+    for name in ("one", "two"):
+        create(splunkd, ACCOUNT, account(name))
+    return splunkd
+
+
+REFUSED = {
+    "event_types": ("ConnectionEvent,Packets", "event_types: 'Packets' is none. Choose among"),
+    "connection_fields": ("HeaderFieldSet,<script>", "connection_fields: '<script>' is not a field"),
+    "file_fields": ("A" * 8193, "file_fields: at most 8192 characters"),
+    "start_from": ("yesterday", "start_from: 'yesterday' is not understood. Enter now, oldest, or a time such as"),
+    "drop_rules": ("ConnectionEvent: AC_RuleAction=Allow\nFileEvent FileName=x", "drop_rules, line 2, column 11:"),
+    "request_style": ("other", "request_style: choose among auto, single, two-step."),
+    "settle": ("-1", "settle: enter a whole number from 0 to 3600."),
+    "index": ("No Such", "index: enter the name of an index"),
+    "interval": ("0", "interval: enter a whole number from 1 to 3600."),
+    "account": ("none", "account: there is no account 'none'."),
+    "failover_account": ("one", "failover_account: choose another account than the first"),
+    "disabled": ("maybe", "disabled: enter 1 (on) or 0 (off)."),
+    "colour": ("blue", 'Argument "colour" is not supported by this handler.'),
+    "name": ("../../etc", "name: begin the name of the input with a letter"),
+}
+
+
+@pytest.mark.package
+@pytest.mark.parametrize("parameter", REFUSED)
+def test_wrong_parameter_is_named_in_one_bare_sentence_and_nothing_is_stored(accounts: Splunkd, parameter: str) -> None:
+    value, text = REFUSED[parameter]
+    answer = accounts.request("POST", INPUT, {"name": "wrong", "account": "one", parameter: value})
+    assert answer.status == 400
+    assert answer.message.startswith(text)
+    assert not [stanza for stanza in accounts.stanzas("inputs") if "wrong" in stanza or "etc" in stanza]
+
+
+@pytest.mark.package
+def test_missing_failover_account_and_missing_account_are_named(accounts: Splunkd) -> None:
+    form = {"name": "wrong", "account": "one", "failover_account": "three"}
+    assert accounts.request("POST", INPUT, form).message.startswith("failover_account: there is no account 'three'.")
+    assert accounts.request("POST", INPUT, {"name": "wrong"}).message.startswith("account: choose the account")
+
+
+@pytest.mark.package
+def test_edit_checks_what_is_given_with_what_is_stored(accounts: Splunkd) -> None:
+    create(accounts, INPUT, {"name": "edited", "account": "one", "failover_account": "two", "disabled": "1"})
+    answer = accounts.request("POST", f"{INPUT}/edited", {"account": "two"})
+    assert (answer.status, answer.message.partition(":")[0]) == (400, "failover_account")
+    answer = accounts.request("POST", f"{INPUT}/edited", {"failover_account": "", "index": "netfw", "disabled": "0"})
+    assert (answer.status, answer.message) == (200, "")
+    entry = shown(accounts, INPUT, "edited")
+    assert (entry["failover_account"], entry["index"], entry["disabled"]) == ("", "netfw", False)
+    assert accounts.request("POST", f"{INPUT}/edited", {"disabled": "maybe"}).status == 400
+    assert accounts.request("POST", f"{INPUT}/edited", {"disabled": "1"}).status == 200
+    assert shown(accounts, INPUT, "edited")["disabled"] is True
+    again = accounts.request("POST", INPUT, {"name": "edited", "account": "one"})
+    assert (again.status, again.message) == (409, "name: there is an input 'edited' already.")
+    assert accounts.request("POST", f"{INPUT}/missing", {"index": "main"}).status == 404
+
+
+@pytest.mark.package
+def test_drop_rules_of_several_lines_survive_the_conf_file(accounts: Splunkd) -> None:
+    rules = "# two\r\nConnectionEvent: AC_RuleAction=Allow\r\nFileEvent: FileName=*.txt"
+    create(accounts, INPUT, {"name": "rules", "account": "one", "drop_rules": rules, "disabled": "1"})
+    assert shown(accounts, INPUT, "rules")["drop_rules"] == rules.replace("\r\n", "\n")
+    joined = accounts.request("POST", f"{INPUT}/rules", {"drop_rules": "# a path: C:\\\nFileEvent: FileName=x"})
+    assert (joined.status, joined.message.partition(":")[0]) == (400, "drop_rules, line 1, column 13")
+
+
+@pytest.mark.package
+def test_preview_is_the_request_that_the_input_sends(accounts: Splunkd) -> None:
+    form = {
+        "name": "draft",
+        "event_types": "FileEvent",
+        "file_fields": "HeaderFieldSet,NewField",
+        "start_from": "oldest",
+    }
+    found = create(accounts, PREVIEW, form)
+    wanted = {"FileEvent": ("HeaderFieldSet", "NewField")}
+    assert found["request"] == request.document(wanted).decode()
+    assert (found["start_from"], found["request_style"], found["event_types"]) == ("oldest", "auto", "FileEvent")
+    assert "estreamer_fqe://draft" not in accounts.stanzas("inputs")
+    wrong = accounts.request("POST", PREVIEW, {"name": "draft", "file_fields": "a b"})
+    assert (wrong.status, wrong.message.partition(":")[0]) == (400, "file_fields")
+
+
+@pytest.mark.package
+def test_catalogue_comes_by_event_type(accounts: Splunkd) -> None:
+    found = accounts.request("GET", CATALOG).entries
+    assert list(found) == list(request.EVENT_TYPES)
+    presets = json.loads(found["IntrusionEvent"]["presets"])
+    assert presets["recommended"] == list(request.DEFAULT_FIELDS["IntrusionEvent"])
+    assert json.loads(shown(accounts, CATALOG, "FileEvent")["groups"])[0]["label"] == "Key"
+    assert found["IntrusionPacket"]["default"] == "0"
+    assert accounts.request("GET", f"{CATALOG}/Other").status == 404
+
+
+@pytest.mark.package
+def test_state_of_an_input_that_has_not_run_and_of_one_that_is_off(accounts: Splunkd) -> None:
+    create(accounts, INPUT, {"name": "off", "account": "one", "disabled": "1"})
+    create(accounts, INPUT, {"name": "new", "account": "one"})
+    found = accounts.request("GET", STATE).entries
+    assert (found["off"]["state"], found["new"]["state"]) == ("disabled", "not started")
+    assert (found["new"]["events_last_hour"], found["new"]["last_event"]) == ("0", "")
+    assert accounts.request("GET", f"{STATE}/missing").status == 404
+
+
+def test_presets_and_defaults_are_the_same_wherever_they_stand() -> None:
+    types = catalog.load()["event_types"]
+    assert tuple(types) == request.EVENT_TYPES
+    assert tuple(name for name in types if types[name]["default"]) == request.DEFAULT_EVENT_TYPES
+    conf = configparser.RawConfigParser()
+    conf.read(ROOT / "default" / "inputs.conf")
+    config = json.loads((ROOT / "globalConfig.json").read_text(encoding="utf-8"))
+    entities = {one["field"]: one for one in config["pages"]["inputs"]["services"][0]["entity"]}
+    for name, entry in types.items():
+        recommended = ",".join(entry["presets"]["recommended"])
+        assert tuple(entry["presets"]["recommended"]) == tuple(request.DEFAULT_FIELDS[name])
+        assert conf["estreamer_fqe"][entry["parameter"]] == recommended
+        assert entities[entry["parameter"]]["defaultValue"] == recommended
+
+
+def test_presets_hold_known_names_that_a_request_can_have() -> None:
+    sets = set(catalog.load()["field_sets"])
+    for name, entry in catalog.load()["event_types"].items():
+        known = {*sets, *catalog.field_names(name)}
+        for preset in catalog.PRESETS:
+            wanted = entry["presets"][preset]
+            assert set(wanted) <= known
+            assert request.parse_names("x", ",".join(wanted)) == tuple(wanted)
+        assert len(catalog.field_names(name)) == len(set(catalog.field_names(name)))
