@@ -23,8 +23,8 @@ from estreamer.settings import parse_account
 
 from tests.fmc.archive import Archive
 from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator
 from tests.fmc.server import FmcServer
+from tests.fmc.variety import VariedGenerator
 from tests.splunkd import Splunkd
 from tests.splunkd.stream import Event
 
@@ -97,7 +97,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def show_stand_ins(folder: Path) -> None:
     """Stream from a stand-in, break things, and count."""
     steps = Steps()
-    generator = EventGenerator(seed=int(time.time()), start=int(time.time()) - 600, per_second=20)
+    generator = VariedGenerator(seed=int(time.time()), start=int(time.time()) - 600, per_second=20)
     archive = Archive(generator.events(0, EVENTS // 2))
     cut = Fault("rst", where="payload", after_events=500, connections=(1,))
     server = FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=50, faults=(cut,)))
@@ -204,9 +204,20 @@ def real_account_form(options: argparse.Namespace) -> dict[str, str]:
             raise DemoFailure(f"There is no environment variable {options.password_env}.")
         password = os.environ[options.password_env]
     else:
-        password = getpass.getpass(f"Password of {options.pkcs12} (empty for none): ")
+        password = asked_password(options.pkcs12)
     form = account_form(options.fmc, options.port, data)
     return {**form, "pkcs12_password": password, "legacy_certificates": str(int(options.legacy))}
+
+
+def asked_password(file: Path) -> str:
+    """Return the password that the person types. Raises DemoFailure when there is nobody to ask."""
+    try:
+        return getpass.getpass(f"Password of {file} (empty for none): ")
+    except EOFError:
+        raise DemoFailure(
+            "There is no terminal to ask for the password of the file: put it into an environment variable, and name "
+            "that with --password-env."
+        ) from None
 
 
 def check_account(steps: Steps, form: dict[str, str]) -> None:

@@ -37,10 +37,11 @@ REQUIRED_SOURCES = (
     "app.manifest",
     "bin",
     "default",
+    "lookups",
     "metadata",
     "static",
 )
-OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "appserver", "lookups")
+OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "appserver")
 
 UCC_REQUIREMENTS = ("splunk-add-on-ucc-framework==6.6.0", "setuptools==80.9.0")
 """The generator; and setuptools, which builds the one library that has no wheel."""
@@ -213,6 +214,19 @@ def fix_build_number(addon: Path, number: int) -> None:
     page.write_text(html, encoding="utf-8")
 
 
+def use_settings_handler(addon: Path) -> None:
+    """Have the add-on's own handler serve the settings: the generator lets it be named for accounts and inputs only."""
+    script = addon / "bin" / f"{APP}_rh_settings.py"
+    text = script.read_text(encoding="utf-8")
+    changed = text.replace("        handler=AdminExternalHandler,\n", "        handler=SettingsHandler,\n").replace(
+        "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler\n",
+        "from estreamer_rest import SettingsHandler\n",
+    )
+    if "AdminExternalHandler" in changed or changed == text:
+        raise StepFailure("The generated handler of the settings is not as expected.")
+    script.write_text(changed, encoding="utf-8")
+
+
 def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
     """Give the add-on its libraries and the list of them."""
     library = addon / "lib"
@@ -259,6 +273,7 @@ def build(root: Path, destination: Path) -> Path:
         say("generating the add-on")
         addon = generate(python, folder, version)
         add_libraries(root, wheels, addon)
+        use_settings_handler(addon)
         fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"
         say("writing the package")

@@ -83,6 +83,26 @@ def test_what_is_wrong_is_told_in_a_sentence(built_package: Path, tmp_path: Path
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_without_a_terminal_it_says_how_to_give_the_password(built_package: Path, tmp_path: Path):
+    file = tmp_path / "client.pkcs12"
+    with FmcServer(Archive()) as server:
+        file.write_bytes(server.pkcs12(password=PASSWORD))
+        arguments = real(server, file)
+        place = arguments.index("--password-env")
+        done = subprocess.run(
+            arguments[:place] + arguments[place + 2 :],
+            env=environment(built_package),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "--password-env" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_with_a_real_splunk_it_says_how_to_install_there(built_package: Path, tmp_path: Path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "splunk").touch()

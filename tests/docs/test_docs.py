@@ -77,3 +77,15 @@ def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
     assert [page for page in pages if f"({page})" not in index] == []
+
+
+def test_every_test_that_proves_a_promise_exists():
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 40
+    missing = [
+        (file, name)
+        for file, name in named
+        if not (ROOT / file).is_file() or (f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8") and name)
+    ]
+    assert missing == []

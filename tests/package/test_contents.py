@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.package
 
 ACCOUNT_FIELDS = {"host", "port", "pkcs12", "pkcs12_password", "fingerprint", "legacy_certificates"}
+CERTIFICATE_VALUES = {f"certificate_{name}" for name in ("subject", "issuer", "not_before", "not_after", "fingerprint")}
 INPUT_FIELDS = {
     "account",
     "failover_account",
@@ -38,7 +39,9 @@ INPUT_FIELDS = {
     "index",
     "interval",
 }
-ENDPOINTS = {f"{APP}_account", f"{APP}_settings", f"{APP}_estreamer_fqe"}
+ENDPOINTS = {
+    f"{APP}_{name}" for name in ("account", "settings", "estreamer_fqe", "check", "preview", "catalog", "state")
+}
 PLATFORMS = ("linux_x86_64", "linux_aarch64", "windows_x86_64")
 
 
@@ -82,6 +85,7 @@ def test_the_top_level_is_that_of_an_addon(addon: Path) -> None:
         "bin",
         "default",
         "lib",
+        "lookups",
         "metadata",
         "static",
     }
@@ -130,6 +134,20 @@ def test_the_confs_are_replicated_in_a_search_head_cluster(addon: Path) -> None:
     }
 
 
+def test_every_lookup_has_its_table_and_every_table_its_lookup(addon: Path) -> None:
+    lookups = read_conf(addon / "default/transforms.conf")
+    assert {stanza["filename"] for stanza in lookups.values()} == set(os.listdir(addon / "lookups"))
+
+
+def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path) -> None:
+    text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
+    shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
+    assert shared == {
+        **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
+        **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
+    }
+
+
 def test_no_conf_that_an_addon_must_not_bring(addon: Path) -> None:
     assert not {"limits.conf", "indexes.conf", "passwords.conf", "outputs.conf"} & set(os.listdir(addon / "default"))
 
@@ -150,7 +168,7 @@ def test_endpoints_are_registered_and_exposed(addon: Path) -> None:
     listed = [stanza["members"] for name, stanza in restmap.items() if name.startswith("admin:")]
     patterns = {stanza["pattern"] for stanza in read_conf(addon / "default/web.conf").values()}
     assert set(handlers) == ENDPOINTS == {name.strip() for names in listed for name in names.split(",")}
-    assert ENDPOINTS | {f"{name}/*" for name in ENDPOINTS} <= patterns
+    assert ENDPOINTS | {f"{name}/*" for name in ENDPOINTS - {f"{APP}_preview"}} <= patterns
     for stanza in handlers.values():
         assert (addon / "bin" / stanza["handlerfile"]).is_file()
 
@@ -162,8 +180,8 @@ def test_the_input_has_exactly_the_promised_fields(addon: Path, config: dict[str
 
 def test_the_account_has_exactly_the_promised_fields(addon: Path, config: dict[str, Any]) -> None:
     spec = addon / "README/ta_secure_firewall_estreamer_account.conf.spec"
-    assert set(services(config)["account"]) == ACCOUNT_FIELDS | {"name"}
-    assert spec_settings(spec) == ACCOUNT_FIELDS
+    assert set(services(config)["account"]) == ACCOUNT_FIELDS | {"name", "check_connection"}
+    assert spec_settings(spec) == ACCOUNT_FIELDS | CERTIFICATE_VALUES
     encrypted = {name for name, field in services(config)["account"].items() if field.get("encrypted")}
     assert encrypted == {"pkcs12", "pkcs12_password"}
 
@@ -250,7 +268,15 @@ def test_the_time_is_found_in_events_brought_by_other_means(addon: Path, event: 
 
 
 def test_the_time_that_the_input_tells_is_kept(addon: Path) -> None:
-    assert read_conf(addon / "default/props.conf")["source::estreamer_fqe://..."] == {"DATETIME_CONFIG": "NONE"}
+    assert read_conf(addon / "default/props.conf")["source::estreamer_fqe://..."]["DATETIME_CONFIG"] == "NONE"
+
+
+def test_what_the_input_writes_is_read_as_the_sourcetype_says(addon: Path) -> None:
+    stanzas = read_conf(addon / "default/props.conf")
+    sourcetype, source = stanzas["cisco:sfw:estreamer"], stanzas["source::estreamer_fqe://..."]
+    assert {key: sourcetype.get(key) for key in source if key != "DATETIME_CONFIG"} == {
+        key: value for key, value in source.items() if key != "DATETIME_CONFIG"
+    }
 
 
 def test_no_machine_and_no_setting_of_pip_is_named(addon: Path) -> None:

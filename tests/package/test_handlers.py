@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -56,29 +57,37 @@ class Handler:
 @pytest.fixture
 def handlers(search_path: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The module estreamer_input_handler on top of the stand-in above, with a SPLUNK_HOME of its own."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "splunkd" / "python"))
     library = ModuleType("splunktaucclib.rest_handler.admin_external")
     library.AdminExternalHandler = Handler  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, library.__name__, library)
-    monkeypatch.delitem(sys.modules, "estreamer_input_handler", raising=False)
+    library.get_splunkd_endpoint = None  # type: ignore[attr-defined]
+    errors = ModuleType("splunktaucclib.rest_handler.error")
+    errors.RestError = type("RestError", (Exception,), {})  # type: ignore[attr-defined]
+    for stub in (library, errors):
+        monkeypatch.setitem(sys.modules, stub.__name__, stub)
     monkeypatch.setenv("SPLUNK_HOME", str(tmp_path))
     monkeypatch.delenv("SPLUNK_DB", raising=False)
+    ours = ("estreamer_input_handler", "estreamer_rest", "splunk", "splunk.admin")
+    for name in ours:
+        monkeypatch.delitem(sys.modules, name, raising=False)
     module = importlib.import_module("estreamer_input_handler")
-    monkeypatch.delitem(sys.modules, "estreamer_input_handler")
+    for name in ours:
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return module
 
 
 def make_bookmark(handlers: ModuleType, name: str) -> Path:
-    folder = Path(bookmark.folder_of(str(handlers.checkpoint_folder()), f"estreamer_fqe://{name}"))
+    folder = Path(bookmark.folder_of(str(handlers.rest.checkpoint_folder()), f"estreamer_fqe://{name}"))
     folder.mkdir(parents=True)
     (folder / "something").touch()
     return folder
 
 
 def test_bookmarks_lie_where_splunkd_has_its_database(handlers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Path(handlers.os.environ["SPLUNK_HOME"])
-    assert handlers.checkpoint_folder() == home / "var/lib/splunk/modinputs/estreamer_fqe"
+    home = Path(os.environ["SPLUNK_HOME"])
+    assert handlers.rest.checkpoint_folder() == home / "var/lib/splunk/modinputs/estreamer_fqe"
     monkeypatch.setenv("SPLUNK_DB", "/data/splunk")
-    assert handlers.checkpoint_folder() == Path("/data/splunk/modinputs/estreamer_fqe")
+    assert handlers.rest.checkpoint_folder() == Path("/data/splunk/modinputs/estreamer_fqe")
 
 
 def test_removing_an_input_removes_its_bookmark_and_no_other(handlers: ModuleType) -> None:
@@ -92,7 +101,7 @@ def test_removing_an_input_removes_its_bookmark_and_no_other(handlers: ModuleTyp
 
 def test_an_input_that_cannot_be_removed_keeps_its_bookmark(handlers: ModuleType) -> None:
     kept = make_bookmark(handlers, "stays")
-    with pytest.raises(LookupError):
+    with pytest.raises(handlers.admin.InternalException, match="LookupError"):
         handlers.InputHandler("stays", []).handleRemove(None)
     assert kept.is_dir()
 
