@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Error as PageError
 
 from tests.splunkweb import Login, SplunkWeb
 
@@ -80,9 +81,18 @@ class Pages:
             self.control(parameter).locator("input, textarea").first.fill(value)
 
     def choose(self, parameter: str, label: str) -> None:
-        """Choose in one of UCC's lists."""
-        self.control(parameter).get_by_role("combobox").click()
-        self.page.get_by_role("option", name=label, exact=True).click()
+        """Choose in one of UCC's lists. A list that was opened before it was loaded closes itself again."""
+        box = self.control(parameter).get_by_role("combobox")
+        option = self.page.get_by_role("option", name=label, exact=True)
+        for _ in range(5):
+            if box.get_attribute("aria-expanded") != "true":
+                box.click()
+            with suppress(PageError):
+                option.click(timeout=PATIENCE / 5)
+                break
+        expect(box).to_have_text(label)
+        # A list that is still closing takes the next click for itself.
+        expect(option).to_have_count(0)
 
     def untick(self, parameter: str) -> None:
         box = self.control(parameter).get_by_role("checkbox")
@@ -134,7 +144,11 @@ def window(browser: Browser, web: SplunkWeb, login: Login = ADMIN, *, logged_in:
         if logged_in:
             context.add_cookies(web.cookies(login))  # type: ignore[arg-type]
         pages = Pages(web, context.new_page())
-        yield pages
+        try:
+            yield pages
+        except BaseException:
+            pages.shoot("failed")
+            raise
         assert pages.problems == []
     finally:
         context.close()

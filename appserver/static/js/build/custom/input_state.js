@@ -90,7 +90,7 @@ function describeState(entry) {
         disabled: ['sfw-note', 'Disabled'],
     };
     const [className, text] = texts[entry.state] || ['sfw-note', entry.state];
-    const reason = entry.reason ? [make('div', { className: 'sfw-note' }, entry.reason)] : [];
+    const reason = entry.reason ? [make('div', { className: 'sfw-note sfw-text' }, entry.reason)] : [];
     return [make('div', { className }, text), ...reason];
 }
 
@@ -99,7 +99,8 @@ function describeLastEvent(entry) {
 }
 
 function describeCount(entry) {
-    return [Number(entry.events_last_hour).toLocaleString()];
+    const count = Number(entry.events_last_hour);
+    return [`${count.toLocaleString()} ${count === 1 ? 'event' : 'events'}`];
 }
 
 function describeLag(entry) {
