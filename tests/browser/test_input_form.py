@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from .pages import ADMIN, Pages, window
 from .test_accounts import SCRIPT, assert_readable
 
 pytestmark = pytest.mark.package
+REFRESH = 16_000
+"""Milliseconds after which the table of inputs has asked for their state again."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -227,10 +230,11 @@ def test_failover_to_the_same_account_is_refused_in_one_sentence(new_input: Page
 def test_inputs_page_tells_why_an_input_waits_and_refreshes_by_itself(pages: Pages, splunkd: Splunkd) -> None:
     create(splunkd, INPUT, {"name": "waits", "account": "one", "index": "main"})
     create(splunkd, INPUT, {"name": "off", "account": "one", "disabled": "1"})
+    pages.page.clock.install()
     pages.open("inputs")
     expect(pages.cell("off", "state")).to_have_text("Disabled")
-    with pages.page.expect_response(lambda response: "_state" in response.url, timeout=30_000):
-        pass
+    with pages.page.expect_response(re.compile("_state")):
+        pages.page.clock.fast_forward(REFRESH)
     expect(pages.cell("waits", "state")).to_contain_text("Waiting to retry at")
     expect(pages.cell("waits", "state")).to_contain_text("127.0.0.1")
     expect(pages.cell("waits", "last_event")).to_have_text("none yet")

@@ -6,6 +6,11 @@ import { dress, make } from './dom.js';
 import { ask } from './splunkd.js';
 
 const INTERVAL = 15000;
+const UNITS = [
+    [86400, 'days'],
+    [3600, 'h'],
+    [60, 'min'],
+];
 const cells = new Map();
 let entries = new Map();
 let refusal;
@@ -104,7 +109,12 @@ function describeCount(entry) {
 }
 
 function describeLag(entry) {
-    return [entry.lag === '' ? '' : `${Number(entry.lag).toLocaleString()} s`];
+    if (entry.lag === '') {
+        return [''];
+    }
+    const seconds = Number(entry.lag);
+    const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one) || [1, 's'];
+    return [`${Math.round(seconds / size).toLocaleString()} ${unit}`];
 }
 
 /** Return a time in the zone and the manner of the browser. */
