@@ -394,4 +394,4 @@ def test_the_numbers_of_the_alerts_are_macros_that_say_what_they_are(addon: Path
 
 def test_every_search_begins_with_a_macro_that_names_the_index(addon: Path) -> None:
     heads = {re.match(r"`(\w+)`", stanza["search"])[1] for stanza in stanzas(addon).values()}  # type: ignore[index]
-    assert heads == {"sfw_log", "sfw_figures", "sfw_intrusions", "sfw_files", "sfw_connections"}
+    assert heads == {"sfw_log", "sfw_figures", "sfw_changes", "sfw_intrusions", "sfw_files", "sfw_connections"}
