@@ -1,8 +1,8 @@
 """The packet that an event holds: in which field, in which encoding, of which link type, and of when.
 
-No packet event is public, so nothing is taken for granted: each text of the event is tried as hexadecimal and as base64,
-and what the event tells besides (a length, a link type, the field's own name) and the bytes themselves speak for or
-against it. What nothing speaks for is not shown as a packet.
+No packet event is public, so nothing is taken for granted: each text of the event is tried as hexadecimal and as
+base64, and what the event tells besides (a length, a link type, the field's own name) and the bytes themselves speak
+for or against it. What nothing speaks for is not shown as a packet.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SHORTEST = 14
 Value = object
 Event = Mapping[str, Value]
 
-_HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{2}(?:[\s:.-]?(?:\\x|0[xX])?[0-9A-Fa-f]{2})*\Z")
-_HEX_NOISE = re.compile(r"(?:\\x|0[xX](?=[0-9A-Fa-f]{2}(?:[^0-9A-Fa-f]|\Z))|[\s:.-])")
+_HEX = re.compile(r"(?:\\x|0[xX])?[0-9A-Fa-f]{2}(?:[\s:.-]?(?:\\x|0[xX])?[0-9A-Fa-f]{2})*\Z")
+_HEX_NOISE = re.compile(r"\\x|0[xX]|[\s:.-]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 
 _NO_PACKET = re.compile(r"sha\d|md5|hash|digest|fingerprint|uuid|serial|certificate|token", re.IGNORECASE)
@@ -148,15 +148,11 @@ def _candidates(event: Event, options: Options) -> Iterator[_Candidate]:
 
 
 def from_hex(text: str) -> bytes | None:
-    """Return the bytes of a hexadecimal text, with or without `0x`, `\\x` and separators of pairs; None if it is none."""
+    """Return the bytes of a hexadecimal text, None if it is none; prefixes of bytes and separators do not count."""
     text = text.strip()
     if not _HEX.match(text):
         return None
-    digits = _HEX_NOISE.sub("", text[2:] if text[:2] in ("0x", "0X") else text)
-    try:
-        return bytes.fromhex(digits)
-    except ValueError:
-        return None
+    return bytes.fromhex(_HEX_NOISE.sub("", text))
 
 
 def from_base64(text: str) -> bytes | None:
@@ -175,7 +171,7 @@ _DECODERS = {HEX: from_hex, BASE64: from_base64}
 
 
 def _weight(one: _Candidate, lengths: tuple[int, ...]) -> tuple[bool, int, bool, bool, int]:
-    """Return what speaks for a candidate, the strongest first; of a text that could be both, hexadecimal is likelier."""
+    """Return what speaks for a candidate, the strongest first; a text that could be both is rather hexadecimal."""
     named = 2 if _PACKET_NAME.match(one.field) else 1 if _LIKELY_NAME.search(one.field) else 0
     likely = packets.looks_like_packet(one.content)
     return (len(one.content) in lengths, named, likely, one.encoding == HEX, len(one.content))

@@ -1,4 +1,4 @@
-"""What the search command `sfwpackets` makes of events: a row for each packet, or the rows of its dump or its layers."""
+"""What the search command `sfwpackets` makes of events: a row for each packet, or rows of its dump or its layers."""
 
 from __future__ import annotations
 
