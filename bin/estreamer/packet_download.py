@@ -1,8 +1,8 @@
 """Packets as a PCAP file, for the REST endpoint that a dashboard links to: what may be asked for, and the answer.
 
 The packets come from a search that runs with the session of the user who asks, so that nobody gets a packet that they
-could not have searched for. What is asked for becomes part of that search only after it was found to be an id, a number,
-an address or a plain name. A file is whole or is not given at all.
+could not have searched for. What is asked for becomes part of that search only after it was found to be an id, a
+number, an address or a plain name. A file is whole or is not given at all.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 
 _FLOW = re.compile(r"[0-9A-Za-z-]{1,64}(?::\d{1,20}){3}\Z")
 _TIME = re.compile(r"[0-9A-Za-z@+.-]{1,40}\Z")
+_LINK = re.compile(r"\d{1,5}\Z")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
 _ARGUMENTS = ("flow", "packet", "address", "field", "encoding", "link", "earliest", "latest")
 
@@ -102,6 +103,9 @@ def search_for(asked: Mapping[str, str]) -> Search:
         where = " OR ".join(f'{name}="{_address(asked)}"' for name in ("packet_src_ip", "packet_dest_ip"))
         steps.append(f"search {where}")
     steps.append("where isnotnull(packet_hex)")
+    if "link" in asked:
+        number = _matching(asked, "link", _LINK, "a link type as in the field packet_link_type, 1 for Ethernet")
+        steps.append(f"where packet_link_type={number}")
     steps.append(f"head {MOST_PACKETS + 1}")
     steps.append("table packet_time, packet_link_type, packet_wire_length, packet_hex")
     earliest, latest = (
@@ -112,7 +116,7 @@ def search_for(asked: Mapping[str, str]) -> Search:
 
 
 def _options(asked: Mapping[str, str]) -> list[str]:
-    given = {name: asked[name] for name in ("packet", "field", "encoding", "link") if name in asked}
+    given = {name: asked[name] for name in ("packet", "field", "encoding") if name in asked}
     if "field" in given:
         _matching(given, "field", _FIELD, "the name of a field")
     try:
@@ -165,7 +169,11 @@ def collect(
         raise Refusal(404, "No such packet was found in this time range, among the events that you may search.")
     if len(links) > 1:
         names = ", ".join(f"{link} ({packets.LINK_NAMES.get(link, 'unknown')})" for link in links)
-        raise Refusal(409, f"A PCAP file holds packets of one link type, and these have several: {names}.")
+        raise Refusal(
+            409,
+            f"A PCAP file holds packets of one link type, and these have several: {names}. Add link= and one of these "
+            "numbers to the address.",
+        )
     return links[0], sorted((one for _, one in found), key=lambda one: (one.second, one.microsecond))
 
 

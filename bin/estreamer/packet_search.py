@@ -1,4 +1,4 @@
-"""Runs a search on splunkd with the session of the user whose request is served, and hands over its results in lines."""
+"""Runs a search on splunkd with the session of the user whose request is served, and yields its results in lines."""
 
 from __future__ import annotations
 

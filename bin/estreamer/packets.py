@@ -352,15 +352,21 @@ def _ip(walk: _Walk) -> Step:
     return {4: _ip4, 6: _ip6}.get(version)
 
 
+def _has_version(walk: _Walk, wanted: int) -> bool:
+    version = _version(walk.rest)
+    if version != wanted:
+        walk.problem = f"An IPv{wanted} header is to follow, but has version {version}."
+    return version == wanted
+
+
 def _ip4(walk: _Walk) -> Step:
     if not walk.need("IPv4", 20):
+        return None
+    if not _has_version(walk, 4):
         return None
     size = (walk.rest[0] & 15) * 4
     header = walk.read("IPv4", _Ip, max(size, 20))
     if header is None:
-        return None
-    if header.v != 4:
-        walk.problem = f"An IPv4 header is to follow, but has version {header.v}."
         return None
     # Length 0 is left to the network card to fill in where packets are taken before they are sent.
     total = header.len or len(walk.rest)
@@ -392,10 +398,7 @@ def _ip4_flags(header: ip.IP) -> str:
 
 def _ip6(walk: _Walk) -> Step:
     header = walk.read("IPv6", _bare_ip6, 40)
-    if header is None:
-        return None
-    if header.v != 6:
-        walk.problem = f"An IPv6 header is to follow, but has version {header.v}."
+    if header is None or not _has_version(walk, 6):
         return None
     # Length 0 is a jumbogram's, or left to the network card to fill in.
     walk.end_after("IPv6", 40 + header.plen if header.plen else len(walk.rest))
