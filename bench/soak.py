@@ -409,8 +409,17 @@ def promise(happenings: list[Happening], moments: Sequence[float], settle: int, 
             one.promised = most_in_a_write
         elif one.name in OF_SETTLE:
             killed = [other for other in happenings if other.name in OF_ONE_WRITE]
-            one.spans = just_read(one, killed, settle)
+            one.spans = [
+                (earlier_by(most_in_a_write, begin, moments), end) for begin, end in just_read(one, killed, settle)
+            ]
             one.promised = sum(bisect_right(moments, end) - bisect_left(moments, begin) for begin, end in one.spans)
+
+
+def earlier_by(events: int, moment: float, moments: Sequence[float]) -> float:
+    """Return when the first of so many events before `moment` was read: a write settles as a whole, after its end was
+    read."""
+    place = bisect_left(moments, moment)
+    return moments[max(0, place - events)] if events and place else moment
 
 
 def just_read(end: Happening, killed: Sequence[Happening], settle: int) -> list[tuple[float, float]]:

@@ -139,7 +139,9 @@ def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path)
     text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
     shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
     assert shared == {
-        **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
+        **dict.fromkeys(
+            ("props", "transforms", "lookups", "eventtypes", "tags", "macros", "commands", "searchbnf"), "system"
+        ),
         **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
     }
 
@@ -149,7 +151,7 @@ def test_no_conf_that_an_addon_must_not_bring(addon: Path) -> None:
 
 
 def test_every_stanza_that_runs_python_names_the_supported_versions(addon: Path) -> None:
-    for name in ("inputs", "restmap"):
+    for name in ("inputs", "restmap", "commands"):
         stanzas = read_conf(addon / f"default/{name}.conf")
         scripted = {key: stanza for key, stanza in stanzas.items() if "python.version" in stanza}
         assert scripted, name
