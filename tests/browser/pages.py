@@ -122,8 +122,11 @@ class Pages:
 
     # Pictures
 
-    def shoot(self, name: str, *, picture: bool = False) -> None:
-        """Keep a screenshot as a build result; `picture` marks those that the documents show, if they are asked for."""
+    def shoot(self, name: str, *, picture: bool = False, of: str = "") -> None:
+        """Keep a screenshot as a build result; `picture` marks those that the documents show, if they are asked for.
+
+        The documents show what of the page is worth it: the parameter `of`, the dialog, or all to the end of the form.
+        """
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         # A dialog that is still fading in is no picture of it.
         self.page.wait_for_function(
@@ -139,20 +142,19 @@ class Pages:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", full_page=True)
         if picture and os.environ.get("ESTREAMER_PICTURES"):
             PICTURES.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(
-                path=PICTURES / f"{name}.png", animations="disabled", full_page=True, clip=self._content()
-            )
+            path = PICTURES / f"{name}.png"
+            dialog = self.page.get_by_role("dialog")
+            if of or dialog.count():
+                (self.control(of) if of else dialog).screenshot(path=path, animations="disabled")
+            else:
+                self.page.screenshot(path=path, animations="disabled", full_page=True, clip=self._filled())
 
-    def _content(self) -> FloatRect:
-        """What of the page is worth a picture: the dialog, or all that is above the end of the table or the form."""
-        dialog = self.page.get_by_role("dialog")
-        box = dialog.bounding_box() if dialog.count() else None
-        if box is None:
-            ends = self.page.locator("table:visible, form:visible").evaluate_all(
-                "(all) => all.map((one) => one.getBoundingClientRect().bottom + window.scrollY)"
-            )
-            box = {"x": 0, "y": 0, "width": WIDTH, "height": max(ends) + 24}
-        return box
+    def _filled(self) -> FloatRect:
+        """The page to the end of what is on it."""
+        ends = self.page.locator("table:visible, form:visible").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().bottom + window.scrollY)"
+        )
+        return {"x": 0, "y": 0, "width": WIDTH, "height": max(ends) + 24}
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def test_tree_offers_presets_groups_search_and_names_of_later_versions(new_input
         expect(control.get_by_role("checkbox", name=name, exact=True)).to_be_visible()
     expect(control.get_by_role("checkbox", name=group["fields"][0]["name"], exact=True)).to_be_hidden()
     control.get_by_role("checkbox", name=wanted[0], exact=True).check()
-    pages.shoot("field_tree", picture=True)
+    pages.shoot("field_tree", picture=True, of="connection_fields")
     control.get_by_role("searchbox").fill("no such field")
     expect(control.get_by_text("No known field has that in its name")).to_be_visible()
     control.get_by_role("searchbox").fill("")
@@ -170,7 +170,7 @@ def test_mistake_in_drop_rules_is_shown_at_its_place_while_it_is_written(new_inp
     expect(control.get_by_role("status")).to_contain_text("Line 3, column 11:")
     expect(control.locator("pre")).to_have_text("FileEvent FileName=x\n          ^")
     expect(control.locator("textarea")).to_have_attribute("aria-invalid", "true")
-    pages.shoot("drop_rules", picture=True)
+    pages.shoot("drop_rules", picture=True, of="drop_rules")
     control.get_by_role("button", name="Go there").click()
     place = "[document.activeElement.tagName, document.activeElement.selectionStart]"
     assert pages.page.evaluate(place) == ["TEXTAREA", len(good) + 1 + 10]
