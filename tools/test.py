@@ -26,7 +26,7 @@ PROGRAMS = {"openssl": "openssl", "valgrind": "valgrind", "iproute2": "ip"}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/bench", "tests/searchtime")
+ONCE = ("tests/alerts", "tests/bench", "tests/searchtime")
 """Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
 
 STYLE = ("bench", "bin", "tests", "tools")

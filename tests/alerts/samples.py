@@ -16,6 +16,9 @@ DAY = 86400
 STEP = 600
 """Seconds between two lines of figures, which a real input writes every minute."""
 
+BUSIEST = 3
+"""Hours from the busiest time of the day to the end."""
+
 
 def log_events(now: float) -> list[Indexed]:
     """Return the lines of the day before `now`: of an input that is well, one that is slow, and one that fails."""
@@ -47,7 +50,7 @@ def _times(now: float) -> Iterator[tuple[float, float]]:
     """Yield the times of lines of figures, and what share of the busiest hour's events comes then, 0 to 1."""
     for ago in range(DAY - 60, 0, -STEP):
         when = now - ago
-        yield when, 0.15 + 0.85 * max(0.0, math.sin((when % DAY / 3600 - 6) / 12 * math.pi))
+        yield when, 0.15 + 0.85 * max(0.0, math.cos((ago / 3600 - BUSIEST) / 12 * math.pi))
     yield now - 30, 0.5
 
 
