@@ -26,7 +26,7 @@ PROGRAMS = {"openssl": "openssl", "valgrind": "valgrind", "iproute2": "ip", "chr
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/bench", "tests/browser", "tests/searchtime")
+ONCE = ("tests/alerts", "tests/bench", "tests/browser", "tests/searchtime")
 """Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")

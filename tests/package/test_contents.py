@@ -140,7 +140,8 @@ def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path)
     shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
     assert shared == {
         **dict.fromkeys(
-            ("props", "transforms", "lookups", "eventtypes", "tags", "macros", "commands", "searchbnf"), "system"
+            ("props", "transforms", "lookups", "eventtypes", "tags", "macros", "commands", "searchbnf", "workflow_actions"),
+            "system",
         ),
         **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
     }
