@@ -28,7 +28,7 @@ MOST_SECONDS = 120.0
 MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 
 _FLOW = re.compile(r"[0-9A-Za-z-]{1,64}(?::\d{1,20}){3}\Z")
-_TIME = re.compile(r"[0-9A-Za-z@+.-]{1,40}\Z")
+_TIME = re.compile(r"[0-9A-Za-z@:+.-]{1,40}\Z")
 _LINK = re.compile(r"\d{1,5}\Z")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
 _ARGUMENTS = ("flow", "packet", "address", "field", "encoding", "link", "earliest", "latest")
@@ -87,9 +87,9 @@ def _arguments(query: Sequence[Sequence[str]]) -> dict[str, str]:
             raise Refusal(400, f"{name[:40]} is not known. Give some of {', '.join(_ARGUMENTS)}.")
         if name in asked:
             raise Refusal(400, f"{name} is given twice.")
-        if value:
-            asked[name] = value
-    return asked
+        # A dashboard sends * for what was not chosen.
+        asked[name] = "" if value == packet_rows.ALL else value
+    return {name: value for name, value in asked.items() if value}
 
 
 def search_for(asked: Mapping[str, str]) -> Search:
