@@ -22,11 +22,11 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
 
-PROGRAMS = {"openssl": "openssl", "valgrind": "valgrind", "iproute2": "ip"}
+PROGRAMS = {"chromium": "chromium", "iproute2": "ip", "nodejs": "node", "npm": "npm", "openssl": "openssl", "valgrind": "valgrind"}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/bench", "tests/searchtime")
+ONCE = ("tests/bench", "tests/dashboards", "tests/searchtime")
 """Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
 
 STYLE = ("bench", "bin", "tests", "tools")
