@@ -81,8 +81,11 @@ def run(
     earliest: float | None = None,
     latest: float | None = None,
     now: float | None = None,
+    base: Result | None = None,
 ) -> Result:
     """Run a search over all events of `data`, from `earliest` on and before `latest` (seconds since 1970).
+
+    With a `base`, the search goes on from its rows, as the search that follows a base search of a dashboard does.
 
     Raises SplError for what is wrong, unknown or left open.
     """
@@ -92,7 +95,8 @@ def run(
         return _execute(expand(source, data.macro), context, table, implied_search=False)
 
     context = Context(data, moment, earliest, latest, run_inner)
-    table = _execute(expand(search, data.macro), context, None, implied_search=True)
+    begun = None if base is None else Table([dict(row) for row in base.rows], base.fields)
+    table = _execute(expand(search, data.macro), context, begun, implied_search=base is None)
     rows: list[Row] = [{field: value for field, value in row.items() if value is not None} for row in table.rows]
     return Result(table.columns(), rows)
 

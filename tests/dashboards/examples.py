@@ -1,0 +1,13 @@
+"""What single dashboards need besides the common events: tokens that a link gives them, and events of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.searchtime import Indexed
+
+TOKENS: Mapping[str, Mapping[str, str]] = {}
+"""Tokens by the dashboard's name, for those that show nothing until they are told what to look at."""
+
+EVENTS: Sequence[Callable[[], list[Indexed]]] = ()
+"""Functions that return further events, such as those of the input's log."""
