@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, expect
+from playwright.sync_api import Error as PageError
 
 from tests.splunkweb import Login, SplunkWeb
 
@@ -80,9 +81,18 @@ class Pages:
             self.control(parameter).locator("input, textarea").first.fill(value)
 
     def choose(self, parameter: str, label: str) -> None:
-        """Choose in one of UCC's lists."""
-        self.control(parameter).get_by_role("combobox").click()
-        self.page.get_by_role("option", name=label, exact=True).click()
+        """Choose in one of UCC's lists. A list that was opened before it was loaded closes itself again."""
+        box = self.control(parameter).get_by_role("combobox")
+        option = self.page.get_by_role("option", name=label, exact=True)
+        for _ in range(5):
+            if box.get_attribute("aria-expanded") != "true":
+                box.click()
+            with suppress(PageError):
+                option.click(timeout=PATIENCE / 5)
+                break
+        expect(box).to_have_text(label)
+        # A list that is still closing takes the next click for itself.
+        expect(option).to_have_count(0)
 
     def untick(self, parameter: str) -> None:
         box = self.control(parameter).get_by_role("checkbox")
@@ -115,12 +125,34 @@ class Pages:
     def shoot(self, name: str, *, picture: bool = False) -> None:
         """Keep a screenshot as a build result; `picture` marks those that the documents show, if they are asked for."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        # What was in motion has come to rest.
-        self.page.evaluate("document.fonts.ready")
+        # A dialog that is still fading in is no picture of it.
+        self.page.wait_for_function(
+            """() => [...document.querySelectorAll('[role=dialog]')].every((dialog) => {
+                for (let one = dialog; one; one = one.parentElement) {
+                    if (Number(getComputedStyle(one).opacity) < 1) {
+                        return false;
+                    }
+                }
+                return true;
+            })"""
+        )
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", full_page=True)
         if picture and os.environ.get("ESTREAMER_PICTURES"):
             PICTURES.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", full_page=True)
+            self.page.screenshot(
+                path=PICTURES / f"{name}.png", animations="disabled", full_page=True, clip=self._content()
+            )
+
+    def _content(self) -> FloatRect:
+        """What of the page is worth a picture: the dialog, or all that is above the end of the table or the form."""
+        dialog = self.page.get_by_role("dialog")
+        box = dialog.bounding_box() if dialog.count() else None
+        if box is None:
+            ends = self.page.locator("table:visible, form:visible").evaluate_all(
+                "(all) => all.map((one) => one.getBoundingClientRect().bottom + window.scrollY)"
+            )
+            box = {"x": 0, "y": 0, "width": WIDTH, "height": max(ends) + 24}
+        return box
 
 
 @contextmanager
@@ -134,7 +166,11 @@ def window(browser: Browser, web: SplunkWeb, login: Login = ADMIN, *, logged_in:
         if logged_in:
             context.add_cookies(web.cookies(login))  # type: ignore[arg-type]
         pages = Pages(web, context.new_page())
-        yield pages
+        try:
+            yield pages
+        except BaseException:
+            pages.shoot("failed")
+            raise
         assert pages.problems == []
     finally:
         context.close()

@@ -25,9 +25,9 @@ export default class ConnectionCheck {
 
     render() {
         const root = dress(this.el);
-        const button = make('button', { type: 'button' }, 'Check connection');
+        const button = make('button', { type: 'button', className: 'sfw-whole' }, 'Check connection');
         button.setAttribute('aria-label', `Check the connection of ${this.row.name}`);
-        this.verdict = make('div', { role: 'status' });
+        this.verdict = make('div', { role: 'status', className: 'sfw-text' });
         button.addEventListener('click', () => this.check(button));
         root.append(button, this.verdict);
         this.show(results.get(this.row.name));

@@ -36,6 +36,8 @@ const STYLE = `
 .sfw .sfw-drop { border: 1px dashed rgba(128, 128, 128, 0.9); border-radius: 3px; padding: 10px; }
 .sfw .sfw-over { background-color: rgba(47, 138, 224, 0.2); }
 .sfw .sfw-banner { margin: 8px 0; padding: 8px 12px; border: 1px solid rgba(128, 128, 128, 0.5); }
+.sfw .sfw-text { max-width: 340px; }
+.sfw .sfw-whole { white-space: nowrap; }
 .sfw-wide { width: 900px !important; max-width: 100%; }
 `;
 

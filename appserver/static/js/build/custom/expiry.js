@@ -23,7 +23,11 @@ export default class Expiry {
             return;
         }
         const soon = days < WARNING_DAYS;
-        root.append(make('div', {}, date), make('div', { className: soon ? 'sfw-warning' : 'sfw-note' }, describe(days)));
+        const tone = soon ? 'sfw-warning' : 'sfw-note';
+        root.append(
+            make('div', { className: 'sfw-whole' }, date),
+            make('div', { className: `sfw-whole ${tone}` }, describe(days))
+        );
         cells.set(this.el, { name: this.row.name, days });
         // The table is still being put together.
         setTimeout(() => warn(this.el.closest('table')), 0);

@@ -56,7 +56,13 @@ export default class FieldTree {
         this.details = make('details', {}, this.summary, ...this.content());
         this.root.append(this.details);
         const given = split(this.data.value);
-        this.set(given.length ? given : type.presets.recommended);
+        const names = given.length ? given : type.presets.recommended;
+        this.set(names);
+        // What is chosen is in sight.
+        this.groups.forEach((group) => {
+            group.open = group.names.some((one) => names.includes(one));
+            group.details.open = group.open;
+        });
         const values = valuesOf(this.root);
         values.listen(this.root, () => this.describe());
     }
@@ -68,10 +74,10 @@ export default class FieldTree {
             'div',
             { className: 'sfw-tree', role: 'group' },
             make('label', {}, this.all, make('strong', {}, 'Select all')),
-            this.group('Field sets', sets, true),
+            this.group('Field sets', sets),
             ...type.groups.map((group) => {
                 const items = group.fields.map((field) => this.item(field.name, hint(field)));
-                return this.group(group.label, items, false);
+                return this.group(group.label, items);
             })
         );
         tree.setAttribute('aria-label', `Fields of ${type.label}`);
@@ -97,20 +103,21 @@ export default class FieldTree {
 
     item(fieldName, help) {
         const box = make('input', { type: 'checkbox', value: fieldName });
+        box.setAttribute('aria-label', fieldName);
         box.addEventListener('change', () => this.publish());
         this.boxes.set(fieldName, box);
         const note = make('span', { className: 'sfw-note' }, help ? ` ${help}` : '');
         return make('li', {}, make('label', {}, box, fieldName, note));
     }
 
-    group(label, items, open) {
+    group(label, items) {
         const names = items.map((item) => item.querySelector('input').value);
         const all = make('input', { type: 'checkbox' });
         all.setAttribute('aria-label', `Select all of ${label}`);
         all.addEventListener('change', () => this.choose(names, all.checked));
         const count = make('span', { className: 'sfw-note' });
-        const details = make('details', { open }, make('summary', {}, all, label, ' ', count), make('ul', {}, ...items));
-        this.groups.push({ details, all, count, names, items, open });
+        const details = make('details', {}, make('summary', {}, all, label, ' ', count), make('ul', {}, ...items));
+        this.groups.push({ details, all, count, names, items, open: false });
         return details;
     }
 

@@ -6,6 +6,11 @@ import { dress, make } from './dom.js';
 import { ask } from './splunkd.js';
 
 const INTERVAL = 15000;
+const UNITS = [
+    [86400, 'days'],
+    [3600, 'h'],
+    [60, 'min'],
+];
 const cells = new Map();
 let entries = new Map();
 let refusal;
@@ -90,7 +95,7 @@ function describeState(entry) {
         disabled: ['sfw-note', 'Disabled'],
     };
     const [className, text] = texts[entry.state] || ['sfw-note', entry.state];
-    const reason = entry.reason ? [make('div', { className: 'sfw-note' }, entry.reason)] : [];
+    const reason = entry.reason ? [make('div', { className: 'sfw-note sfw-text' }, entry.reason)] : [];
     return [make('div', { className }, text), ...reason];
 }
 
@@ -99,11 +104,17 @@ function describeLastEvent(entry) {
 }
 
 function describeCount(entry) {
-    return [Number(entry.events_last_hour).toLocaleString()];
+    const count = Number(entry.events_last_hour);
+    return [`${count.toLocaleString()} ${count === 1 ? 'event' : 'events'}`];
 }
 
 function describeLag(entry) {
-    return [entry.lag === '' ? '' : `${Number(entry.lag).toLocaleString()} s`];
+    if (entry.lag === '') {
+        return [''];
+    }
+    const seconds = Number(entry.lag);
+    const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one) || [1, 's'];
+    return [`${Math.round(seconds / size).toLocaleString()} ${unit}`];
 }
 
 /** Return a time in the zone and the manner of the browser. */
