@@ -22,7 +22,14 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
 
-PROGRAMS = {"chromium": "chromium", "iproute2": "ip", "nodejs": "node", "npm": "npm", "openssl": "openssl", "valgrind": "valgrind"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "iproute2": "ip",
+    "nodejs": "node",
+    "npm": "npm",
+    "openssl": "openssl",
+    "valgrind": "valgrind",
+}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
