@@ -11,11 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 from tests.searchtime import spl
 from tests.searchtime.evals.times import relative
 from tests.searchtime.evals.values import text, texts
+from tests.searchtime.spl.subsearches import quoted
 
 from .population import NOW
 from .views import Part, View, resolve
 
-_FILTERED = re.compile(r"\$([^$|]+)\|u\$")
+_FILTERED = re.compile(r"\$([^$|]+)(\|s)?\|u\$")
 
 Row = dict[str, Any]
 
@@ -68,13 +69,15 @@ def _shown(value: Any) -> Any:
 def followed(url: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return where the address of a link leads and its parameters, decoded, with tokens replaced.
 
-    Raises KeyError for a token without a value.
+    A token is written `$name|u$`, or `$name|s|u$` for one in quotes. Raises KeyError for a token without a value.
     """
+    def value(token: re.Match[str]) -> str:
+        found = values[token.group(1)]
+        return quoted(found) if token.group(2) else found
+
     parts = urlsplit(url)
     asked = parse_qs(parts.query, keep_blank_values=True)
-    return parts.path, {
-        name: _FILTERED.sub(lambda token: values[token.group(1)], found[-1]) for name, found in asked.items()
-    }
+    return parts.path, {name: _FILTERED.sub(value, found[-1]) for name, found in asked.items()}
 
 
 def clicked(row: Mapping[str, Any], fields: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tests.searchtime.searched import Searched
 
 from . import population
 from .answers import SearchHead
-from .counted import Event, is_blocked, is_malware, megabytes, raw_events, receiver, sender, total
+from .counted import STEP, Event, is_blocked, is_malware, megabytes, raw_events, receiver, sender, total
 from .opened import Opened
 from .views import read_views
 
@@ -50,23 +50,22 @@ def test_totals_of_both_directions(page: Opened, events: list[Event]) -> None:
 
 def test_the_time_line_has_every_event_once_with_its_direction(page: Opened, events: list[Event]) -> None:
     rows = page.rows("lanes")
-    shown = {
-        (lane, category): sum(int(row["events"]) for row in rows if (row["lane"], row["category"]) == (lane, category))
-        for lane, category in {(row["lane"], row["category"]) for row in rows}
-    }
-    wanted: dict[tuple[str, str], int] = {}
+    shown = {name: sum(int(row[name]) for row in rows) for name in rows[0] if name != "_time"}
+    wanted: dict[str, int] = {}
     for event in events:
-        key = (_what(event), "initiator" if event["InitiatorIP"] == HOST else "responder")
-        wanted[key] = wanted.get(key, 0) + 1
+        lane = f"{'initiator' if event['InitiatorIP'] == HOST else 'responder'}: {_what(event)}"
+        wanted[lane] = wanted.get(lane, 0) + 1
     assert shown == wanted
-    assert {category for _, category in shown} == {"initiator", "responder"}
+    assert {lane.partition(":")[0] for lane in shown} == {"initiator", "responder"}
     times = [float(row["_time"]) for row in rows]
-    assert times == sorted(times)
+    assert times == list(range(int(min(times)), int(max(times)) + 1, STEP))
 
 
-def test_events_over_time_add_up(page: Opened, events: list[Event]) -> None:
-    rows = page.rows("over_time")
-    assert sum(int(row[name]) for row in rows for name in row if name != "_time") == len(events)
+def test_what_was_sent_and_received_over_time_adds_up(page: Opened) -> None:
+    rows = page.rows("volume")
+    (totals,) = page.rows("totals")
+    assert sum(float(row["MB sent"]) for row in rows) == pytest.approx(float(totals["MB_sent"]), abs=0.1)
+    assert sum(float(row["MB received"]) for row in rows) == pytest.approx(float(totals["MB_received"]), abs=0.1)
 
 
 def test_peers_of_both_sides(page: Opened, events: list[Event]) -> None:
@@ -119,7 +118,7 @@ def test_a_translated_address_leads_to_the_events_behind_it(knowledge: Knowledge
 def test_an_address_that_is_part_of_another_is_not_mixed_with_it(knowledge: Knowledge) -> None:
     page = Opened(VIEW, Searched(knowledge, _made()), address="10.0.0.5")
     assert {row["as_initiator"] for row in page.rows("totals")} == {"1"}
-    assert [row["lane"] for row in page.rows("lanes")] == ["connection blocked"]
+    assert {name for row in page.rows("lanes") for name in row} == {"_time", "initiator: connection blocked"}
 
 
 @pytest.fixture(scope="session")

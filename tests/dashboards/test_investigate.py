@@ -71,7 +71,14 @@ def test_all_events_of_the_connection_are_there_in_order_and_none_of_another(dat
 def test_the_panels_tell_of_each_kind(data: Searched) -> None:
     page = Opened(VIEW, data, connection=CONNECTION)
     assert page.rows("totals") == [{"events": "6", "intrusions": "2", "files": "1", "packets": "1", "blocked": "2"}]
-    assert [row["step"] for row in page.rows("lanes")] == [row["step"] for row in page.rows("order")]
+    assert [row["what"] for row in page.rows("order")] == [
+        "Block by rule NasBlock, https://www.google.com",
+        "FILE-EXECUTABLE download of executable content (unknown impact)",
+        "of intrusion event 195",
+        "csm-eicar.gif (Malware), download",
+        "FILE-EXECUTABLE download of executable content (unknown impact)",
+        "Block by rule NasBlock, https://www.google.com",
+    ]
     assert [row["signature_id"] for row in page.rows("intrusion_list")] == ["11192", "11192"]
     assert [row["name"] for row in page.rows("file_list")] == ["csm-eicar.gif"]
     facts = {row["field"]: row["value"] for row in page.rows("connection")}
