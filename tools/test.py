@@ -22,11 +22,18 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
 
-PROGRAMS = {"openssl": "openssl", "valgrind": "valgrind", "iproute2": "ip", "chromium": "chromium"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "iproute2": "ip",
+    "nodejs": "node",
+    "npm": "npm",
+    "openssl": "openssl",
+    "valgrind": "valgrind",
+}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/bench", "tests/browser", "tests/searchtime")
+ONCE = ("tests/alerts", "tests/bench", "tests/browser", "tests/dashboards", "tests/searchtime")
 """Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")

@@ -28,9 +28,10 @@ MOST_SECONDS = 120.0
 MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 
 _FLOW = re.compile(r"[0-9A-Za-z-]{1,64}(?::\d{1,20}){3}\Z")
-_TIME = re.compile(r"[0-9A-Za-z@+.-]{1,40}\Z")
+_TIME = re.compile(r"[0-9A-Za-z@:+.-]{1,40}\Z")
 _LINK = re.compile(r"\d{1,5}\Z")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
+_ADDRESSES = ("packet_src_ip", "packet_dest_ip", "src", "dest")
 _ARGUMENTS = ("flow", "packet", "address", "field", "encoding", "link", "earliest", "latest")
 
 
@@ -87,9 +88,9 @@ def _arguments(query: Sequence[Sequence[str]]) -> dict[str, str]:
             raise Refusal(400, f"{name[:40]} is not known. Give some of {', '.join(_ARGUMENTS)}.")
         if name in asked:
             raise Refusal(400, f"{name} is given twice.")
-        if value:
-            asked[name] = value
-    return asked
+        # A dashboard sends * for what was not chosen.
+        asked[name] = "" if value == packet_rows.ALL else value
+    return {name: value for name, value in asked.items() if value}
 
 
 def search_for(asked: Mapping[str, str]) -> Search:
@@ -100,7 +101,7 @@ def search_for(asked: Mapping[str, str]) -> Search:
         terms.append(f'flow_id="{flow}"')
     steps = [f"search {' '.join(terms)}", " ".join(["sfwpackets", *_options(asked)])]
     if "address" in asked:
-        where = " OR ".join(f'{name}="{_address(asked)}"' for name in ("packet_src_ip", "packet_dest_ip"))
+        where = " OR ".join(f'{name}="{_address(asked)}"' for name in _ADDRESSES)
         steps.append(f"search {where}")
     steps.append("where isnotnull(packet_hex)")
     if "link" in asked:

@@ -14,6 +14,9 @@ PACKETS = "packets"
 DUMP = "dump"
 LAYERS = "layers"
 
+ALL = "*"
+"""Stands for all packets where ids are expected: what an input of a dashboard holds before one is chosen."""
+
 LONGEST_TEXT = 1024
 """Bytes of a payload that are shown as text; all of them are in the dump."""
 
@@ -93,7 +96,9 @@ def _parse_link(text: str) -> int | None:
 
 
 def parse_ids(text: str) -> frozenset[str]:
-    """Return the packet ids in a comma-separated list. Raises ValueError with a sentence."""
+    """Return the packet ids in a comma-separated list, none of them for `*`. Raises ValueError with a sentence."""
+    if text == ALL:
+        return frozenset()
     ids = frozenset(filter(None, (one.strip() for one in text.split(","))))
     if len(ids) > _MOST_IDS:
         raise ValueError(f"packet= takes at most {_MOST_IDS} ids.")
@@ -129,7 +134,13 @@ def rows(event: Mapping[str, Cell], arguments: Arguments) -> Iterator[Row]:
 
 
 def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:
-    """Look into the event's text, where all of it is, before the fields that a search has extracted from it."""
+    """Look into the event's text, where all of it is, before the fields that a search has extracted from it.
+
+    Where the command has run before, what it found then holds, unless something else is asked for.
+    """
+    earlier = _found_before(event) if options == packet_events.Options() else None
+    if earlier is not None:
+        return earlier
     time = _number(event.get("_time"))
     raw = event.get("_raw")
     if isinstance(raw, str) and raw.lstrip().startswith("{"):
@@ -138,8 +149,30 @@ def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:
         if options.field in event and options.field not in inside:
             inside = {**inside, options.field: event[options.field]}
         return packet_events.find(inside, options, time, whole)
-    own = (*PACKET_COLUMNS, "_raw")
+    own = {*PACKET_COLUMNS, "_raw"} - {options.field}
     return packet_events.find({name: one for name, one in event.items() if name not in own}, options, time)
+
+
+def _found_before(event: Mapping[str, Cell]) -> Found | None:
+    try:
+        content = bytes.fromhex(str(event["packet_hex"]))
+        second, _, microsecond = str(event["packet_time"]).partition(".")
+        numbers = [int(second), int(microsecond), int(str(event["packet_link_type"]))]
+    except (KeyError, ValueError):
+        return None
+    length = str(event.get("packet_wire_length"))
+    told = event.get("packet_field"), event.get("packet_encoding")
+    field_name, encoding = (one if isinstance(one, str) else "" for one in told)
+    return Found(
+        field=field_name or "packet_hex",
+        encoding=encoding or packet_events.HEX,
+        link=numbers[2],
+        content=content,
+        length=max(int(length) if length.isdecimal() else 0, len(content)),
+        second=numbers[0],
+        microsecond=numbers[1],
+        notes=(),
+    )
 
 
 def _number(value: Cell) -> float:

@@ -33,16 +33,15 @@ class InputLog:
         self._log.info(event, **fields)
         self._times.append(when)
 
-    def rows(self) -> list[Row]:
-        """Return the lines as a search finds them, with no field but those that every event has."""
+    def events(self) -> list[Indexed]:
+        """Return the lines as they lie in the index."""
         lines = self.path.read_text(encoding="utf-8").splitlines()
-        return [row_of(self.path, line, when) for when, line in zip(self._times, lines)]
+        return [line_of(self.path, line, when) for when, line in zip(self._times, lines)]
 
 
-def row_of(path: Path, line: str, when: float) -> Row:
+def line_of(path: Path, line: str, when: float) -> Indexed:
     """Return a line of a log file in `_internal`, indexed a second after it was written."""
-    own = {"source": f"/opt/splunk/var/log/splunk/{path.name}", "sourcetype": path.stem, "host": FORWARDER}
-    return {"_raw": line, "_time": when, "_indextime": when + 1, "index": "_internal", **own}
+    return Indexed(line, when, when + 1, path.stem, f"/opt/splunk/var/log/splunk/{path.name}", FORWARDER, "_internal")
 
 
 def close_logs(folder: Path) -> None:
@@ -55,22 +54,33 @@ def close_logs(folder: Path) -> None:
 
 
 class Index(Searched):
-    """Events of Management Centers, and log lines; of both only what was indexed within the bounds, if there are any.
+    """Events and log lines, of which a search finds those that were indexed within the bounds (seconds since 1970).
 
-    The bounds are seconds since 1970; the first is included.
+    Log lines have no field but those that every event has: what Splunk extracts from them by itself is not played, and
+    the searches are not to need it.
     """
 
-    def __init__(self, knowledge: Knowledge, events: Iterable[Indexed] = (), lines: Iterable[Row] = ()) -> None:
+    def __init__(self, knowledge: Knowledge, events: Iterable[Indexed]) -> None:
         super().__init__(knowledge, events)
-        self._lines = list(lines)
         self.indexed_from = float("-inf")
         self.indexed_before = float("inf")
 
+    def add(self, events: Iterable[Indexed]) -> None:
+        """Take further events and lines into the index."""
+        found = list(events)
+        super().add(one for one in found if one.index != "_internal")
+        self._rows += [_row(one) for one in found if one.index == "_internal"]
+
     def events(self) -> Iterator[Row]:
         """Yield all events, each a row of its own."""
-        for row in (*super().events(), *map(dict, self._lines)):
+        for row in super().events():
             if self.indexed_from <= float(str(row["_indextime"])) < self.indexed_before:
                 yield row
+
+
+def _row(line: Indexed) -> Row:
+    own = {"host": line.host, "source": line.source, "sourcetype": line.sourcetype, "index": line.index}
+    return {"_raw": line.raw, "_time": line.time, "_indextime": line.indexed, **own}
 
 
 def dispatch(stanza: Stanza, index: Index, now: float) -> Result:

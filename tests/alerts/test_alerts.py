@@ -70,7 +70,7 @@ def fire(addon: Path, knowledge: Knowledge) -> Fire:
     """Return what gives an alert's results at the time NOW."""
 
     def run(name: str, log: InputLog | None = None, events: Iterable[Indexed] = (), now: float = NOW) -> Fired:
-        index = Index(knowledge, events, log.rows() if log else ())
+        index = Index(knowledge, [*events, *(log.events() if log else ())])
         return dispatch(stanzas(addon)[name], index, now).rows
 
     return run

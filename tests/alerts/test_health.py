@@ -15,13 +15,14 @@ from estreamer.drop_rules import DropRules
 from estreamer.splunk import SplunkLog
 from lxml import etree
 
-from tests.alerts.internal import FORWARDER, Index, InputLog, close_logs, row_of
+from tests.alerts.internal import FORWARDER, Index, InputLog, close_logs, line_of
+from tests.alerts.samples import log_events
 from tests.alerts.test_alerts import DAY, HOUR, MINUTE, NO_CONNECTION, NOW, PROBLEM, tell
 from tests.fmc.archive import Archive
 from tests.fmc.behaviour import Behaviour, Fault
 from tests.fmc.events import EventGenerator, Record
 from tests.fmc.server import FmcServer
-from tests.searchtime import Knowledge, spl
+from tests.searchtime import Indexed, Knowledge, spl
 from tests.stream.harness import Input, MemoryLog
 
 Rows = list[dict[str, Any]]
@@ -42,7 +43,7 @@ def query(sources: dict[str, Any], name: str) -> str:
     options = sources[name]["options"]
     if sources[name]["type"] == "ds.search":
         return str(options["query"])
-    return f"{query(sources, options['extend'])} | {options['query']}"
+    return f"{query(sources, options['extend'])} {options['query']}"
 
 
 def ask(addon: Path, index: Index, name: str, now: float, chosen: str = "*", **span: float) -> Rows:
@@ -69,10 +70,10 @@ class BothLogs(MemoryLog):
 
 @dataclass(frozen=True)
 class Ran:
-    """An input that ran: its log in memory, the rows of its log file, and how many events its reader was given."""
+    """An input that ran: its log in memory, the lines of its log file, and how many events its reader was given."""
 
     log: MemoryLog
-    rows: list[spl.Row]
+    lines: list[Indexed]
     delivered: int
     ended: float
 
@@ -115,14 +116,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         path = folder / "ta_secure_firewall_estreamer_estreamer_fqe_main.log"
         lines = path.read_text(encoding="utf-8").splitlines()
         close_logs(folder)
-    rows = [row_of(path, line, time_of(line)) for line in lines]
-    return Ran(under_test.log, rows, under_test.reader.count(), time.time() + 1)
+    events = [line_of(path, line, time_of(line)) for line in lines]
+    return Ran(under_test.log, events, under_test.reader.count(), time.time() + 1)
 
 
 @pytest.fixture
 def panel(addon: Path, knowledge: Knowledge, ran: Ran) -> Panel:
     """Return what gives the rows of a data source over the log of the input that ran."""
-    return lambda name, **options: ask(addon, Index(knowledge, (), ran.rows), name, ran.ended, **options)
+    return lambda name, **options: ask(addon, Index(knowledge, ran.lines), name, ran.ended, **options)
 
 
 def number(row: dict[str, Any], name: str) -> float:
@@ -212,8 +213,8 @@ def made(addon: Path, knowledge: Knowledge, log: InputLog) -> Panel:
     """Return what gives the rows of a data source at NOW over the log `log`, and more logs."""
 
     def rows(name: str, *more: InputLog, **options: Any) -> Rows:
-        lines = [row for one in (log, *more) for row in one.rows()]
-        return ask(addon, Index(knowledge, (), lines), name, NOW, **options)
+        lines = [line for one in (log, *more) for line in one.events()]
+        return ask(addon, Index(knowledge, lines), name, NOW, **options)
 
     return rows
 
@@ -291,3 +292,10 @@ def test_the_definition_refers_to_nothing_that_it_does_not_have(addon: Path) -> 
     assert {sources[base]["type"] for base in bases} == {"ds.search"}
     assert {block["item"] for block in found["layout"]["structure"]} == set(visualizations)
     assert all(part["eventHandlers"] and part["title"] and part["description"] for part in visualizations.values())
+
+
+def test_the_samples_fill_every_panel(addon: Path, knowledge: Knowledge) -> None:
+    index = Index(knowledge, log_events(NOW))
+    rows = {name: ask(addon, index, name, NOW) for name in definition(addon)["dataSources"]}
+    assert {name for name, found in rows.items() if not found} == set()
+    assert {row["State"] for row in rows["ds_state"]} == {"connected", "not connected"}

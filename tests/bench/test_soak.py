@@ -64,6 +64,13 @@ def test_the_write_that_had_settled_in_part_may_come_again_as_a_whole():
     assert [(one.promised, one.doubled, one.beyond) for one in happenings] == [(3, 4, 1)]
 
 
+def test_a_write_that_comes_again_after_other_faults_counts_for_the_kill_before_them():
+    happenings = [Happening("input killed", 60.0), Happening("reader stalled", 80.0)]
+    promise(happenings, [50.0, 59.5, 65.0], 30, 1)
+    blame(happenings, [(59.5, 85.0), (59.5, 86.0)])
+    assert [(one.doubled, one.kept) for one in happenings] == [(1, True), (1, False)]
+
+
 @pytest.mark.parametrize(
     ("before", "moment", "guilty"),
     [(63.0, 105.0, "splunkd killed"), (105.0, 112.0, "connection cut"), (50.0, 55.0, "input killed")],

@@ -139,9 +139,8 @@ def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path)
     text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
     shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
     assert shared == {
-        **dict.fromkeys(
-            ("props", "transforms", "lookups", "eventtypes", "tags", "macros", "commands", "searchbnf"), "system"
-        ),
+        **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
+        **dict.fromkeys(("commands", "searchbnf", "workflow_actions"), "system"),
         **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
     }
 

@@ -126,6 +126,12 @@ def test_packets_of_an_address_and_of_a_link_type(endpoint: Endpoint, tmp_path: 
     assert len(tcpdump(tmp_path, content(endpoint.ask({"link": "1", **RANGE}, "analyst-token")))) == 4
 
 
+def test_a_dashboard_sends_a_star_for_what_was_not_chosen(endpoint: Endpoint, head: SearchHead, tmp_path: Path) -> None:
+    query = {"flow": FLOW, "packet": "*", "address": "*", "link": "1", **RANGE}
+    assert len(tcpdump(tmp_path, content(endpoint.ask(query, "analyst-token")))) == 3
+    assert "*" not in head.searches[0][1]
+
+
 def test_event_beyond_the_limits_of_extraction_comes_whole(endpoint: Endpoint, tmp_path: Path) -> None:
     reply = endpoint.ask({"flow": FLOW[:-2] + "20", **RANGE}, "analyst-token")
     (line,) = tcpdump(tmp_path, content(reply), "-e")

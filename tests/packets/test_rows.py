@@ -72,10 +72,21 @@ def test_fields_of_a_search_serve_where_it_has_dropped_the_text_of_the_event() -
     assert row["packet_protocol"] == "udp"
 
 
-def test_what_an_earlier_run_has_made_is_not_taken_for_the_packet() -> None:
+def test_what_an_earlier_run_has_found_serves_again_without_the_event() -> None:
+    (row,) = rows({**EVENT, "_raw": json.dumps({"PacketData": FRAME[:50].hex(), "LinkType": 1, "PacketLength": 60})})
+    kept = ("packet_hex", "packet_time", "packet_link_type", "packet_wire_length", "packet_field", "packet_encoding")
+    (again,) = rows({name: row[name] for name in kept})
+    assert [again[name] for name in packet_rows.PACKET_COLUMNS] == [row[name] for name in packet_rows.PACKET_COLUMNS]
+    (other,) = rows(
+        {"packet_hex": row["packet_hex"], "packet_time": row["packet_time"]}, field="packet_hex", link="101"
+    )
+    assert other["packet_link_type"] == "101"
+
+
+@pytest.mark.parametrize("broken", [{"packet_hex": "xy"}, {"packet_time": "soon"}, {"packet_link_type": None}])
+def test_what_is_not_of_an_earlier_run_is_not_taken_for_it(broken: dict[str, Any]) -> None:
     (row,) = rows(EVENT)
-    del row["_raw"]
-    (again,) = rows(row)
+    (again,) = rows({**row, **broken, "_raw": None})
     assert again["packet_problem"] is not None
 
 
@@ -121,7 +132,7 @@ def test_layers_end_with_what_could_not_be_decoded() -> None:
 
 def test_only_the_wanted_packets_are_shown() -> None:
     identity = str(rows(EVENT)[0]["packet_id"])
-    assert len(rows(EVENT, packet=f"{'0' * 16}, {identity}")) == 1
+    assert len(rows(EVENT, packet=f"{'0' * 16}, {identity}")) == len(rows(EVENT, packet="*")) == 1
     assert rows(EVENT, packet="0" * 16) == []
 
 
