@@ -8,6 +8,7 @@ import re
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from http.client import HTTPConnection
@@ -335,7 +336,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.web.refusals.append((self.command, self.path, refused.status))
             text = json.dumps({"messages": [{"type": "ERROR", "text": refused.text}]})
             reply = _Reply(refused.status, text.encode(), "application/json")
-        self._send(reply)
+        # A page that is left breaks off what it has asked for.
+        with suppress(ConnectionError):
+            self._send(reply)
 
     def _send(self, reply: _Reply) -> None:
         self.send_response(reply.status)
