@@ -165,7 +165,7 @@ def test_nothing_to_ask_for_is_refused_at_its_place(new_input: Pages, splunkd: S
 def test_mistake_in_drop_rules_is_shown_at_its_place_while_it_is_written(new_input: Pages, splunkd: Splunkd) -> None:
     pages = new_input
     control = pages.control("drop_rules")
-    good = f"# {SCRIPT}\nConnectionEvent: AC_RuleAction=Trust"
+    good = "# Nightly copies\nConnectionEvent: AC_RuleAction=Trust"
     pages.fill(name="rules", drop_rules=f"{good}\nFileEvent FileName=x")
     expect(control.get_by_role("status")).to_contain_text("Line 3, column 11:")
     expect(control.locator("pre")).to_have_text("FileEvent FileName=x\n          ^")
@@ -177,6 +177,7 @@ def test_mistake_in_drop_rules_is_shown_at_its_place_while_it_is_written(new_inp
     pages.press_save()
     expect(pages.refusal()).to_contain_text("drop_rules, line 3, column 11:")
     assert "estreamer_fqe://rules" not in splunkd.stanzas("inputs")
+    good = f"# {SCRIPT}\nConnectionEvent: AC_RuleAction=Trust"
     pages.fill(drop_rules=good)
     expect(control.get_by_role("status")).to_have_text("No mistake found.")
     assert pages.save(INPUT).status == 201
