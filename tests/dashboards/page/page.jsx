@@ -141,13 +141,18 @@ function properties(schema) {
 }
 
 // Returns the options that each kind of visualization, input and data source knows, by kind, each with the properties
-// that it may hold, none where it may hold any; null for a kind of which any option is allowed.
+// that it may hold, none where it may hold any, and first a star where names of fields come before them; null for a kind
+// of which any option is allowed.
 function knownOptions() {
     const found = {};
     for (const kinds of [preset.visualizations, preset.inputs, preset.dataSources]) {
         for (const [kind, component] of Object.entries(kinds)) {
             const schema = component.config?.optionsSchema ?? component.schema;
-            const options = Object.entries(schema ?? {}).map(([name, option]) => [name, [...new Set(properties(option))]]);
+            const known = schema?.extend ? Object.assign({}, ...schema.extend.anyOf.map((one) => one.properties)) : schema;
+            const options = Object.entries(known ?? {}).map(([name, option]) => [
+                name,
+                [...(option.patternProperties ? ['*'] : []), ...new Set(properties(option))],
+            ]);
             found[kind] = schema ? Object.fromEntries(options) : null;
         }
     }
