@@ -220,11 +220,22 @@ def use_settings_handler(addon: Path) -> None:
     text = script.read_text(encoding="utf-8")
     changed = text.replace("        handler=AdminExternalHandler,\n", "        handler=SettingsHandler,\n").replace(
         "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler\n",
-        "from estreamer_rest import SettingsHandler\n",
+        "from estreamer.rest import SettingsHandler\n",
     )
     if "AdminExternalHandler" in changed or changed == text:
         raise StepFailure("The generated handler of the settings is not as expected.")
     script.write_text(changed, encoding="utf-8")
+
+
+def append_additions(root: Path, addon: Path) -> None:
+    """Append what the generator cannot write to the files that it has written."""
+    for source in sorted((root / "additions").rglob("*.conf")):
+        target = addon / source.relative_to(root / "additions")
+        if not target.is_file():
+            raise StepFailure(
+                f"{source.relative_to(root)} is to be appended to a file that the generator did not write."
+            )
+        target.write_text(target.read_text(encoding="utf-8") + source.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
@@ -274,6 +285,7 @@ def build(root: Path, destination: Path) -> Path:
         addon = generate(python, folder, version)
         add_libraries(root, wheels, addon)
         use_settings_handler(addon)
+        append_additions(root, addon)
         fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"
         say("writing the package")

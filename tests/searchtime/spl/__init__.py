@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from tests.searchtime.evals import EvalError, Value
 
-from . import columns, combining, datamodels, evaluation, filtering, reporting
+from . import addon, columns, combining, datamodels, evaluation, filtering, reporting
 from .arguments import Arguments
 from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 _COMMANDS: Mapping[str, Action] = {
+    **addon.COMMANDS,
     **columns.COMMANDS,
     **combining.COMMANDS,
     **datamodels.COMMANDS,
