@@ -81,7 +81,8 @@ Known = Mapping[str, Optional[Mapping[str, Collection[str]]]]
 def misspelt(view: View, known: Known) -> list[str]:
     """Return kinds and options that Splunk's packages do not know.
 
-    `known` names the options by kind, and for each what it may hold: nothing named where that is anything.
+    `known` names the options by kind, and for each what it may hold: nothing named where that is anything, and a star
+    where names of fields come before what is named.
     """
     faults = []
     for one in (*view.visualizations, *view.inputs, *view.data_sources):
@@ -93,12 +94,16 @@ def misspelt(view: View, known: Known) -> list[str]:
             wrong = set(one.options) - set(options) - chain - {"enableSmartSources"}
             faults += [f"{one.name}: {one.kind} has no option {name}" for name in sorted(wrong)]
             for name, value in one.options.items():
-                inner = set(_keys(value)) - set(options.get(name) or _keys(value))
+                allowed = set(options.get(name, ()))
+                held = _keys(list(value.values())) if "*" in allowed and isinstance(value, Mapping) else _keys(value)
+                inner = set(held) - allowed if allowed - {"*"} else set()
                 faults += [f"{one.name}: {name} holds no {key}" for key in sorted(inner)]
         context = one.content.get("context", {})
-        wanted = {name for text in texts(one.options) if text.startswith(">") for name in _CONTEXT.findall(text)}
+        dynamic = [text for text in texts([one.options, context]) if text.startswith(">")]
+        wanted = {name for text in dynamic for name in _CONTEXT.findall(text)}
+        named = {word for text in dynamic for word in re.findall(r"\w+", text)}
         faults += [f"{one.name}: its context has no {name}" for name in sorted(wanted - set(context))]
-        faults += [f"{one.name}: its context {name} is not used" for name in sorted(set(context) - wanted)]
+        faults += [f"{one.name}: its context {name} is not used" for name in sorted(set(context) - named)]
         for handler in one.handlers:
             if handler["type"] not in HOST_HANDLERS | PACKAGE_HANDLERS:
                 faults.append(f"{one.name}: there is no {handler['type']}")

@@ -86,7 +86,7 @@ TARGET = View(
 )
 KNOWN: dict[str, Any] = {
     "splunk.column": {"xAxisTitleText": []},
-    "splunk.table": {"count": [], "rows": ["width"]},
+    "splunk.table": {"count": [], "rows": ["width"], "columns": ["*", "width"]},
     "input.timerange": {"token": [], "defaultValue": []},
     "ds.search": {"query": [], "queryParameters": ["earliest", "latest"]},
     "ds.chain": {"query": []},
@@ -144,6 +144,7 @@ CLICK = "visualizations/viz_rule/eventHandlers/0"
         ("visualizations/viz_rule/dataSources/primary", "ds_src", "ds_none is not used"),
         ("visualizations/viz_rule/options/cuont", 1, "viz_rule: splunk.table has no option cuont"),
         ("visualizations/viz_rule/options/rows", [{"widht": 1}], "viz_rule: rows holds no widht"),
+        ("visualizations/viz_rule/options/columns", {"rule": {"widht": 1}}, "viz_rule: columns holds no widht"),
         ("visualizations/viz_rule/type", "splunk.tabel", "viz_rule: there is no splunk.tabel"),
         ("visualizations/viz_rule/title", "Rules of $host$", "viz_rule: nothing sets host"),
         ("visualizations/viz_rule/options/count", "> a | rangeValue(config)", "viz_rule: its context has no config"),
