@@ -40,7 +40,7 @@ BUNDLE = (
 def bundled() -> Path:
     """Return the folder of the page, after making it if need be. Raises StepFailure."""
     with lock(BUILT / "lock"):
-        page = BUILT / f"page-{_state(SOURCES.iterdir())}"
+        page = BUILT / f"page-{_state([*SOURCES.iterdir(), Path(__file__)])}"
         if not page.is_dir():
             packages = _installed()
             say("bundling the page that renders dashboards")

@@ -1,6 +1,6 @@
 // Renders one dashboard definition with Splunk's own packages, as Splunk Web does: the same preset, its data sources ask
 // the REST API of splunkd, which the tests stand in for.
-import React from 'react';
+import React, { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import DashboardCore from '@splunk/dashboard-core';
 import { DashboardContextProvider, GeoJsonProvider, GeoRegistry } from '@splunk/dashboard-context';
@@ -11,6 +11,9 @@ import { DashboardValidator } from '@splunk/dashboard-validation';
 import SplunkThemeProvider from '@splunk/themes/SplunkThemeProvider';
 
 const links = [];
+
+const geoRegistry = GeoRegistry.create();
+geoRegistry.addDefaultProvider(new GeoJsonProvider());
 
 // Splunk Web adds these handlers to those of the packages. What they are told is kept instead of followed.
 class Link {
@@ -26,8 +29,37 @@ class Link {
     };
 }
 
+// Stands in for the map, which Splunk's packages draw by WebGL: a machine without a graphics card is too slow for that.
+// The first column names the areas, the second has their values.
+function FlatMap({ dataSources, width, height }) {
+    const [areas, setAreas] = useState([]);
+    useEffect(() => {
+        geoRegistry.getByURL('geo://default/world').then((world) => setAreas(world.features));
+    }, []);
+    const [names = [], values = []] = dataSources?.primary?.data?.columns ?? [];
+    const most = Math.max(1, ...values.map(Number));
+    const point = ([x, y]) => `${(((x + 180) / 360) * width).toFixed(1)},${(((84 - y) / 142) * height).toFixed(1)}`;
+    const outline = ({ type, coordinates }) =>
+        (type === 'Polygon' ? coordinates : coordinates.flat()).map((ring) => `M${ring.map(point).join('L')}Z`).join('');
+    const opacity = (name) => (names.includes(name) ? 0.25 + (0.75 * values[names.indexOf(name)]) / most : 0.2);
+    return (
+        <svg width={width} height={height}>
+            {areas.map(({ geometry, properties: { name } }) => (
+                <path
+                    key={name}
+                    d={outline(geometry)}
+                    fill={names.includes(name) ? '#c23b2e' : '#8a96a3'}
+                    fillOpacity={opacity(name)}
+                />
+            ))}
+        </svg>
+    );
+}
+Object.assign(FlatMap, EnterpriseViewOnlyPreset.visualizations['splunk.map']);
+
 const preset = {
     ...EnterpriseViewOnlyPreset,
+    visualizations: { ...EnterpriseViewOnlyPreset.visualizations, 'splunk.map': FlatMap },
     eventHandlers: {
         ...EnterpriseViewOnlyPreset.eventHandlers,
         'drilldown.linkToDashboard': Link,
@@ -42,9 +74,6 @@ const plugin = {
         event.preventDefault();
     },
 };
-
-const geoRegistry = GeoRegistry.create();
-geoRegistry.addDefaultProvider(new GeoJsonProvider());
 
 // A layout without tabs is what all versions of Splunk read; later ones make one tab of it when they open it.
 function opened(definition) {
@@ -125,4 +154,10 @@ function knownOptions() {
     return found;
 }
 
-window.dashboards = { render, validate, knownOptions, links, isWaiting: () => waiting > 0 };
+// Returns the names of the countries on the map of the world.
+async function areas() {
+    const world = await geoRegistry.getByURL('geo://default/world');
+    return world.features.map((one) => one.properties.name);
+}
+
+window.dashboards = { areas, render, validate, knownOptions, links, isWaiting: () => waiting > 0 };

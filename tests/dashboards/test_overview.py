@@ -1,0 +1,215 @@
+"""Every number of the overview is the one that the events themselves add up to, from both of its sources."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from . import population
+from .answers import SearchHead, asked
+from .browser import Browser
+from .views import APP, read_views
+
+FROM = population.NOW - 1800 - population.DAY
+"""-24h@h, half an hour past the hour."""
+
+RANGE = population.NOW - FROM
+STEP = 1800
+OVERVIEW = read_views()["overview"]
+MALWARE = {"malware", "custom detection"}
+FILLERS = {"Invalid ID", "Unknown", "None", "N/A", ""}
+
+Event = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+
+def period(event: Event) -> str | None:
+    time = event["_time"]
+    if FROM <= time < population.NOW:
+        return "current"
+    return "previous" if FROM - RANGE <= time < FROM else None
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    """The events of both periods as they were sent, with their time."""
+    sent = [{**json.loads(one.raw), "_time": one.time} for one in population.events()]
+    return [event for event in sent if period(event)]
+
+
+@pytest.fixture(params=["events", "model"])
+def panel(request: pytest.FixtureRequest, head: SearchHead) -> Callable[[str], list[Row]]:
+    """Returns the rows of a data source, with connections from one of the two sources."""
+    tokens = {**OVERVIEW.defaults(), "source": request.param}
+    return lambda name: list(asked(head, OVERVIEW, name, tokens).rows)
+
+
+def kind(name: str) -> Callable[[Event], bool]:
+    return lambda event: event["EventType"] == name
+
+
+def action(event: Event) -> str:
+    """Return what became of a connection, by the rule of the mapping: all that the events here hold."""
+    verdict = event.get("AC_RuleAction", "")
+    told = verdict if verdict not in ("", "Default Action") else event.get("AC_RuleReason", "")
+    return "blocked" if "Block" in told else "allowed"
+
+
+def is_malware(event: Event) -> bool:
+    return str(event.get("SHA_Disposition", "")).lower() in MALWARE
+
+
+def is_long(event: Event) -> bool:
+    """Tell whether Splunk's automatic extraction does not come to the event's last fields, such as the countries."""
+    sent = {name: value for name, value in event.items() if name != "_time"}
+    return len(sent) > 100 or len(json.dumps(sent, separators=(", ", ":"), ensure_ascii=False)) > 10240
+
+
+def counted(events: list[Event], matches: Callable[[Event], bool]) -> list[int]:
+    """Return the numbers of the previous and of the current period."""
+    found = Counter(period(event) for event in events if matches(event))
+    return [found["previous"], found["current"]]
+
+
+COUNTS: Mapping[str, Callable[[Event], bool]] = {
+    "ds_count_connections": kind("ConnectionEvent"),
+    "ds_count_blocked": lambda event: kind("ConnectionEvent")(event) and action(event) == "blocked",
+    "ds_count_intrusions": kind("IntrusionEvent"),
+    "ds_count_impact": lambda event: kind("IntrusionEvent")(event) and event.get("Impact") == 1,
+    "ds_count_files": kind("FileEvent"),
+    "ds_count_malware": lambda event: kind("FileEvent")(event) and is_malware(event),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_single_values(name: str, panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    shown = [int(float(str(row["events"]))) for row in panel(name)]
+    assert shown == counted(events, COUNTS[name])
+    assert min(shown) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shows", "series"),
+    [
+        ("ds_connections_time", kind("ConnectionEvent"), action),
+        ("ds_others_time", lambda event: event["EventType"] != "ConnectionEvent", lambda event: event["EventType"]),
+    ],
+)
+def test_charts_over_time(
+    name: str,
+    shows: Callable[[Event], bool],
+    series: Callable[[Event], str],
+    panel: Callable[[str], list[Row]],
+    events: list[Event],
+) -> None:
+    wanted: Counter[tuple[int, str]] = Counter()
+    for event in filter(shows, events):
+        current = period(event) == "current"
+        step = FROM + int(event["_time"] + (0 if current else RANGE) - FROM) // STEP * STEP
+        wanted[step, series(event) if current else "period before"] += 1
+    shown = Counter(
+        {
+            (int(row["_time"]), field): int(float(str(value)))
+            for row in panel(name)
+            for field, value in row.items()
+            if field != "_time"
+        }
+    )
+    assert +shown == wanted
+
+
+def test_top_talkers(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    connections: Counter[tuple[str, str]] = Counter()
+    size: Counter[tuple[str, str]] = Counter()
+    for event in filter(kind("ConnectionEvent"), events):
+        key = (event["InitiatorIP"], str(period(event)))
+        connections[key] += 1
+        if "InitiatorBytes" in event or "ResponderBytes" in event:
+            size[key] += event.get("InitiatorBytes", 0) + event.get("ResponderBytes", 0)
+    addresses = {address for address, _ in connections}
+    ranked = sorted(addresses, key=lambda address: -size[address, "current"])[:10]
+    shown = [(row["address"], row["connections"], row["bytes"], row["bytes_before"]) for row in panel("ds_talkers")]
+    assert [(address, *(int(float(str(one))) for one in numbers)) for address, *numbers in shown] == [
+        (address, connections[address, "current"], size[address, "current"], size[address, "previous"])
+        for address in ranked
+    ]
+
+
+def table(rows: list[Row], name: str, before: str, shown: str = "events") -> dict[str, tuple[int, int]]:
+    return {str(row[name]): (int(float(str(row[shown]))), int(float(str(row[before])))) for row in rows}
+
+
+def both(events: list[Event], values: Callable[[Event], set[str]]) -> dict[str, tuple[int, int]]:
+    """Return the numbers of the current and the previous period by value."""
+    found: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        found.update((value, str(period(event))) for value in values(event))
+    return {name: (found[name, "current"], found[name, "previous"]) for name, _ in found}
+
+
+def test_top_blocked_rules(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    blocked = [event for event in events if kind("ConnectionEvent")(event) and action(event) == "blocked"]
+    wanted = both(blocked, lambda event: {event.get("FirewallRule", "")} - FILLERS - {"Not Checked"})
+    rows = panel("ds_rules")
+    assert table(rows, "rule", "blocked_before", "blocked") == wanted
+    assert [row["rule"] for row in rows] == sorted(wanted, key=lambda rule: -wanted[rule][0])
+
+
+def test_intrusions_by_impact(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    intrusions = [event for event in events if kind("IntrusionEvent")(event)]
+    wanted = both(intrusions, lambda event: {str(event.get("Impact", "none"))})
+    shown = {name.split()[0]: counts for name, counts in table(panel("ds_impact"), "meaning", "period before").items()}
+    assert shown == wanted
+
+
+def test_verdicts_on_files(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    files = [event for event in events if kind("FileEvent")(event)]
+    wanted = both(files, lambda event: {event.get("SHA_Disposition", "none")})
+    assert table(panel("ds_verdicts"), "verdict", "period before") == wanted
+
+
+def test_countries(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+    wanted = both(
+        [event for event in events if not kind("ConnectionEvent")(event) and not is_long(event)],
+        lambda event: {event.get("InitiatorCountry", ""), event.get("ResponderCountry", "")} - FILLERS,
+    )
+    assert table(panel("ds_countries"), "country", "before") == wanted
+
+
+def test_the_map_knows_every_country(browser: Browser, panel: Callable[[str], list[Row]]) -> None:
+    assert {str(row["country"]) for row in panel("ds_countries")} - browser.areas() == set()
+
+
+def test_change_is_told_in_words_where_there_is_no_percentage(head: SearchHead) -> None:
+    rows = [("a", 3, 2), ("b", 1, 1), ("c", 4, 0), ("d", 0, 5)]
+    made = " ".join(
+        f'| append [| makeresults | eval period="{when}", key="rule/{name}", count={count}]'
+        for name, current, previous in rows
+        for when, count in (("current", current), ("previous", previous))
+    )
+    search = f'| makeresults | where false() {made} | `sfw_compared("rule","rule","count")`'
+    found = head.results(head.create({"search": search}), None)
+    assert {row["rule"]: row["change"] for row in found.rows} == {
+        "a": "+50%",
+        "b": "as before",
+        "c": "new",
+        "d": "-100%",
+    }
+
+
+def test_a_day_without_events_counts_nothing(head: SearchHead) -> None:
+    tokens = {**OVERVIEW.defaults(), "time.earliest": "1600000000", "time.latest": "1600003600"}
+    shown = [row["events"] for row in asked(head, OVERVIEW, "ds_count_blocked", tokens).rows]
+    assert [int(str(value)) for value in shown] == [0, 0]
+
+
+def test_a_click_on_a_talker_opens_its_profile(browser: Browser) -> None:
+    browser.open(OVERVIEW, "light")
+    browser.page.locator('[data-id="viz_talkers"] [data-test="body"]').get_by_text("172.16.3.102").click()
+    browser.page.wait_for_function("() => window.dashboards.links.length > 0")
+    times = "form.time.earliest=-24h%40h&form.time.latest=now"
+    assert browser.links() == [{"url": f"/app/{APP}/host_profile?form.address=172.16.3.102&{times}", "newTab": False}]
