@@ -172,3 +172,14 @@ def test_inputlookup_reads_the_table() -> None:
 def test_wrong_lookup_is_refused(search: str, message: str) -> None:
     with pytest.raises(SplError, match=message):
         looked_up(search)
+
+
+def test_subsearch_stands_for_a_value_in_an_expression() -> None:
+    search = f"* | eval late=if(_time>[| makeresults | eval at={NOW - 700} | return $at], 1, 0) | stats count by late"
+    assert rows(search) == [{"late": 0, "count": 2}, {"late": 1, "count": 3}]
+    assert rows("* | where weight>[| makeresults | eval least=6 | return $least] | stats count") == [{"count": 2}]
+
+
+def test_times_of_a_search_come_from_a_subsearch() -> None:
+    times = f"| makeresults | eval earliest={NOW - 800}, latest={NOW - 700} | return earliest latest"
+    assert rows(f"* [{times}] | stats count", earliest=NOW - 10, latest=NOW) == [{"count": 2}]
