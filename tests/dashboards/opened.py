@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class Opened:
-    """A dashboard over the events of an index, at the time of the population; `tokens` are set, others as they begin."""
+    """A dashboard over events, at the time of the population; `tokens` are set, the others are as they begin."""
 
     def __init__(self, view: View, data: spl.Data, **tokens: str) -> None:
         self.view = view
@@ -71,6 +71,7 @@ def followed(url: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 
     A token is written `$name|u$`, or `$name|s|u$` for one in quotes. Raises KeyError for a token without a value.
     """
+
     def value(token: re.Match[str]) -> str:
         found = values[token.group(1)]
         return quoted(found) if token.group(2) else found

@@ -136,7 +136,9 @@ def test_processes_of_the_encrypted_visibility_engine(page: Opened, events: list
 def test_threat_confidence_in_bands_of_twenty(page: Opened, events: list[Event]) -> None:
     names = ("0 to 19 %", "20 to 39 %", "40 to 59 %", "60 to 79 %", "80 to 100 %")
     wanted = counts(events, lambda event: names[min(event["EVE_ThreatConfidencePct"] // 20, 4)])
-    rows = {row["band"]: (int(row["allowed"]) + int(row["blocked"]), int(row["blocked"])) for row in page.rows("threat")}
+    rows = {
+        row["band"]: (int(row["allowed"]) + int(row["blocked"]), int(row["blocked"])) for row in page.rows("threat")
+    }
     assert rows == wanted
     assert [row["band"] for row in page.rows("threat")] == sorted(rows)
 
@@ -160,9 +162,7 @@ def test_the_data_model_tells_the_same_as_the_events(head: SearchHead, tokens: d
         ({"rule": "unknown"}, lambda one: named(one, "FirewallRule") is None),
     ],
 )
-def test_inputs_narrow_the_whole_page(
-    head: SearchHead, events: list[Event], tokens: dict[str, str], keep: Any
-) -> None:
+def test_inputs_narrow_the_whole_page(head: SearchHead, events: list[Event], tokens: dict[str, str], keep: Any) -> None:
     kept = [event for event in events if keep(event)]
     page = Opened(VIEW, head.data, **tokens)
     assert 0 < len(kept) < len(events)
@@ -181,4 +181,3 @@ def _unescaped(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
 
 def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: sorted((name, str(value)) for name, value in row.items()))
-

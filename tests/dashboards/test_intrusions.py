@@ -116,9 +116,7 @@ def test_several_techniques_of_one_event_are_told_apart(page: Opened) -> None:
 
 def test_what_would_have_been_blocked_and_why_it_was_not(page: Opened, events: list[Event]) -> None:
     would = [event for event in events if would_have_blocked(event)]
-    wanted = counts(
-        would, lambda event: (event["IntrusionRuleMessage"], event["InlineResultReason"])
-    )
+    wanted = counts(would, lambda event: (event["IntrusionRuleMessage"], event["InlineResultReason"]))
     shown = {(row["signature"], row["reason"]): int(row["events"]) for row in page.rows("would_have")}
     assert shown == {key: number for key, (number, _) in wanted.items()}
 
@@ -136,9 +134,7 @@ def test_attackers_and_targets(page: Opened, events: list[Event], source: str, f
         ({"signature": "MALWARE-CNC*"}, lambda one: one["IntrusionRuleMessage"].startswith("MALWARE-CNC")),
     ],
 )
-def test_inputs_narrow_the_whole_page(
-    head: SearchHead, events: list[Event], tokens: dict[str, str], keep: Any
-) -> None:
+def test_inputs_narrow_the_whole_page(head: SearchHead, events: list[Event], tokens: dict[str, str], keep: Any) -> None:
     kept = [event for event in events if keep(event)]
     page = Opened(VIEW, head.data, **tokens)
     assert 0 < len(kept) < len(events)

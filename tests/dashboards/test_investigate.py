@@ -79,7 +79,7 @@ def test_the_panels_tell_of_each_kind(data: Searched) -> None:
         "FILE-EXECUTABLE download of executable content (unknown impact)",
         "Block by rule NasBlock, https://www.google.com",
     ]
-    assert [row["signature_id"] for row in page.rows("intrusion_list")] == ["11192", "11192"]
+    assert [row["id"] for row in page.rows("intrusion_list")] == ["11192", "11192"]
     assert [row["name"] for row in page.rows("file_list")] == ["csm-eicar.gif"]
     facts = {row["field"]: row["value"] for row in page.rows("connection")}
     assert (facts["flow_id"], facts["rule"], facts["duration"]) == (CONNECTION, "NasBlock", "60")
@@ -99,7 +99,7 @@ def test_an_unknown_connection_has_no_events(data: Searched) -> None:
 
 def test_the_list_has_the_connections_with_more_than_the_connection(data: Searched) -> None:
     rows = Opened(VIEW, data).rows("notable")
-    assert [row["connection"] for row in rows][0] == CONNECTION
+    assert rows[0]["connection"] == CONNECTION
     assert {row["connection"] for row in rows} == {CONNECTION, *(key_of({**KEY, **other}) for other in OTHERS)}
     assert (rows[0]["kinds"], rows[0]["events"], rows[0]["file"]) == ("3", "4", "csm-eicar.gif")
 
@@ -118,4 +118,3 @@ def test_every_connection_of_the_population_is_shown_whole(head: SearchHead) -> 
         shown = [key_of(json.loads(one["raw"])) for one in own.rows("raw")]
         assert shown == [row["connection"]] * len(wanted)
         assert wanted != []
-
