@@ -31,6 +31,7 @@ BUNDLE = (
     "--log-level=warning",
     '--define:process.env.NODE_ENV="production"',
     "--define:global=globalThis",
+    "--loader:.css=text",
     "--loader:.woff=dataurl",
     "--loader:.woff2=dataurl",
 )

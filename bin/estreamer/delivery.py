@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import accumulate
 
 from . import bookmark as bookmarks
@@ -58,12 +59,21 @@ class Figures:
     malformed: int = 0
     bundle_gaps: int = 0
     reconnects: int = 0
+    blocked: float = 0.0
+    """Seconds in which splunkd took nothing although there was something for it."""
     dropped_by_rule: Counter[int] = field(default_factory=Counter)
+    dropped_bytes_by_rule: Counter[int] = field(default_factory=Counter)
+    """Bytes of the events themselves, which is what Splunk counts against the licence."""
 
 
 def _own_second(event: Event) -> int:
     """Return the time of an event in whole seconds, 0 when it has none."""
     return int(events.describe(event[2], event[1])[1].partition(b".")[0] or 0)
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    """Return a time in Unix seconds."""
+    return None if moment is None else round(moment.timestamp())
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,9 @@ class Delivery:
         self.figures = Figures()
         self.account = ""
         """The name of the account in use."""
+        self.client_certificate_expires: datetime | None = None
+        self.server_certificate_expires: datetime | None = None
+        """When the certificates of the account in use expire, as far as they have been seen."""
         self.connected_since: float | None = None
         """When the present connection was made, in Unix seconds; None while there is none."""
         self._log = log
@@ -126,6 +139,12 @@ class Delivery:
     def next_due(self) -> float:
         """When `keep_house` is to be called at the latest, in monotonic seconds."""
         return min(self._next_figures, self._next_look)
+
+    def use_account(self, name: str) -> None:
+        """Set the account in use. What was known of another one's certificates is forgotten."""
+        if name != self.account:
+            self.account = name
+            self.client_certificate_expires = self.server_certificate_expires = None
 
     def use_host(self, host: str) -> None:
         """Set the host of the events that follow."""
@@ -203,15 +222,20 @@ class Delivery:
             written=figures.written,
             written_bytes=figures.written_bytes,
             dropped=figures.dropped,
+            dropped_bytes=sum(figures.dropped_bytes_by_rule.values()),
             duplicates=figures.duplicates,
             malformed=malformed,
             bundle_gaps=figures.bundle_gaps,
             reconnects=figures.reconnects,
+            blocked=round(figures.blocked, 1),
             lag=round(time.time() - self._last_archival) if self._last_archival else None,
             bookmark=self._bookmark.position,
+            client_certificate_expires=_seconds(self.client_certificate_expires),
+            server_certificate_expires=_seconds(self.server_certificate_expires),
         )
         for rule, count in sorted(figures.dropped_by_rule.items()):
-            self._log.info("dropped_by_rule", rule=rule + 1, events=count)
+            size = figures.dropped_bytes_by_rule[rule]
+            self._log.info("dropped_by_rule", rule=rule + 1, events=count, bytes=size)
         if figures.written:
             self._log.events_ingested(figures.written, figures.written_bytes)
 
@@ -267,6 +291,7 @@ class Delivery:
             return False
         self.figures.dropped += 1
         self.figures.dropped_by_rule[rule] += 1
+        self.figures.dropped_bytes_by_rule[rule] += len(payload)
         return True
 
     def _record(self, batch: _Batch, count: int) -> None:
@@ -348,11 +373,14 @@ class Delivery:
 
     def _wait_for_pipe(self) -> bool:
         """Wait until splunkd may take more; return False when a request to stop has had its grace."""
+        begun = time.monotonic()
         try:
             self._waiting.pipe(self._output.descriptor, 1.0)
         except Stop:
             return self._wait_in_grace()
-        self.keep_house(time.monotonic())
+        now = time.monotonic()
+        self.figures.blocked += now - begun
+        self.keep_house(now)
         return True
 
     def _wait_in_grace(self) -> bool:

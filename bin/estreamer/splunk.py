@@ -19,6 +19,8 @@ from urllib.parse import quote, urlsplit
 from .errors import Problem
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from .settings import Account
 
 APP = "TA_secure_firewall_estreamer"
@@ -406,7 +408,20 @@ class SplunkLog:
             self._account, self._host = _shown(fields.get("account")), _shown(fields.get("host"))
         shown = [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
         line = " ".join([f"action={event}", f"input={_shown(self._stanza)}", *shown])
-        self._logger.log(level, "%s", line, stacklevel=3)
+        self._logger.log(level, "%s", line, stacklevel=_frames_to_caller())
+
+
+def _frames_to_caller() -> int:
+    """Return how far above `SplunkLog._write` a line was asked for, as `logging` counts.
+
+    A log that passes lines on, as `state.Reporter` does, does so in methods of the same names: it is not who asked.
+    """
+    own = sys._getframe(2)
+    frame: FrameType | None = own
+    count = 2
+    while frame is not None and frame.f_code.co_name == own.f_code.co_name:
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def _logger(name: str) -> logging.Logger:

@@ -184,7 +184,7 @@ class Stream:
 
     def _attempt(self, name: str) -> tuple[bool, Problem]:
         """Connect to an account and serve it to the end; return whether that worked, and what ended it."""
-        self._delivery.account = name
+        self._delivery.use_account(name)
         begun = time.monotonic()
         try:
             # splunkd may be slow to answer, or not answer at all while it stops.
@@ -192,9 +192,11 @@ class Stream:
             credentials = pkcs12.read(
                 account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
             )
+            self._delivery.client_certificate_expires = credentials.facts.not_after
             connection = self._connect(account, credentials)
         except Problem as problem:
             return False, problem
+        self._delivery.server_certificate_expires = connection.peer.not_after
         try:
             session, end = self._serve(account, credentials, connection)
         except Problem as problem:
@@ -222,10 +224,13 @@ class Stream:
     ) -> tuple[Session, Problem]:
         """Converse until the connection ends; return the session and what ended it."""
         style = self._style(account.name)
+        before = self._bookmark.state
         session, duplicates = self._open_session(account.name, style)
         self._delivery.use_host(account.host)
         self._delivery.connected_since = time.time()
         self._report_connected(account, connection, style)
+        if before is not None:
+            self._report_failover(before.source, account)
         conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
@@ -303,6 +308,18 @@ class Stream:
                 "legacy_certificates",
                 account=account.name,
                 problem="Weak signatures and key sizes are accepted. Renew the certificates and switch this off.",
+            )
+
+    def _report_failover(self, previous: str, account: Account) -> None:
+        """Log that the other Management Center of a pair serves; an account that was merely replaced is none of it."""
+        if previous != account.name and previous in (self._settings.account, self._settings.failover_account):
+            self._log.warning(
+                "failover",
+                account=account.name,
+                host=account.host,
+                previous_account=previous,
+                problem=f"The Management Center of the account {previous!r} no longer serves: events come from that of "
+                f"{account.name!r}. Find out why in the lines before.",
             )
 
 

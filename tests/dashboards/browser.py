@@ -29,7 +29,7 @@ FLAGS = (
 )
 WIDTH, HEIGHT = 1440, 900
 QUIET = 400
-"""Milliseconds without a change of the page after which it is taken for finished."""
+"""Milliseconds without a change of the page after which it is taken for finished; ten times that while a panel waits."""
 
 PATIENCE = 30_000
 """Milliseconds after which a dashboard that is not finished is looked at as it is."""
@@ -41,7 +41,9 @@ _SETTLED = """([names, quiet]) => {
         watched.observer.observe(document.body, {subtree: true, childList: true, attributes: true});
     }
     const there = names.every((name) => document.querySelector(`[data-test="viz-item"][data-id="${name}"]`));
-    return performance.now() - watched.changed > quiet && there;
+    const unfinished = document.querySelector('[data-test="icon-placeholder"]');
+    const unchanged = performance.now() - watched.changed;
+    return there && !window.dashboards.isWaiting() && unchanged > (unfinished ? 10 * quiet : quiet);
 }"""
 
 _PANELS = """(names) => names.map((name) => {

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.searchtime.spl.errors import SplError
@@ -34,7 +34,7 @@ SPLUNK_VIEWS = {"search"}
 """Views of Splunk's own that a link may name."""
 
 _CONTEXT = re.compile(r"\b(?:rangeValue|matchValue|gradient|formatByType|pick|prepend|multiFormat)\((\w+)\)")
-_INDEX = re.compile(r"\(?\s*index\s*(=|IN\b)")
+_INDEX = re.compile(r"\s*(?:\|\s*)?(?:search\s+)?\(?\s*index\s*(=|IN\b)")
 _GENERATED = re.compile(r"\|\s*tstats\b.*\bwhere\b.*\bindex\s*(=|IN\b)", re.DOTALL)
 
 Macro = Callable[[str, int], Any]
@@ -75,8 +75,14 @@ def placed(view: View) -> list[str]:
     return [*layout.get("globalInputs", []), *(block["item"] for one in layouts for block in one["structure"])]
 
 
-def misspelt(view: View, known: Mapping[str, Collection[str] | None]) -> list[str]:
-    """Return kinds and options that Splunk's packages do not know; `known` names the options by kind."""
+Known = Mapping[str, Optional[Mapping[str, Collection[str]]]]
+
+
+def misspelt(view: View, known: Known) -> list[str]:
+    """Return kinds and options that Splunk's packages do not know.
+
+    `known` names the options by kind, and for each what it may hold: nothing named where that is anything.
+    """
     faults = []
     for one in (*view.visualizations, *view.inputs, *view.data_sources):
         options = known.get(one.kind)
@@ -86,6 +92,9 @@ def misspelt(view: View, known: Mapping[str, Collection[str] | None]) -> list[st
             chain = {"extend"} if one.kind == "ds.chain" else set()
             wrong = set(one.options) - set(options) - chain - {"enableSmartSources"}
             faults += [f"{one.name}: {one.kind} has no option {name}" for name in sorted(wrong)]
+            for name, value in one.options.items():
+                inner = set(_keys(value)) - set(options.get(name) or _keys(value))
+                faults += [f"{one.name}: {name} holds no {key}" for key in sorted(inner)]
         context = one.content.get("context", {})
         wanted = {name for text in texts(one.options) if text.startswith(">") for name in _CONTEXT.findall(text)}
         faults += [f"{one.name}: its context has no {name}" for name in sorted(wanted - set(context))]
@@ -94,6 +103,11 @@ def misspelt(view: View, known: Mapping[str, Collection[str] | None]) -> list[st
             if handler["type"] not in HOST_HANDLERS | PACKAGE_HANDLERS:
                 faults.append(f"{one.name}: there is no {handler['type']}")
     return faults
+
+
+def _keys(value: Any) -> list[str]:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    return [*(value if isinstance(value, Mapping) else []), *(key for one in inner for key in _keys(one))]
 
 
 def unresolved(view: View) -> list[str]:

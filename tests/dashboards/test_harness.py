@@ -85,11 +85,11 @@ TARGET = View(
     "other", "Other", "", None, {"inputs": {"i": {"type": "input.text", "options": {"token": "host"}}}, "layout": {}}
 )
 KNOWN: dict[str, Any] = {
-    "splunk.column": ["xAxisTitleText"],
-    "splunk.table": ["count"],
-    "input.timerange": ["token", "defaultValue"],
-    "ds.search": ["query", "queryParameters"],
-    "ds.chain": ["query"],
+    "splunk.column": {"xAxisTitleText": []},
+    "splunk.table": {"count": [], "rows": ["width"]},
+    "input.timerange": {"token": [], "defaultValue": []},
+    "ds.search": {"query": [], "queryParameters": ["earliest", "latest"]},
+    "ds.chain": {"query": []},
 }
 MACROS = {"sfw_events": Macro("`sfw_index` sourcetype=a"), "sfw_index": Macro("index=*"), "bare": Macro("sourcetype=a")}
 
@@ -143,6 +143,7 @@ CLICK = "visualizations/viz_rule/eventHandlers/0"
         ("layout/globalInputs", [], "input_time is not used"),
         ("visualizations/viz_rule/dataSources/primary", "ds_src", "ds_none is not used"),
         ("visualizations/viz_rule/options/cuont", 1, "viz_rule: splunk.table has no option cuont"),
+        ("visualizations/viz_rule/options/rows", [{"widht": 1}], "viz_rule: rows holds no widht"),
         ("visualizations/viz_rule/type", "splunk.tabel", "viz_rule: there is no splunk.tabel"),
         ("visualizations/viz_rule/title", "Rules of $host$", "viz_rule: nothing sets host"),
         ("visualizations/viz_rule/options/count", "> a | rangeValue(config)", "viz_rule: its context has no config"),

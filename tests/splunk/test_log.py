@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from estreamer.logs import Log
 from estreamer.splunk import LONGEST_VALUE, SplunkLog
+from estreamer.state import Reporter
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -61,6 +62,15 @@ def test_a_line_has_its_level_and_the_place_that_logged_it(log_folder: Path):
     found = [LINE.fullmatch(line) for line in lines_of(log_folder)]
     assert [match["level"] for match in found if match] == ["DEBUG", "INFO", "WARNING", "ERROR"]
     assert all(match["file"].startswith("test_log.py:test_a_line_has_its_level") for match in found if match)
+
+
+def test_a_line_that_another_log_passes_on_has_the_place_that_logged_it(log_folder: Path, tmp_path: Path):
+    log = Reporter(SplunkLog(STANZA), str(tmp_path), STANZA)
+    log.info("one")
+    log.warning("two")
+    log.error("three")
+    places = [match["file"].rpartition(":")[0] for match in map(LINE.fullmatch, lines_of(log_folder)) if match]
+    assert places == ["test_log.py:test_a_line_that_another_log_passes_on_has_the_place_that_logged_it"] * 3
 
 
 def test_levels_below_the_one_that_is_set_are_left_out(log_folder: Path):

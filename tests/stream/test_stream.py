@@ -6,11 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from estreamer import bookmark as bookmarks
-from estreamer import delivery, session, stream
+from estreamer import delivery, pkcs12, session, stream
 from estreamer.bookmark import Bookmark
 from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem
@@ -293,7 +294,19 @@ def test_drop_rules_keep_events_out_and_are_counted(make: Make):
     ]
     assert under_test.run_for(len(kept)) == kept
     assert under_test.log.total("dropped") == 400 - len(kept) > 0
-    assert {line["rule"] for line in under_test.log.fields_of("dropped_by_rule")} == {1, 2}
+    sizes = [
+        sum(
+            len(payload)
+            for payload in payloads_of(archive)
+            if payload not in kept and (b'"FileEvent"' in payload) is is_file
+        )
+        for is_file in (False, True)
+    ]
+    by_rule = Counter[object]()
+    for line in under_test.log.fields_of("dropped_by_rule"):
+        by_rule[line["rule"]] += int(str(line["bytes"]))
+    assert by_rule == {1: sizes[0], 2: sizes[1]}
+    assert under_test.log.total("dropped_bytes") == sum(sizes)
 
 
 def test_when_all_is_dropped_the_bookmark_still_moves(make: Make):
@@ -542,6 +555,38 @@ def test_figures_are_logged_at_their_interval_and_at_the_end(make: Make, monkeyp
     assert lines[-1]["state"] == "not connected"
     assert int(str(lines[-1]["lag"])) > 0
     assert sum(int(str(line["written_bytes"])) for line in lines) >= len(under_test.reader.data) - 20
+    assert {line["blocked"] for line in lines} == {0}
+
+
+def test_figures_tell_when_the_certificates_expire(make: Make):
+    under_test = make(archive_of(5))
+    under_test.run_for(5)
+    account = under_test.account("fmc")
+    client = pkcs12.read(account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), False).facts.not_after
+    (server,) = [line["server_expires"] for line in under_test.log.fields_of("connected")]
+    line = under_test.log.fields_of("figures")[-1]
+    assert isinstance(server, datetime)
+    assert line["client_certificate_expires"] == client.timestamp()
+    assert line["server_certificate_expires"] == server.timestamp()
+
+
+def test_figures_tell_for_how_long_splunkd_took_nothing(make: Make):
+    under_test = make(archive_of(3000), Behaviour(style="bundles"))
+
+    def stall(running: Input) -> None:
+        running.reader.wait_for(100)
+        stall_until_nothing_moves(running)
+        stalled.append(time.monotonic())
+        threading.Event().wait(1.0)
+        stalled.append(time.monotonic())
+        running.reader.may_read.set()
+        running.reader.wait_for(3000)
+
+    stalled: list[float] = []
+    begun = time.monotonic()
+    assert under_test.run(stall) == 0
+    blocked = sum(float(str(line["blocked"])) for line in under_test.log.fields_of("figures"))
+    assert stalled[1] - stalled[0] - 0.1 <= blocked <= time.monotonic() - begun
 
 
 def test_nothing_secret_is_logged(make: Make):
@@ -608,6 +653,8 @@ class TestFailover:
         assert len(under_test.reader.payloads()) == 302
         names = [line["account"] for line in under_test.log.fields_of("connected")]
         assert names == ["first", "second", "first"]
+        told = [(line["previous_account"], line["account"]) for line in under_test.log.fields_of("failover")]
+        assert told == [("first", "second"), ("second", "first")]
 
     def test_a_restart_stays_with_the_one_in_use(self, pair: tuple[FailoverPair, Input]):
         archives, under_test = pair
@@ -622,6 +669,7 @@ class TestFailover:
         archives.append(EventGenerator().event(300))
         assert len(under_test.run_for(1)) == 1
         assert under_test.log.fields_of("connected")[-1]["account"] == "second"
+        assert len(under_test.log.fields_of("failover")) == 1
 
     def test_with_neither_up_it_waits_and_takes_the_first_that_comes(self, pair: tuple[FailoverPair, Input]):
         _, under_test = pair
@@ -634,4 +682,5 @@ class TestFailover:
             running.reader.wait_for(300)
 
         assert under_test.run(start_late) == 0
+        assert under_test.log.fields_of("failover") == []
         assert {line["code"] for line in under_test.log.fields_of("connection_failed")} == {"tls_refused"}

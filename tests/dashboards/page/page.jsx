@@ -55,6 +55,18 @@ function opened(definition) {
     return migrated;
 }
 
+// Requests that are not answered yet.
+let waiting = 0;
+const { fetch } = window;
+window.fetch = async (...asked) => {
+    waiting += 1;
+    try {
+        return await fetch(...asked);
+    } finally {
+        waiting -= 1;
+    }
+};
+
 let root;
 
 // The address brings tokens, as form.<token>: the packages read them from there.
@@ -91,16 +103,26 @@ function validate(definition) {
     return (validator.validate(opened(definition), []) ?? []).map((one) => `${one.instancePath}: ${one.message}`);
 }
 
-// Returns the options that each kind of visualization, input and data source knows, by kind; null where any is allowed.
+// Returns the names of all properties that a schema knows at any depth.
+function properties(schema) {
+    if (typeof schema !== 'object' || schema === null) {
+        return [];
+    }
+    return [...Object.keys(schema.properties ?? {}), ...Object.values(schema).flatMap(properties)];
+}
+
+// Returns the options that each kind of visualization, input and data source knows, by kind, each with the properties
+// that it may hold, none where it may hold any; null for a kind of which any option is allowed.
 function knownOptions() {
     const found = {};
     for (const kinds of [preset.visualizations, preset.inputs, preset.dataSources]) {
         for (const [kind, component] of Object.entries(kinds)) {
             const schema = component.config?.optionsSchema ?? component.schema;
-            found[kind] = schema ? Object.keys(schema) : null;
+            const options = Object.entries(schema ?? {}).map(([name, option]) => [name, [...new Set(properties(option))]]);
+            found[kind] = schema ? Object.fromEntries(options) : null;
         }
     }
     return found;
 }
 
-window.dashboards = { render, validate, knownOptions, links };
+window.dashboards = { render, validate, knownOptions, links, isWaiting: () => waiting > 0 };

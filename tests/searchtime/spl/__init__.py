@@ -29,8 +29,9 @@ from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
 from .errors import SplError
 from .macros import Macro, expand
+from .subsearches import as_search
 from .table import Action, Context, Table
-from .tokens import commands
+from .tokens import SUBSEARCH, Command, commands
 
 __all__ = [
     "CIDR",
@@ -101,13 +102,25 @@ def run(
     return Result(table.columns(), rows)
 
 
+def _substituted(command: Command, context: Context) -> Command:
+    """Return eval or where with the text that its subsearches return in their place."""
+    if command.name not in ("eval", "where"):
+        return command
+    text = command.text
+    for token in reversed(command.tokens):
+        if token.kind == SUBSEARCH:
+            returned = as_search(context.run(token.text, None))
+            text = text[: token.start - command.offset] + returned + text[token.end - command.offset :]
+    return command if text == command.text else commands(f"{command.name} {text}", False)[0]
+
+
 def _execute(source: str, context: Context, table: Table | None, implied_search: bool) -> Table:
     for command in commands(source, implied_search):
         action = _COMMANDS.get(command.name)
         if action is None:
             raise SplError(f"unknown command {command.name}")
         try:
-            table = action(context, Arguments(command), table)
+            table = action(context, Arguments(_substituted(command, context)), table)
         except EvalError as error:
             raise SplError(f"{command.name}: {error}") from error
     return table if table is not None else Table([])

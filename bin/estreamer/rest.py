@@ -5,8 +5,6 @@ A handler is a class that splunkd runs through Splunk's own module `splunk.admin
 
 from __future__ import annotations
 
-import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
-
 import functools
 import json
 import os
@@ -18,14 +16,15 @@ from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from estreamer import splunk
-from estreamer.errors import Problem
 from solnlib import log
 from solnlib.splunk_rest_client import SplunkRestClient
 from splunk import admin
 from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
+
+from . import splunk
+from .errors import Problem
 
 CAPABILITY = "edit_secure_firewall_estreamer"
 """What a user must have to read or change anything here; default/authorize.conf gives it to admin and sc_admin."""
@@ -55,7 +54,9 @@ LONGEST_OTHER = 1024
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 
-_EXCEPTIONS = {
+_UNEXPECTED: type[Exception] = admin.InternalException
+
+_EXCEPTIONS: dict[int, type[Exception]] = {
     400: admin.ArgValidationException,
     404: admin.NotFoundException,
     409: admin.AlreadyExistsException,
@@ -93,8 +94,8 @@ def refusing(method: Method) -> Method:
 def _refusal(error: RestError) -> Exception:
     if "Traceback (most recent call last)" in error.message:
         _log_frames("RestError", error.message)
-        return admin.InternalException(_see_log("RestError"))
-    return _EXCEPTIONS.get(error.status, admin.InternalException)(error.message)
+        return _UNEXPECTED(_see_log("RestError"))
+    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(error.message)
 
 
 def _log_frames(kind: str, text: str) -> None:
@@ -116,7 +117,12 @@ def require_capability(handler: Any) -> None:
 
 
 class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
-    """A generated endpoint for stanzas of a conf file. Subclasses check what is given, and say what is missing."""
+    """A generated endpoint for stanzas of a conf file. Subclasses check what is given, and say what is missing.
+
+    `payload` has the parameters that were given; what a subclass leaves in it is stored.
+    """
+
+    payload: dict[str, str]
 
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""

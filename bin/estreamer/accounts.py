@@ -1,0 +1,155 @@
+"""The REST endpoint for accounts: what the generated handler does, and a look into the PKCS#12 file before."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
+
+from splunk import admin
+
+from . import check, pkcs12, rest, settings
+from .errors import Problem
+
+CHECK_TIMEOUT = 15.0
+"""Seconds that the connection check of a save may take."""
+
+LONGEST_FILE = 28000
+"""Characters of base64: 20 KB. Each 255 of them cost splunkd two requests when an account is saved."""
+
+SWITCH = "check_connection"
+
+
+class AccountHandler(rest.StanzaHandler):
+    """Creates, lists, edits and removes accounts; what their certificates say is stored beside them."""
+
+    @rest.refusing
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
+        """Return accounts, with the days that their certificates have left."""
+        super().handleList(confInfo)
+        _describe(confInfo)
+
+    @rest.refusing
+    def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Create an account, if its file can be used and its Management Center takes it."""
+        name = rest.check_name("account", self.callerArgs.id)
+        if name in rest.Splunkd(self.getSessionKey()).stanzas(rest.ACCOUNTS):
+            raise admin.AlreadyExistsException(f"name: there is an account {name!r} already.")
+        steps = self._examine({})
+        try:
+            super().handleCreate(confInfo)
+        except Exception:
+            # The library stores the secrets first.
+            with suppress(Exception):
+                self.handler.rest_credentials.delete(name)
+            raise
+        _describe(confInfo, steps)
+
+    @rest.refusing
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Change an account; what is not given stays, the file and its password too."""
+        name = self.callerArgs.id
+        stored = rest.Splunkd(self.getSessionKey()).confs().stored_account(name)
+        if stored is None:
+            raise admin.NotFoundException(f"There is no account {name!r}.")
+        if self.payload.get("pkcs12") == "":
+            del self.payload["pkcs12"]
+        for secret in ("pkcs12", "pkcs12_password"):
+            if self.payload.get(secret) in rest.MASKS:
+                del self.payload[secret]
+        steps = self._examine(stored)
+        super().handleEdit(confInfo)
+        _describe(confInfo, steps)
+
+    @rest.refusing
+    def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Remove an account that no input uses."""
+        name = self.callerArgs.id
+        for title, content in rest.Splunkd(self.getSessionKey()).stanzas(rest.INPUTS).items():
+            for parameter in ("account", "failover_account"):
+                if content.get(parameter) == name:
+                    raise admin.ArgValidationException(
+                        f"The account {name!r} is the {parameter} of the input {title!r}. Choose another one there, or "
+                        "delete that input, before you delete the account."
+                    )
+        super().handleRemove(confInfo)
+
+    def _examine(self, stored: Any) -> list[check.Step]:
+        """Check what is given on top of what is stored, and put what is to be stored into the payload.
+
+        Returns the steps of the connection check, none if there was to be none.
+        """
+        given = self.payload
+        if len(given.get("pkcs12", "")) > LONGEST_FILE:
+            raise admin.ArgValidationException(
+                "pkcs12: the file is larger than 20 KB, and a client's PKCS#12 file has a few thousand bytes. Upload "
+                "the file of this client from the Management Center."
+            )
+        rest.check_lengths({name: value for name, value in given.items() if name != "pkcs12"})
+        wanted = settings.parse_check_connection(given.pop(SWITCH, ""))
+        account = settings.parse_account(self.callerArgs.id, {**stored, **given})
+        now = datetime.now(timezone.utc)
+        credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
+        steps = _connect(account) if wanted else []
+        given.update(
+            host=account.host,
+            port=str(account.port),
+            fingerprint=account.fingerprint or "",
+            legacy_certificates=str(int(account.legacy_certificates)),
+            **_facts(credentials.facts),
+        )
+        return steps
+
+
+def _connect(account: settings.Account) -> list[check.Step]:
+    steps = check.run(account, timeout=CHECK_TIMEOUT)
+    last = steps[-1]
+    if last.problem is not None:
+        done = ", ".join(step.name for step in steps if step.ok)
+        raise Problem(
+            last.problem.code,
+            f"Not saved, because the connection check failed at the step {last.name!r} (after {done}): {last.text} "
+            f"To save all the same, switch the check off ({SWITCH}=0).",
+        )
+    return list(steps)
+
+
+def _facts(facts: pkcs12.Facts) -> dict[str, str]:
+    return {
+        "certificate_subject": _inert(facts.common_name or facts.subject),
+        "certificate_issuer": _inert(facts.issuer),
+        "certificate_not_before": _moment(facts.not_before),
+        "certificate_not_after": _moment(facts.not_after),
+        "certificate_fingerprint": facts.fingerprint,
+    }
+
+
+def _inert(text: str) -> str:
+    """Return a text that a conf file can hold: a backslash at the end would join the next line to it."""
+    return text.rstrip("\\ ")
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _describe(answer: Any, steps: list[check.Step] | None = None) -> None:
+    """Add to each account of an answer what is not stored."""
+    for name in list(answer):
+        entry = answer[name]
+        rest.add(entry, certificate_days_left=_days_left(entry.get("certificate_not_after")), **{SWITCH: True})
+        if steps:
+            rest.add(entry, connection_check=[step_entry(step) for step in steps])
+
+
+def _days_left(not_after: str | None) -> int | None:
+    try:
+        end = datetime.strptime(not_after or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return (end - datetime.now(timezone.utc)).days
+
+
+def step_entry(step: check.Step) -> dict[str, object]:
+    """Return one step of a check in the form that replies have it."""
+    return {"name": step.name, "ok": step.ok, "text": step.text, "code": step.problem.code if step.problem else None}

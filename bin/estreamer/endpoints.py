@@ -1,0 +1,111 @@
+"""The REST endpoints of the add-on's own: check an account, preview a request, list what is known, tell states.
+
+Each is a handler that a script of its own in bin/ gives to splunkd.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from solnlib.utils import is_true
+from splunk import admin
+
+from . import catalog, check, request, rest, state, wire
+from .accounts import CHECK_TIMEOUT, step_entry
+from .errors import Problem
+from .inputs import parse, tidy
+from .splunk import ARGUMENTS, SCHEME, Confs
+
+
+class CheckHandler(rest.OwnHandler):
+    """Runs the check and returns its steps. It saves nothing."""
+
+    @rest.refusing
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
+        """Check the account of that name; without a name there is nothing to list."""
+        if self.callerArgs.id:
+            self._check(confInfo)
+
+    @rest.refusing
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Check the account of that name."""
+        self._check(confInfo)
+
+    def _check(self, answer: Any) -> None:
+        name = self.callerArgs.id
+        confs = rest.Splunkd(self.getSessionKey()).confs()
+        if confs.stored_account(name) is None:
+            raise admin.NotFoundException(f"There is no account {name!r}.")
+        steps = _steps(confs, name)
+        last = steps[-1]
+        rest.add(
+            answer[name],
+            ok=last["ok"],
+            failed_step=None if last["ok"] else last["name"],
+            problem=None if last["ok"] else last["text"],
+            code=last["code"],
+            steps=steps,
+        )
+
+
+def _steps(confs: Confs, name: str) -> list[dict[str, object]]:
+    try:
+        account = confs.account(name)
+    except Problem as problem:
+        return [step_entry(check.Step(check.STEPS[0], False, problem.text, problem))]
+    return [step_entry(step) for step in check.run(account, timeout=CHECK_TIMEOUT)]
+
+
+class PreviewHandler(rest.OwnHandler):
+    """Checks the values as a save does, but for the accounts, and returns the request document."""
+
+    arguments = (*(argument.name for argument in ARGUMENTS), "index", "interval", "disabled")
+
+    @rest.refusing
+    def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Return the request of the input that the arguments describe."""
+        name = rest.check_name("input", self.callerArgs.id)
+        given = self.given()
+        tidy(given)
+        # A form may be previewed before the account is chosen; no account has this name.
+        given["account"] = given.get("account") or "-"
+        chosen = parse(name, given)
+        rest.add(
+            confInfo[name],
+            request=request.document(chosen.fields).decode("ascii"),
+            request_style=chosen.request_style,
+            start_from={wire.OLDEST: "oldest", wire.NOW: "now"}.get(chosen.start_from, chosen.start_from),
+            event_types=",".join(chosen.event_types),
+        )
+
+
+class CatalogHandler(rest.OwnHandler):
+    """Returns an entry for each event type."""
+
+    @rest.refusing
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Return one event type or all of them."""
+        found = catalog.load()
+        for name, event_type in found["event_types"].items():
+            if self.callerArgs.id in (None, "", name):
+                sets = {one: found["field_sets"][one] for one in event_type["field_sets"]}
+                rest.add(confInfo[name], **{**event_type, "field_sets": sets, "preset_help": found["presets"]})
+        if not list(confInfo):
+            raise admin.NotFoundException(f"There is no event type {self.callerArgs.id!r}.")
+
+
+class StateHandler(rest.OwnHandler):
+    """Returns an entry for each input."""
+
+    @rest.refusing
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
+        """Return the state of one input or of all of them."""
+        wanted = self.callerArgs.id
+        folder, now = str(rest.checkpoint_folder()), time.time()
+        for name, content in rest.Splunkd(self.getSessionKey()).stanzas(rest.INPUTS).items():
+            if wanted in (None, "", name):
+                report = state.read(state.path_of(folder, f"{SCHEME}://{name}"))
+                rest.add(confInfo[name], **state.describe(report, is_true(content.get("disabled")), now))
+        if wanted and not list(confInfo):
+            raise admin.NotFoundException(f"There is no input {wanted!r}.")

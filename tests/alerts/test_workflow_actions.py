@@ -1,0 +1,75 @@
+"""Workflow actions: what they need is in the events, and a hostile value becomes no search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.alerts.internal import Index
+from tests.alerts.test_alerts import NOW, late
+from tests.package.conftest import read_conf
+from tests.searchtime import Event, Knowledge, spl
+from tests.searchtime.mapping.case import connection, file, found, intrusion
+
+EVENTS = {"sfw_connection": connection(), "sfw_intrusion": intrusion(), "sfw_file": file()}
+WANTED = {
+    "sfw_host_profile": ("host_profile", {"address"}),
+    "sfw_file_trajectory": ("files_and_malware", {"hash"}),
+    "sfw_signature": ("intrusions", {"signature"}),
+    "sfw_investigate": ("investigate", {"connection", "time.earliest", "time.latest"}),
+}
+HOSTILE = 'http://a.example/" | delete | search "\\'
+
+
+@pytest.fixture(scope="module")
+def actions(addon: Path) -> Mapping[str, Mapping[str, str]]:
+    return read_conf(addon / "default/workflow_actions.conf")
+
+
+def test_links_lead_to_dashboards_with_their_tokens(actions: Mapping[str, Mapping[str, str]], addon: Path) -> None:
+    links = {
+        name: urlsplit(one["link.uri"]) for name, one in actions.items() if one.get("link.uri", "").startswith("/")
+    }
+    leads = {name: (link.path, {key[len("form.") :] for key in parse_qs(link.query)}) for name, link in links.items()}
+    assert leads == {name: (f"/app/{addon.name}/{view}", tokens) for name, (view, tokens) in WANTED.items()}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_field_that_an_action_uses_is_in_the_events_it_is_for(
+    actions: Mapping[str, Mapping[str, str]], knowledge: Knowledge, kind: str
+) -> None:
+    event: Event = found(knowledge, EVENTS[kind])
+    applied = {name for name, one in actions.items() if one["eventtypes"] in ("sfw_*", kind)}
+    assert {"sfw_host_profile", "sfw_investigate", "sfw_management_center"} <= applied
+    for name in applied:
+        used = set(re.findall(r"\$(\w+)\$", " ".join(actions[name].values())))
+        menus = {field.strip() for field in actions[name]["fields"].split(",")}
+        assert used | menus <= set(event.fields), name
+
+
+def test_every_action_is_there_and_opens_a_page_of_its_own(actions: Mapping[str, Mapping[str, str]]) -> None:
+    assert set(actions) == {*WANTED, "sfw_url", "sfw_management_center"}
+    for one in actions.values():
+        assert one["label"].startswith("Secure Firewall: ")
+        assert one.get("link.target", one.get("search.target")) == "blank"
+    assert actions["sfw_management_center"]["link.uri"] == "https://$host$/"
+
+
+def test_who_else_asked_for_a_url_is_found_even_if_the_url_holds_a_search(
+    actions: Mapping[str, Mapping[str, str]], knowledge: Knowledge
+) -> None:
+    text = actions["sfw_url"]["search.search_string"]
+    assert set(re.findall(r"\$(\w+)\$", text)) == {"ConnectionID", "InstanceID", "FirstPacketSecond", "DeviceUUID"}
+    events = [
+        late(connection(URL=HOSTILE, ConnectionID=1)),
+        late(connection(URL=HOSTILE, ConnectionID=2, InitiatorIP="192.0.2.2")),
+        late(connection(URL="http://b.example/", ConnectionID=3, InitiatorIP="192.0.2.3")),
+    ]
+    clicked = found(knowledge, connection(URL=HOSTILE, ConnectionID=1)).fields
+    search = re.sub(r"\$(\w+)\$", lambda name: str(clicked[name[1]]), text)
+    rows = spl.run(search, Index(knowledge, events), now=NOW).rows
+    assert {row["src"] for row in rows} == {str(clicked["src"]), "192.0.2.2"}
