@@ -77,7 +77,7 @@ def test_noise_does_not_break_the_command(command: Command) -> None:
 
 
 def test_many_events_do_not_raise_memory(command: Command) -> None:
-    """12,000 packets, in pieces as splunkd cuts them, take little more than one piece does."""
+    """8,000 packets, in pieces as splunkd cuts them, take little more than one piece does."""
     body = to_csv([event(FRAME, PacketSecond=second) for second in range(1000)])
     command.run([], [event(FRAME, PacketSecond=second) for second in range(1000)])
     one = children_memory()
@@ -89,13 +89,13 @@ def test_many_events_do_not_raise_memory(command: Command) -> None:
         process.stdin.flush()
         assert read_chunk(process.stdout)
         count = 0
-        for number in range(1, 13):
-            process.stdin.write(chunk({"action": "execute", "finished": number == 12}, body))
+        for number in range(1, 9):
+            process.stdin.write(chunk({"action": "execute", "finished": number == 8}, body))
             process.stdin.flush()
             answer = read_chunk(process.stdout)
             assert answer
             count += len(answer.rows)
-        assert count == 12_000
+        assert count == 8_000
         process.communicate(timeout=60)
     finally:
         process.kill()

@@ -25,7 +25,7 @@ from tests.searchtime.searched import Searched
 pytestmark = pytest.mark.package
 
 APP = "TA_secure_firewall_estreamer"
-TIMES = {"global_time.earliest": "1744752000", "global_time.latest": "1744753000"}
+TIMES = {"time.earliest": "1744752000", "time.latest": "1744753000"}
 
 
 @pytest.fixture(scope="module")
