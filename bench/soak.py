@@ -81,7 +81,8 @@ SPANS = 10
 @dataclass
 class Happening:
     """One fault: when it began, and when splunkd ended by it if it did (monotonic seconds); when splunkd had read what
-    may come again for that, how many events it may double, how many it did, and how many of these were too old."""
+    may come again for that, how many events it may double, how many it did, and how many of these were too old, and by
+    how many seconds at most."""
 
     name: str
     begun: float
@@ -90,6 +91,7 @@ class Happening:
     promised: int = 0
     doubled: int = 0
     beyond: int = 0
+    oldest: float = 0.0
 
     @property
     def kept(self) -> bool:
@@ -409,8 +411,17 @@ def promise(happenings: list[Happening], moments: Sequence[float], settle: int, 
             one.promised = most_in_a_write
         elif one.name in OF_SETTLE:
             killed = [other for other in happenings if other.name in OF_ONE_WRITE]
-            one.spans = just_read(one, killed, settle)
+            one.spans = [
+                (earlier_by(most_in_a_write, begin, moments), end) for begin, end in just_read(one, killed, settle)
+            ]
             one.promised = sum(bisect_right(moments, end) - bisect_left(moments, begin) for begin, end in one.spans)
+
+
+def earlier_by(events: int, moment: float, moments: Sequence[float]) -> float:
+    """Return when the first of so many events before `moment` was read: a write settles as a whole, after its end was
+    read."""
+    place = bisect_left(moments, moment)
+    return moments[max(0, place - events)] if events and place else moment
 
 
 def just_read(end: Happening, killed: Sequence[Happening], settle: int) -> list[tuple[float, float]]:
@@ -432,15 +443,21 @@ def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> 
     """Count each event that came again for the fault that it is due to.
 
     That is the end of a splunkd which had just read it, even if the event comes again after other faults; else the last
-    end of a splunkd since it had come, which then doubles more than it may; else the last fault of all.
+    end of a splunkd since it had come, which then doubles more than it may; else an input that was killed, as long as
+    one write may be doubled for it: that may show only when other faults have passed; else the last fault of all.
     """
     for before, moment in extra:
         since = [one for one in happenings if before <= one.begun <= moment]
         ends = [one for one in since if one.name in OF_SETTLE]
         allowed = [one for one in ends if any(begin <= before <= end for begin, end in one.spans)]
-        guilty = (allowed or ends or since or [one for one in happenings if one.begun <= moment] or happenings)[-1]
+        kills = [one for one in since if one.name in OF_ONE_WRITE and one.doubled < one.promised]
+        guilty = (
+            allowed or ends or kills or since or [one for one in happenings if one.begun <= moment] or happenings
+        )[-1]
         guilty.doubled += 1
-        guilty.beyond += guilty.name in OF_SETTLE and not allowed
+        if ends and not allowed:
+            guilty.beyond += 1
+            guilty.oldest = max(guilty.oldest, guilty.spans[-1][0] - before)
 
 
 def describe(result: Result, options: argparse.Namespace) -> str:
@@ -465,9 +482,16 @@ def rows_of_faults(happenings: list[Happening]) -> list[list[object]]:
         some = [one for one in happenings if one.name == name]
         if some:
             promised, doubled = sum(one.promised for one in some), sum(one.doubled for one in some)
-            verdict = "yes" if all(one.kept for one in some) else f"no: {sum(one.beyond for one in some):,} too old"
-            rows.append([name, len(some), f"{doubled:,}", f"{promised:,}", verdict])
+            rows.append([name, len(some), f"{doubled:,}", f"{promised:,}", verdict(some)])
     return rows
+
+
+def verdict(some: Sequence[Happening]) -> str:
+    """Return whether faults of a kind doubled no more than they may, and what is known of those that did."""
+    if all(one.kept for one in some):
+        return "yes"
+    beyond = sum(one.beyond for one in some)
+    return f"no: {beyond:,} up to {max(one.oldest for one in some):.1f} s too old" if beyond else "no"
 
 
 def rows_of_spans(result: Result) -> list[list[object]]:

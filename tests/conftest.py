@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import os
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+STUCK_SECONDS = 300
+"""After which a test that not even its time limit could end takes its process with it, and says where it hung.
+
+The limit (`timeout` in pyproject.toml) is an exception in the main thread, which something that waits without listening
+to signals never sees. One such test would keep the whole run from ending.
+"""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have every test end, one way or the other."""
+    folder = ROOT / "build" / "stuck"
+    folder.mkdir(parents=True, exist_ok=True)
+    said = folder / f"{os.getpid()}.txt"
+    with said.open("w", encoding="utf-8") as file:
+        file.write(f"{item.nodeid}\n")
+        file.flush()
+        faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=file)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            said.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -227,6 +227,17 @@ def use_settings_handler(addon: Path) -> None:
     script.write_text(changed, encoding="utf-8")
 
 
+def append_additions(root: Path, addon: Path) -> None:
+    """Append what the generator cannot write to the files that it has written."""
+    for source in sorted((root / "additions").rglob("*.conf")):
+        target = addon / source.relative_to(root / "additions")
+        if not target.is_file():
+            raise StepFailure(
+                f"{source.relative_to(root)} is to be appended to a file that the generator did not write."
+            )
+        target.write_text(target.read_text(encoding="utf-8") + source.read_text(encoding="utf-8"), encoding="utf-8")
+
+
 def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
     """Give the add-on its libraries and the list of them."""
     library = addon / "lib"
@@ -274,6 +285,7 @@ def build(root: Path, destination: Path) -> Path:
         addon = generate(python, folder, version)
         add_libraries(root, wheels, addon)
         use_settings_handler(addon)
+        append_additions(root, addon)
         fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"
         say("writing the package")

@@ -22,12 +22,28 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
 
-PROGRAMS = {"openssl": "openssl", "valgrind": "valgrind", "iproute2": "ip"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "iproute2": "ip",
+    "nodejs": "node",
+    "npm": "npm",
+    "openssl": "openssl",
+    "valgrind": "valgrind",
+}
 LIBRARIES = {"libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/alerts", "tests/bench", "tests/searchtime")
+ONCE = ("tests/alerts", "tests/bench", "tests/browser", "tests/dashboards", "tests/searchtime")
 """Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
+
+STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")
+"""A test whose process ended under it, since it hung (tests/conftest.py), runs once more; one that fails does not."""
+
+STUCK = ROOT / "build" / "stuck"
+"""Where a test that hung says where."""
+
+PATIENCE = 45 * 60
+"""Seconds that one check may take."""
 
 STYLE = ("bench", "bin", "tests", "tools")
 COVERAGE_WANTED = 90
@@ -131,7 +147,7 @@ def pytest(python: str, tests: Sequence[str], measured: bool, left_out: Sequence
         stale.unlink()
     runner = ["-m", "coverage", "run", "-m", "pytest"] if measured else ["-m", "pytest"]
     ignored = [f"--ignore={folder}" for folder in left_out]
-    return [python, *runner, "-q", "-ra", "-n", "auto", *ignored, *(tests or ["tests"])]
+    return [python, *runner, "-q", "-ra", "-n", "auto", *STUCK_ONCE, *ignored, *(tests or ["tests"])]
 
 
 def coverage_report(python: str) -> list[str]:
@@ -148,7 +164,15 @@ def passes(name: str, command: Sequence[str], package: str | None = None) -> boo
     if package is not None:
         environment["ESTREAMER_SPL"] = str(Path(ROOT, package))
     begun = time.monotonic()
-    passed = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0  # noqa: S603
+    shutil.rmtree(STUCK, ignore_errors=True)
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=PATIENCE)  # noqa: S603
+        passed = done.returncode == 0
+    except subprocess.TimeoutExpired:
+        say(f"{name}: stopped after {PATIENCE} s")
+        passed = False
+    for told in sorted(STUCK.glob("*.txt")):
+        say(f"hung, and was ended: {told.read_text(encoding='utf-8')}")
     say(f"{name}: {'passed' if passed else 'FAILED'} in {time.monotonic() - begun:.0f} s")
     return passed
 

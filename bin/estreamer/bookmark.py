@@ -64,6 +64,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from heapq import merge
 from itertools import islice
 from math import ceil
 from urllib.parse import quote
@@ -74,7 +75,8 @@ GENERATION_SIZE = 1024 * 1024
 """Bytes after which a generation is continued in the next."""
 
 HISTORY_SIZE = 2 * 1024 * 1024
-"""Bytes of generations that are kept beyond need: some 200,000 events, in case the server's clock jumps back."""
+"""Bytes of generations that are kept, and read, beyond need: some 200,000 events, in case the server's clock jumps
+back."""
 
 MOST_GENERATIONS = 64
 """Generations that are kept beyond need, however small."""
@@ -94,6 +96,7 @@ _DIGEST_SIZE = 8
 _LATEST = 0xFFFFFFFF
 _MOST_EVENTS = 1 << 62
 _LOCK_NAME = "lock"
+_SORTED_AT_ONCE = 1 << 16
 
 
 def digest(payload: bytes) -> int:
@@ -187,7 +190,7 @@ class Multiset:
         self._numbers = array("Q")
         self._counts = array("I")
         last = None
-        for number in sorted(numbers):
+        for number in _in_order(numbers):
             if number == last:
                 self._counts[-1] += 1
             else:
@@ -263,6 +266,8 @@ class Bookmark:
         self._generations: list[_Generation] = []
         self._next_number = 1
         self._high = 0
+        self._tenures = 0
+        """How often the source changed, as far as the generations tell that are kept."""
         self._settled_high = 0
         self._highs: deque[tuple[int, int]] = deque()
         self.recovery = Recovery()
@@ -311,11 +316,8 @@ class Bookmark:
         """Return where to resume with this source, or None while there is no bookmark."""
         if self._state is None:
             return None
-        margin = self._settle + 2 * FAILOVER_MARGIN
-        history = _History(self._settle)
-        for generation in self._generations:
-            if history.state is None and generation.last_sequence and generation.latest_archival < self._high - margin:
-                continue
+        history = _History(self._settle, recognising=True)
+        for generation in self._needed_by(source, self._state.source):
             for kind, body in _records(generation.path)[0]:
                 history.add(kind, body)
         return history.resume(source, self._high)
@@ -327,6 +329,7 @@ class Bookmark:
         elif self._state.source != source:
             self._save(replace(self._state, source=source, start=timestamp))
             self._high = 0
+            self._tenures += 1
 
     def remember_style(self, source: str, style: str) -> None:
         """Remember the request style that worked with this source."""
@@ -419,6 +422,7 @@ class Bookmark:
         if not self._high:
             state = replace(state, start=history.start_at(state.written))
         self.recovery = Recovery(put_aside, cut, unsettled)
+        self._tenures = history.tenure
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
         self._state = state
@@ -449,6 +453,23 @@ class Bookmark:
                 with suppress(OSError):
                     os.replace(path, path.replace(".journal", ".unreadable"))
         return history, tuple(put_aside), tuple(cut)
+
+    def _needed_by(self, source: str, current: str) -> Sequence[_Generation]:
+        """Return the generations that may hold what is sent again when `source` follows on `current`.
+
+        What one source delivered is compared with what another sends by up to twice the margin; with a single source
+        that would be minutes of events in memory for nothing. `HISTORY_SIZE` of them are read in any case: where events
+        carry their own time for want of an archival timestamp, theirs may be any.
+        """
+        alone = source == current and not self._tenures
+        oldest = self._high - self._settle - (0 if alone else 2 * FAILOVER_MARGIN)
+        size = sum(generation.size for generation in self._generations)
+        for place, generation in enumerate(self._generations):
+            needed = not generation.last_sequence or generation.latest_archival >= oldest
+            if needed or size <= HISTORY_SIZE:
+                return self._generations[place:]
+            size -= generation.size
+        return self._generations
 
     def _writable(self) -> State:
         if self._state is None:
@@ -629,20 +650,23 @@ class _Runs:
     def __len__(self) -> int:
         return len(self.firsts)
 
-    def add(self, tenure: int, archival: int, first: int, digests: array[int], identities: array[int] | None) -> None:
-        """Add a run, to the last one where it continues that."""
-        before = len(self.digests)
+    def add(self, tenure: int, archival: int, first: int, count: int) -> None:
+        """Add a run of so many events, to the last one where it continues that."""
+        before = self._ends[-1] if self._ends else 0
         if self._ends and self._continues(tenure, archival, first):
-            self._ends[-1] = before + len(digests)
+            self._ends[-1] = before + count
         else:
             self.tenures.append(tenure)
             self.archivals.append(archival)
             self.firsts.append(first)
-            self._ends.append(before + len(digests))
-        self.digests.extend(digests)
-        if identities is not None:
-            self._identities.frombytes(bytes(_DIGEST_SIZE * (before - len(self._identities))))
+            self._ends.append(before + count)
+
+    def add_keys(self, digests: array[int], identities: array[int]) -> None:
+        """Add what the events of the run just added are recognised by; `identities` may be empty."""
+        if identities:
+            self._identities.frombytes(bytes(_DIGEST_SIZE * (len(self.digests) - len(self._identities))))
             self._identities.extend(identities)
+        self.digests.extend(digests)
 
     def _continues(self, tenure: int, archival: int, first: int) -> bool:
         return (
@@ -704,12 +728,18 @@ class _Seconds:
 
 
 class _History:
-    """The records of all generations, read in order."""
+    """The records of generations, read in order.
 
-    def __init__(self, settle: int) -> None:
+    `recognising` is for what is to be told from what is sent again: it keeps digests and identities, by far the most of
+    what the records hold. Where to resume is known without them.
+    """
+
+    def __init__(self, settle: int, *, recognising: bool = False) -> None:
         self._settle = settle
+        self._recognising = recognising
         self._runs = _Runs()
-        self._tenure = 0
+        self.tenure = 0
+        """How often the source changed."""
         self._latest = 0
         self._starts: list[int] = []
         self.taken: deque[tuple[int, float]] = deque()
@@ -755,7 +785,7 @@ class _History:
 
     def high_at(self, sequence: int) -> int:
         """Return the archival timestamp to resume from after event `sequence`; 0 when the tenure had none by then."""
-        return self._high_of(self._tenure, sequence)
+        return self._high_of(self.tenure, sequence)
 
     def _high_of(self, tenure: int, sequence: int) -> int:
         high = 0
@@ -771,7 +801,7 @@ class _History:
         That is where the tenure began. But that may lie behind events of earlier tenures which count no more: then it
         is the margin of a failover before the last one that counts.
         """
-        earlier = bisect_left(self._runs.tenures, self._tenure)
+        earlier = bisect_left(self._runs.tenures, self.tenure)
         counting = min(earlier, bisect_right(self._runs.firsts, sequence))
         if not counting:
             return max(0, min(self._starts) - (FAILOVER_MARGIN if earlier else 0))
@@ -786,9 +816,9 @@ class _History:
         if source != state.source:
             # A source that delivered nothing leaves where it started, which has the margin already.
             timestamp = max(0, high - self._settle - FAILOVER_MARGIN) if high else state.start
-            return Resume(timestamp, self._filter(timestamp, self._tenure + 1))
+            return Resume(timestamp, self._filter(timestamp, self.tenure + 1))
         timestamp = max(0, high - self._settle) if high else state.start
-        return Resume(timestamp, self._filter(timestamp, self._tenure))
+        return Resume(timestamp, self._filter(timestamp, self.tenure))
 
     def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
         # What is earlier than asked for counts as well: the server's clock may have been set back, or the events may
@@ -809,7 +839,7 @@ class _History:
         if self._state is None:
             self._starts.append(state.start)
         elif state.source != self._state.source:
-            self._tenure += 1
+            self.tenure += 1
             self._starts.append(state.start)
         self._starts[-1] = state.start
         self._state, self._written, self._settled = state, state.written, state.settled
@@ -821,13 +851,12 @@ class _History:
         while position < len(body):
             archival, count = _RUN.unpack_from(body, position)
             position += _RUN.size
-            digests = _numbers(body[position : position + count * _DIGEST_SIZE])
-            position += count * _DIGEST_SIZE
-            identities = None
-            if with_identities:
-                identities = _numbers(body[position : position + count * _DIGEST_SIZE])
-                position += count * _DIGEST_SIZE
-            self._runs.add(self._tenure, archival, sequence, digests, identities)
+            length = count * _DIGEST_SIZE
+            self._runs.add(self.tenure, archival, sequence, count)
+            if self._recognising:
+                identities = body[position + length : position + 2 * length] if with_identities else b""
+                self._runs.add_keys(_numbers(body[position : position + length]), _numbers(identities))
+            position += length * (2 if with_identities else 1)
             sequence += count
             self._latest = max(self._latest, archival)
         self.last = self._written = sequence - 1
@@ -841,6 +870,12 @@ def _higher(high: int, archival: int, settle: int) -> int:
     what it sends from here on has lower timestamps, so the position follows it down.
     """
     return archival if archival > high or archival < high - settle else high
+
+
+def _in_order(numbers: array[int]) -> Iterator[int]:
+    """Yield numbers in order: sorted in pieces, since a list of all would take five times the memory of the array."""
+    pieces = range(0, len(numbers), _SORTED_AT_ONCE)
+    return merge(*[array("Q", sorted(numbers[place : place + _SORTED_AT_ONCE])) for place in pieces])
 
 
 def _runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -45,16 +45,30 @@ def test_what_never_happened_is_not_taken_for_something_that_did():
 
 def test_what_comes_again_counts_for_the_splunkd_that_had_just_read_it():
     happenings = [Happening("splunkd killed", 100.0, 100.5), Happening("connection cut", 110.0, 100.5)]
-    promise(happenings, [60.0, 80.0, 90.0, 99.0, 101.0], 30, 150)
+    promise(happenings, [60.0, 80.0, 90.0, 99.0, 101.0], 30, 0)
     blame(happenings, [(80.0, 112.0), (99.0, 105.0)])
     assert [(one.promised, one.doubled, one.kept) for one in happenings] == [(3, 2, True), (0, 0, True)]
 
 
 def test_the_last_second_of_a_killed_input_may_come_again_after_the_end_of_splunkd():
     happenings = [Happening("input killed", 60.0), Happening("splunkd killed", 100.0, 100.5)]
-    promise(happenings, [50.0, 59.5, 65.0], 30, 150)
+    promise(happenings, [50.0, 59.5, 65.0], 30, 0)
     blame(happenings, [(59.5, 105.0)])
-    assert [(one.promised, one.doubled, one.kept) for one in happenings] == [(150, 0, True), (1, 1, True)]
+    assert [(one.promised, one.doubled, one.kept) for one in happenings] == [(0, 0, True), (1, 1, True)]
+
+
+def test_the_write_that_had_settled_in_part_may_come_again_as_a_whole():
+    happenings = [Happening("splunkd killed", 100.0, 100.5)]
+    promise(happenings, [60.0, 61.0, 62.0, 80.0], 30, 2)
+    blame(happenings, [(60.0, 105.0), (61.0, 105.0), (62.0, 105.0), (80.0, 105.0)])
+    assert [(one.promised, one.doubled, one.beyond) for one in happenings] == [(3, 4, 1)]
+
+
+def test_a_write_that_comes_again_after_other_faults_counts_for_the_kill_before_them():
+    happenings = [Happening("input killed", 60.0), Happening("reader stalled", 80.0)]
+    promise(happenings, [50.0, 59.5, 65.0], 30, 1)
+    blame(happenings, [(59.5, 85.0), (59.5, 86.0)])
+    assert [(one.doubled, one.kept) for one in happenings] == [(1, True), (1, False)]
 
 
 @pytest.mark.parametrize(

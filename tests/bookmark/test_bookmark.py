@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -629,6 +630,27 @@ def test_what_has_not_settled_is_never_deleted(tmp_path: Path, monkeypatch: pyte
     again.close()
 
 
+def test_a_restart_reads_minutes_of_history_into_memory_only_for_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 1024 * 1024)
+    bookmark = begun(tmp_path)
+    for second in range(5000, 5000 + 30 + 2 * FAILOVER_MARGIN):
+        deliver(bookmark, *[(second, b"%d" % number) for number in range(2000)])
+    bookmark.close()
+
+    def memory(source: str) -> int:
+        tracemalloc.start()
+        again = opened(tmp_path)
+        resume(again, source)
+        again.close()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert memory("fmc") < 8 * 1024 * 1024 < memory("other")
+
+
 def test_many_restarts_do_not_pile_up_files(tmp_path: Path):
     begun(tmp_path).close()
     for _ in range(50):
@@ -646,6 +668,15 @@ def test_a_hundred_thousand_events_of_one_second_are_told_apart(tmp_path: Path):
     again = [known.is_duplicate(5000, digest(payload), None) for payload in [*payloads, b"0", b"new"]]
     assert again == [True] * 100_000 + [False, False]
     bookmark.close()
+
+
+def test_numbers_are_counted_however_many_there_are():
+    many = 2 * bookmarks._SORTED_AT_ONCE
+    held = Multiset(array("Q", [number % 7 for number in range(many)] + [2**64 - 1]))
+    for number in range(7):
+        times = len(range(number, many, 7))
+        assert [held.take(number) for _ in range(times + 1)] == [True] * times + [False]
+    assert (held.take(2**64 - 1), held.take(2**64 - 1), held.take(8)) == (True, False, False)
 
 
 def test_multiset_gives_each_number_as_often_as_it_holds_it():

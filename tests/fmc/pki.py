@@ -32,8 +32,19 @@ SERVER_VARIANTS = ("good", "renewed", "wrong-role", "expired", "not-yet-valid", 
 """Server certificates: `renewed` is as good as `good`, with another key; `foreign` is signed by another CA, `weak-key`
 is RSA of 1024 bits, `sha1` is signed so."""
 
-CLIENT_VARIANTS = ("good", "renewed", "short-lived", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
-"""Client certificates: as those of servers; `short-lived` expires `SHORT_LIFE` seconds after it was made."""
+CLIENT_VARIANTS = (
+    "good",
+    "renewed",
+    "short-lived",
+    "expired",
+    "expiring",
+    "not-yet-valid",
+    "foreign",
+    "weak-key",
+    "sha1",
+)
+"""Client certificates: as those of servers; `short-lived` expires `SHORT_LIFE` seconds after it was made, `expiring` in
+twelve days."""
 
 SHORT_LIFE = 3
 
@@ -223,6 +234,7 @@ def _validity(variant: str) -> tuple[datetime.datetime, datetime.datetime]:
     spans = {
         "expired": (-30 * _DAY, -_DAY),
         "not-yet-valid": (_DAY, 30 * _DAY),
+        "expiring": (-353 * _DAY, 12 * _DAY),
         "short-lived": (-_DAY, datetime.timedelta(seconds=SHORT_LIFE)),
     }
     start, end = spans.get(variant, (-_DAY, 365 * _DAY))

@@ -41,6 +41,9 @@ _GARBAGE = bytes(range(255, -1, -1))
 _OVERLONG = struct.pack(">HHI", 1, 4, 1 << 30)
 _FILLER = b"x" * 65536
 _FORGED_RECORD = bytes.fromhex("17 0303 0040") + bytes(64)
+_FORGED_RECORDS = 1 + (16 * 1024 + 256) // len(_FORGED_RECORD)
+"""More than the rest of the longest record of TLS."""
+
 _ALERT = bytes.fromhex("15 0303 0002 02 28")
 _TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -690,10 +693,14 @@ class _Session:
         ours, theirs = socket.socketpair()
         try:
             with ours, theirs:
+                ours.settimeout(LINGER_SECONDS)
+                theirs.setblocking(False)
                 os.dup2(theirs.fileno(), descriptor)
-                ours.sendall(_FORGED_RECORD)
+                # The client may have been in the middle of a record, which the forged ones then complete.
+                ours.sendall(_FORGED_RECORD * _FORGED_RECORDS)
                 with contextlib.suppress(ssl.SSLError):
-                    self._socket.recv(1)
+                    while self._socket.recv(65536):
+                        pass
                 os.write(client, ours.recv(4096))
         finally:
             os.dup2(client, descriptor)

@@ -5,16 +5,19 @@ enumeration and one that nobody has seen, fillers, absent fields, IPv4 and IPv6,
 none, begin and end of a connection, harmless files and malware, packets, and events beyond the limits of Splunk's
 automatic extraction. An event depends on the seed, its index and its archival timestamp alone.
 
-No real packet is public in JSON: those made here hold the key fields that all events share, and bytes of theirs under a
-name that is made up.
+No real packet is public in JSON: those made here hold the key fields that all events share, and the bytes of a packet
+of that connection, in hexadecimal or base64, under a name that is made up. Some packets are cut, some are mere noise.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+from collections.abc import Mapping
 from typing import Any
 
+from . import packets
 from .events import DEVICES, RECORD_TYPES, EventGenerator, Record, sample
 
 UNHEARD = "Some Value Of Tomorrow"
@@ -69,6 +72,7 @@ FILLERS = ("Invalid ID", "Unknown", "None", "Not Checked", "")
 _KINDS = ("ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket", "UnheardEvent")
 _WEIGHTS = (50, 22, 22, 4, 2)
 _LONG_SHARE = 0.02
+_CUT_SHARE = 0.1
 _FIELDS = 100
 _CHARACTERS = 10240
 
@@ -84,6 +88,11 @@ _FILES = (
     ("Übersicht 100%.pdf", "PDF", "None"),
     ("setup.exe", "MSEXE", "W32.Sample"),
     ('say "hello".docm', "MSOLE2", ABSENT),
+)
+_PAYLOADS = (
+    b"GET /index.php?id=1%27-- HTTP/1.1\r\nHost: www.example.com\r\n\r\n",
+    b"\x00" * 18,
+    "Grüße <&>\n".encode(),
 )
 _SIGNATURES = (
     (11192, "FILE-EXECUTABLE download of executable content", "Potential Corporate Policy Violation"),
@@ -101,6 +110,8 @@ def varied_event(seed: int, index: int, archival: int, kind: str | None = None) 
     kind = kind or draw.random.choices(_KINDS, _WEIGHTS)[0]
     second = archival - draw.number(0, 3)
     event = {"EventType": kind, **_MAKERS[kind](draw, second), **_common(draw, index, second)}
+    if kind == "IntrusionPacket":
+        event = {"EventType": kind, **_packet_bytes(draw, event), **event}
     present = {name: value for name, value in event.items() if value is not ABSENT}
     if draw.random.random() < _LONG_SHARE:
         present = _beyond_the_limits(draw, present)
@@ -275,10 +286,44 @@ def _file(draw: _Draw, second: int) -> dict[str, Any]:
 def _packet(draw: _Draw, second: int) -> dict[str, Any]:
     return {
         "PacketSecond": draw.of(second + draw.number(0, 5), ABSENT),
+        "PacketMicrosecond": draw.of(draw.number(0, 999999), ABSENT),
         "EventSecond": second + draw.number(0, 5),
         "EventID": draw.number(1, 1 << 31),
-        "MadeUpPacketBytes": draw.digest(8 * draw.of(60, 1500, 9000)),
     }
+
+
+def _packet_bytes(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any]:
+    content, link = _whole_packet(draw, event)
+    length = len(content)
+    if draw.random.random() < _CUT_SHARE:
+        content = content[: draw.number(1, length - 1)]
+    encode = draw.of(bytes.hex, lambda one: base64.b64encode(one).decode("ascii"))
+    told = draw.of({"LinkType": link, "PacketLength": length}, {})
+    # Raw IP is told from Ethernet by a whole packet only.
+    if link != 1 and len(content) < length:
+        told = {"LinkType": link}
+    return {**told, draw.of("PacketData", "MadeUpPacketBytes"): encode(content)}
+
+
+def _whole_packet(draw: _Draw, event: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Return the bytes of a packet of the event's connection, and its link type."""
+    ends = event["InitiatorIP"], event["ResponderIP"]
+    ports = event["InitiatorPort"], event["ResponderPort"]
+    payload = draw.of(*_PAYLOADS, draw.random.getrandbits(8 * 1400).to_bytes(1400, "big"))
+    payload *= draw.of(1, 1, 1, 1, 1, 6)
+    protocol = str(event["Protocol"]).lower()
+    if protocol == "icmp":
+        inner = packets.echo(*ends, payload)
+    elif protocol == "udp":
+        inner = packets.udp(*ends, ports, payload)
+    elif protocol == "tcp":
+        inner = packets.tcp(*ends, ports, payload, draw.of(b"", bytes.fromhex("020405b401010402")))
+    else:
+        noise = packets.ethernet(payload, draw.of(0x88CC, 0x0042))
+        gre = packets.frame(packets.ip(packets.GRE, payload, *ends))
+        return draw.of(noise, gre, packets.frame(packets.udp(*ends, ports, payload))), 1
+    vlans = draw.of((), (), ((0x8100, 100),), ((0x88A8, 7), (0x8100, 100)))
+    return draw.of((packets.frame(inner, vlans), 1), (packets.frame(inner, vlans), 1), (inner, 101))
 
 
 def _unheard(draw: _Draw, _second: int) -> dict[str, Any]:

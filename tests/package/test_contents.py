@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import events, request
+from estreamer import events, settings
 from packaging.requirements import Requirement
 
 from .conftest import APP, read_conf
@@ -59,10 +59,6 @@ def services(config: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     pages = config["pages"]
     forms = [*pages["configuration"]["tabs"], *pages["inputs"]["services"]]
     return {form["name"]: {field["field"]: field for field in form["entity"]} for form in forms if "entity" in form}
-
-
-def choices(field: dict[str, Any]) -> list[str]:
-    return sorted(item["value"] for item in field["options"]["items"])
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +139,8 @@ def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path)
     text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
     shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
     assert shared == {
-        **dict.fromkeys(
-            ("props", "transforms", "lookups", "eventtypes", "tags", "macros", "workflow_actions"), "system"
-        ),
+        **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
+        **dict.fromkeys(("commands", "searchbnf", "workflow_actions"), "system"),
         **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
     }
 
@@ -155,7 +150,7 @@ def test_no_conf_that_an_addon_must_not_bring(addon: Path) -> None:
 
 
 def test_every_stanza_that_runs_python_names_the_supported_versions(addon: Path) -> None:
-    for name in ("inputs", "restmap"):
+    for name in ("inputs", "restmap", "commands"):
         stanzas = read_conf(addon / f"default/{name}.conf")
         scripted = {key: stanza for key, stanza in stanzas.items() if "python.version" in stanza}
         assert scripted, name
@@ -192,28 +187,38 @@ def test_the_defaults_of_the_form_are_those_of_the_conf(addon: Path, config: dic
     stanza = read_conf(addon / "default/inputs.conf")["estreamer_fqe"]
     form = services(config)["estreamer_fqe"]
     defaults = {name: str(field["defaultValue"]) for name, field in form.items() if "defaultValue" in field}
-    settings = {name: value for name, value in stanza.items() if name in INPUT_FIELDS}
-    assert settings == defaults
+    assert set(defaults) == {"index", "interval", "settle"}
+    assert {name: stanza[name] for name in defaults} == defaults
+    # The page's own controls take theirs from the catalogue; a browser shows that they do.
+    assert {name for name in stanza if name in INPUT_FIELDS} - set(defaults) == {
+        "event_types",
+        *settings.FIELD_PARAMETERS.values(),
+        "start_from",
+        "request_style",
+    }
     assert stanza["start_by_shell"] == "false"
     assert "use_single_instance" not in stanza
 
 
-def test_the_defaults_of_the_form_are_those_of_the_request(config: dict[str, Any]) -> None:
-    form = services(config)["estreamer_fqe"]
-    fields = {
-        "ConnectionEvent": "connection_fields",
-        "IntrusionEvent": "intrusion_fields",
-        "IntrusionPacket": "packet_fields",
-        "FileEvent": "file_fields",
-    }
-    for event_type, field in fields.items():
-        assert form[field]["defaultValue"] == ",".join(request.DEFAULT_FIELDS[event_type])
-    assert form["event_types"]["defaultValue"] == ",".join(request.DEFAULT_EVENT_TYPES)
-    items = {
-        name: [item["value"] for item in form[name]["options"]["items"]] for name in ("event_types", "request_style")
-    }
-    assert sorted(items["event_types"]) == sorted(request.EVENT_TYPES)
-    assert items["request_style"] == list(request.REQUEST_STYLES)
+def custom_modules(node: Any) -> set[str]:
+    """Return the modules that globalConfig.json names, wherever they stand."""
+    if isinstance(node, list):
+        return set().union(*map(custom_modules, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["src"]} if node.get("type") == "external" else set()
+    return own.union(*map(custom_modules, node.values()))
+
+
+def test_every_module_of_the_pages_is_in_the_package_and_asks_nobody_but_splunk(
+    addon: Path, config: dict[str, Any]
+) -> None:
+    folder = addon / "appserver/static/js/build/custom"
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.js")}
+    imported = {name for text in texts.values() for name in re.findall(r"from '\./(\w+)\.js'", text)}
+    assert set(texts) == custom_modules(config) | imported
+    for name, text in texts.items():
+        assert re.findall(r"https?://|innerHTML|\beval\b|new Function|document\.write", text) == [], name
 
 
 def test_every_field_is_explained(config: dict[str, Any]) -> None:

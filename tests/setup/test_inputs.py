@@ -129,13 +129,10 @@ def test_presets_and_defaults_are_the_same_wherever_they_stand() -> None:
     assert tuple(name for name in types if types[name]["default"]) == request.DEFAULT_EVENT_TYPES
     conf = configparser.RawConfigParser()
     conf.read(ROOT / "default" / "inputs.conf")
-    config = json.loads((ROOT / "globalConfig.json").read_text(encoding="utf-8"))
-    entities = {one["field"]: one for one in config["pages"]["inputs"]["services"][0]["entity"]}
     for name, entry in types.items():
         recommended = ",".join(entry["presets"]["recommended"])
         assert tuple(entry["presets"]["recommended"]) == tuple(request.DEFAULT_FIELDS[name])
         assert conf["estreamer_fqe"][entry["parameter"]] == recommended
-        assert entities[entry["parameter"]]["defaultValue"] == recommended
 
 
 def test_presets_hold_known_names_that_a_request_can_have() -> None:

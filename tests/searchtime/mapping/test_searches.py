@@ -21,6 +21,12 @@ PAGE = Path(__file__).parents[3] / "docs" / "search.md"
 HEAD = '`sfw_index` sourcetype="cisco:sfw:estreamer"'
 REPORT = "Secure Firewall: setup check"
 NOW = 1744760000.0
+KINDS = {
+    "sfw_connections": "ConnectionEvent",
+    "sfw_intrusions": "IntrusionEvent",
+    "sfw_files": "FileEvent",
+    "sfw_packets": "IntrusionPacket",
+}
 CHECKS = ("missing_fields", "untagged", "unknown_values", "other_time", "from_the_future", "cut", "mended")
 
 SOUND = [
@@ -87,15 +93,14 @@ def test_every_search_runs_over_events_of_all_kinds(addon: Path, varied: Searche
     assert {search: count for search, count in found.items() if count == 0} == {}
 
 
-@pytest.mark.parametrize("macro", ["sfw_index", "sfw_events", "sfw_connections", "sfw_intrusions", "sfw_files"])
+@pytest.mark.parametrize("macro", ["sfw_index", "sfw_events", *KINDS])
 def test_every_macro_finds_events(knowledge: Knowledge, macro: str) -> None:
     kinds = {row["EventType"] for row in run(f"`{macro}`", knowledge, SOUND).rows}
-    wanted = {"sfw_connections": {"ConnectionEvent"}, "sfw_intrusions": {"IntrusionEvent"}, "sfw_files": {"FileEvent"}}
-    assert kinds == wanted.get(macro, {"ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket"})
+    assert kinds == ({KINDS[macro]} if macro in KINDS else set(KINDS.values()))
 
 
 def test_there_is_no_other_macro_and_none_of_the_published_detections(knowledge: Knowledge) -> None:
-    tried = {"sfw_index", "sfw_events", "sfw_connections", "sfw_intrusions", "sfw_files", "sfw_setup_check"}
+    tried = {"sfw_index", "sfw_events", "sfw_setup_check", *KINDS}
     of_alerts_and_health = {"sfw_log_index", "sfw_log", "sfw_log_field(1)", "sfw_input", "sfw_problem", "sfw_figures"}
     of_alerts_and_health |= {"sfw_changes", "sfw_certificates"}
     thresholds = {name for name in knowledge.macros if name.startswith("sfw_alert_")}

@@ -23,14 +23,15 @@ from dataclasses import dataclass
 
 from tests.searchtime.evals import EvalError, Value
 
-from . import columns, combining, datamodels, evaluation, filtering, reporting
+from . import addon, columns, combining, datamodels, evaluation, filtering, reporting
 from .arguments import Arguments
 from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
 from .errors import SplError
 from .macros import Macro, expand
+from .subsearches import as_search
 from .table import Action, Context, Table
-from .tokens import commands
+from .tokens import SUBSEARCH, Command, commands
 
 __all__ = [
     "CIDR",
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 _COMMANDS: Mapping[str, Action] = {
+    **addon.COMMANDS,
     **columns.COMMANDS,
     **combining.COMMANDS,
     **datamodels.COMMANDS,
@@ -80,8 +82,11 @@ def run(
     earliest: float | None = None,
     latest: float | None = None,
     now: float | None = None,
+    base: Result | None = None,
 ) -> Result:
     """Run a search over all events of `data`, from `earliest` on and before `latest` (seconds since 1970).
+
+    With a `base`, the search goes on from its rows, as the search that follows a base search of a dashboard does.
 
     Raises SplError for what is wrong, unknown or left open.
     """
@@ -91,9 +96,22 @@ def run(
         return _execute(expand(source, data.macro), context, table, implied_search=False)
 
     context = Context(data, moment, earliest, latest, run_inner)
-    table = _execute(expand(search, data.macro), context, None, implied_search=True)
+    begun = None if base is None else Table([dict(row) for row in base.rows], base.fields)
+    table = _execute(expand(search, data.macro), context, begun, implied_search=base is None)
     rows: list[Row] = [{field: value for field, value in row.items() if value is not None} for row in table.rows]
     return Result(table.columns(), rows)
+
+
+def _substituted(command: Command, context: Context) -> Command:
+    """Return eval or where with the text that its subsearches return in their place."""
+    if command.name not in ("eval", "where"):
+        return command
+    text = command.text
+    for token in reversed(command.tokens):
+        if token.kind == SUBSEARCH:
+            returned = as_search(context.run(token.text, None))
+            text = text[: token.start - command.offset] + returned + text[token.end - command.offset :]
+    return command if text == command.text else commands(f"{command.name} {text}", False)[0]
 
 
 def _execute(source: str, context: Context, table: Table | None, implied_search: bool) -> Table:
@@ -102,7 +120,7 @@ def _execute(source: str, context: Context, table: Table | None, implied_search:
         if action is None:
             raise SplError(f"unknown command {command.name}")
         try:
-            table = action(context, Arguments(command), table)
+            table = action(context, Arguments(_substituted(command, context)), table)
         except EvalError as error:
             raise SplError(f"{command.name}: {error}") from error
     return table if table is not None else Table([])

@@ -99,8 +99,10 @@ class Search:
         if token.is_mark("("):
             return self._parentheses()
         if token.kind == SUBSEARCH:
-            inner = tokenize(self._subsearch(token.text))
-            return Search(inner, self._subsearch, self._now).holds
+            inner = Search(tokenize(self._subsearch(token.text)), self._subsearch, self._now)
+            self.earliest = self.earliest if inner.earliest is None else inner.earliest
+            self.latest = self.latest if inner.latest is None else inner.latest
+            return inner.holds
         if token.kind not in (WORD, STRING) and not (self._tokens and self._tokens[0].is_mark(*_COMPARISONS)):
             raise SplError(f"search: {token.text!r} is not expected")
         if token.kind == WORD and token.text in ("AND", "OR", "XOR"):

@@ -1,0 +1,100 @@
+/**
+ * Plain elements that follow the page's theme. Texts become text nodes, so nothing that was stored is ever markup.
+ */
+
+const STYLE = `
+.sfw, .sfw * { box-sizing: border-box; }
+.sfw { display: block; width: 100%; line-height: 1.45; font-size: 14px; }
+.sfw fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
+.sfw legend { padding: 0; font-weight: 600; }
+.sfw ul, .sfw ol { margin: 0; padding: 0; list-style: none; }
+.sfw label { cursor: pointer; }
+.sfw p { margin: 4px 0; }
+.sfw input[type='checkbox'], .sfw input[type='radio'] { margin: 0 8px 0 0; vertical-align: -2px; }
+.sfw input[type='text'], .sfw input[type='search'], .sfw input[type='datetime-local'], .sfw select, .sfw textarea,
+.sfw button { font: inherit; color: inherit; background-color: rgba(128, 128, 128, 0.08);
+    border: 1px solid rgba(128, 128, 128, 0.8); border-radius: 3px; padding: 4px 8px; }
+.sfw input[type='text'], .sfw input[type='search'], .sfw textarea { width: 100%; }
+.sfw textarea, .sfw pre { font-family: monospace; font-size: 13px; }
+.sfw textarea { min-height: 90px; resize: vertical; white-space: pre; }
+.sfw pre { margin: 4px 0; padding: 8px; overflow: auto; max-height: 320px; line-height: 1.4;
+    border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 3px; }
+.sfw button { cursor: pointer; }
+.sfw button:disabled { cursor: progress; opacity: 0.7; }
+.sfw button[aria-pressed='true'] { border-color: currentColor; box-shadow: inset 0 0 0 1px currentColor; }
+.sfw :is(input, select, textarea, button, summary):focus-visible { outline: 2px solid #2f8ae0; outline-offset: 2px; }
+.sfw summary { cursor: pointer; }
+.sfw .sfw-note { opacity: 0.8; font-size: 12px; }
+.sfw .sfw-problem { border-left: 3px solid #e0562f; padding-left: 8px; }
+.sfw .sfw-fine { border-left: 3px solid #3fa266; padding-left: 8px; }
+.sfw .sfw-warning { border-left: 3px solid #e6a400; padding-left: 8px; }
+.sfw .sfw-row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 6px 0; }
+.sfw .sfw-tree { max-height: 360px; overflow: auto; border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 3px;
+    padding: 8px; margin: 6px 0; }
+.sfw .sfw-tree details > ul { margin: 2px 0 6px 26px; columns: 2; }
+.sfw .sfw-tree li { break-inside: avoid; overflow-wrap: anywhere; }
+.sfw .sfw-drop { border: 1px dashed rgba(128, 128, 128, 0.9); border-radius: 3px; padding: 10px; }
+.sfw .sfw-over { background-color: rgba(47, 138, 224, 0.2); }
+.sfw .sfw-banner { margin: 8px 0; padding: 8px 12px; border: 1px solid rgba(128, 128, 128, 0.5); }
+.sfw .sfw-text { max-width: 340px; }
+.sfw .sfw-whole { white-space: nowrap; }
+.sfw-wide { width: 900px !important; max-width: 100%; }
+`;
+
+/** Return a new element with properties and children; a child is an element or a text. */
+export function make(tag, properties = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(properties)) {
+        if (name in element) {
+            element[name] = value;
+        } else {
+            element.setAttribute(name, value);
+        }
+    }
+    element.append(...children);
+    return element;
+}
+
+/** Make `element` the root of a control or cell, with the add-on's styles and the page's theme; it is emptied. */
+export function dress(element) {
+    if (!document.getElementById('sfw-style')) {
+        document.head.append(make('style', { id: 'sfw-style', textContent: STYLE }));
+    }
+    element.classList.add('sfw');
+    element.style.colorScheme = isLight(getComputedStyle(element).color) ? 'dark' : 'light';
+    element.replaceChildren();
+    return element;
+}
+
+/** Return the parameter that a control of a form stands for. */
+export function parameterOf(element) {
+    return element.closest('[data-name]').dataset.name;
+}
+
+/** Give an element the name that stands beside the control. */
+export function name(element, control) {
+    const label = control.closest('[data-name]')?.querySelector('label[id]');
+    if (label) {
+        element.setAttribute('aria-labelledby', label.id);
+    }
+    return element;
+}
+
+/** Let a control be as wide as a form on a page of its own can show it. */
+export function widen(control) {
+    control.closest('[data-name]')?.classList.add('sfw-wide');
+}
+
+/** Return a function that calls `action` once `delay` milliseconds have passed without another call. */
+export function later(action, delay) {
+    let timer;
+    return (...values) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => action(...values), delay);
+    };
+}
+
+function isLight(color) {
+    const [red, green, blue] = (color.match(/[\d.]+/g) || []).map(Number);
+    return 0.3 * red + 0.6 * green + 0.1 * blue > 128;
+}

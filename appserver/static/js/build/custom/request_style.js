@@ -1,0 +1,54 @@
+/**
+ * The form's control for `request_style`, with a preview of the request that the input will send.
+ */
+
+import { dress, later, make, name, widen } from './dom.js';
+import { valuesOf } from './form.js';
+import { ask } from './splunkd.js';
+
+const STYLES = { auto: 'Automatic', single: 'Single message', 'two-step': 'Two steps' };
+
+export default class RequestStyle {
+    constructor(globalConfig, el, data, setValue) {
+        this.globalConfig = globalConfig;
+        this.el = el;
+        this.data = data;
+        this.setValue = setValue;
+    }
+
+    render() {
+        const root = dress(this.el);
+        widen(root);
+        const values = valuesOf(root);
+        const options = Object.entries(STYLES).map(([value, label]) => make('option', { value }, label));
+        const style = name(make('select', {}, ...options), root);
+        style.value = this.data.value || 'auto';
+        style.addEventListener('change', () => this.setValue(style.value));
+        this.setValue(style.value);
+
+        const text = make('pre', { tabIndex: 0 });
+        text.setAttribute('aria-label', 'Request document');
+        const verdict = make('p', { role: 'status', className: 'sfw-note' });
+        const details = make('details', {}, make('summary', {}, 'Preview of the request'), verdict, text);
+        const refresh = later(() => details.open && this.preview(values.values, text, verdict), 250);
+        details.addEventListener('toggle', refresh);
+        values.listen(root, refresh);
+        root.append(style, details);
+    }
+
+    async preview(values, text, verdict) {
+        if (!values.event_types) {
+            text.textContent = '';
+            verdict.textContent = 'No event type is chosen: choose at least one.';
+            return;
+        }
+        try {
+            const [entry] = await ask(this.globalConfig, 'preview', { name: 'preview', ...values });
+            text.textContent = JSON.stringify(JSON.parse(entry.content.request), null, 2);
+            verdict.textContent = 'The Management Center is sent this, once, when the input connects.';
+        } catch (refusal) {
+            text.textContent = '';
+            verdict.textContent = refusal.message;
+        }
+    }
+}

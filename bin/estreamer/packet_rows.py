@@ -1,0 +1,253 @@
+"""What the search command `sfwpackets` makes of events: a row for each packet, or rows of its dump or its layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Union
+
+from . import packet_events, packets
+from .packet_events import Found, NoPacket
+
+PACKETS = "packets"
+DUMP = "dump"
+LAYERS = "layers"
+
+ALL = "*"
+"""Stands for all packets where ids are expected: what an input of a dashboard holds before one is chosen."""
+
+LONGEST_TEXT = 1024
+"""Bytes of a payload that are shown as text; all of them are in the dump."""
+
+Cell = Union[str, list[str], None]
+Row = dict[str, Cell]
+
+PACKET_COLUMNS = (
+    "packet_id",
+    "packet_time",
+    "packet_length",
+    "packet_wire_length",
+    "packet_field",
+    "packet_encoding",
+    "packet_link",
+    "packet_link_type",
+    "packet_layers",
+    "packet_src_mac",
+    "packet_dest_mac",
+    "packet_vlan",
+    "packet_src_ip",
+    "packet_dest_ip",
+    "packet_ttl",
+    "packet_protocol",
+    "packet_src_port",
+    "packet_dest_port",
+    "packet_tcp_flags",
+    "packet_icmp_type",
+    "packet_icmp_code",
+    "packet_payload_offset",
+    "packet_payload_length",
+    "packet_payload",
+    "packet_hex",
+    "packet_problem",
+)
+"""The fields that a row for a packet has beside those of its event."""
+
+DUMP_COLUMNS = ("_time", "packet_id", "offset", "hex", "text", "layer")
+LAYER_COLUMNS = ("_time", "packet_id", "layer", "offset", "length", "field", "value")
+
+_PACKET_ID = re.compile(r"[0-9a-f]{16}\Z")
+_MOST_IDS = 1000
+_TRANSPORTS = ("TCP", "UDP", "ICMP", "ICMPv6")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command's arguments: which rows to make, of which packets (none named: all), and how to find them."""
+
+    rows: str = PACKETS
+    wanted: frozenset[str] = frozenset()
+    options: packet_events.Options = field(default_factory=packet_events.Options)
+
+
+def parse(given: Mapping[str, str]) -> Arguments:
+    """Check the arguments as they stand in a search. Raises ValueError with a sentence."""
+    unknown = sorted(set(given) - {"rows", "packet", "field", "encoding", "link"})
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no argument of this command. It takes rows, packet, field, encoding, link.")
+    rows = _one_of("rows", given.get("rows") or PACKETS, (PACKETS, DUMP, LAYERS))
+    encoding = _one_of("encoding", given.get("encoding") or packet_events.AUTO, packet_events.ENCODINGS)
+    options = packet_events.Options(given.get("field") or "", encoding, _parse_link(given.get("link") or ""))
+    return Arguments(rows, parse_ids(given.get("packet") or ""), options)
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{name}={value} is not known. Choose among {', '.join(known)}.")
+    return value
+
+
+def _parse_link(text: str) -> int | None:
+    if text in ("", packet_events.AUTO):
+        return None
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) >= 1 << 16:
+        raise ValueError(f"link={text} is no link type. Give the number that PCAP files have for it, 1 for Ethernet.")
+    return int(text)
+
+
+def parse_ids(text: str) -> frozenset[str]:
+    """Return the packet ids in a comma-separated list, none of them for `*`. Raises ValueError with a sentence."""
+    if text == ALL:
+        return frozenset()
+    ids = frozenset(filter(None, (one.strip() for one in text.split(","))))
+    if len(ids) > _MOST_IDS:
+        raise ValueError(f"packet= takes at most {_MOST_IDS} ids.")
+    for one in sorted(ids):
+        if not _PACKET_ID.match(one):
+            raise ValueError(
+                f"packet={one} is no packet id. One has 16 digits of 0-9 and a-f, as in the field packet_id."
+            )
+    return ids
+
+
+def rows(event: Mapping[str, Cell], arguments: Arguments) -> Iterator[Row]:
+    """Yield the rows of an event, each with all columns of its kind, None where there is nothing. Never raises.
+
+    An event without a packet gives a row that says why, and no rows of a dump or of layers.
+    """
+    try:
+        found = _find(event, arguments.options)
+    except NoPacket as reason:
+        if arguments.rows == PACKETS and not arguments.wanted:
+            yield {**event, **dict.fromkeys(PACKET_COLUMNS), "packet_problem": str(reason)}
+        return
+    if arguments.wanted and found.identity not in arguments.wanted:
+        return
+    decoded = packets.decode(found.content, found.link)
+    if arguments.rows == PACKETS:
+        yield {**event, **_packet(found, decoded)}
+    else:
+        around: Row = {"_time": event.get("_time"), "packet_id": found.identity}
+        make = _dump if arguments.rows == DUMP else _layers
+        for row in make(found, decoded):
+            yield {**around, **row}
+
+
+def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:
+    """Look into the event's text, where all of it is, before the fields that a search has extracted from it.
+
+    Where the command has run before, what it found then holds, unless something else is asked for.
+    """
+    earlier = _found_before(event) if options == packet_events.Options() else None
+    if earlier is not None:
+        return earlier
+    time = _number(event.get("_time"))
+    raw = event.get("_raw")
+    if isinstance(raw, str) and raw.lstrip().startswith("{"):
+        inside, whole = packet_events.members(raw)
+        # A field that the search has made is to be found as well when it is named.
+        if options.field in event and options.field not in inside:
+            inside = {**inside, options.field: event[options.field]}
+        return packet_events.find(inside, options, time, whole)
+    own = {*PACKET_COLUMNS, "_raw"} - {options.field}
+    return packet_events.find({name: one for name, one in event.items() if name not in own}, options, time)
+
+
+def _found_before(event: Mapping[str, Cell]) -> Found | None:
+    try:
+        content = bytes.fromhex(str(event["packet_hex"]))
+        second, _, microsecond = str(event["packet_time"]).partition(".")
+        numbers = [int(second), int(microsecond), int(str(event["packet_link_type"]))]
+    except (KeyError, ValueError):
+        return None
+    length = str(event.get("packet_wire_length"))
+    told = event.get("packet_field"), event.get("packet_encoding")
+    field_name, encoding = (one if isinstance(one, str) else "" for one in told)
+    return Found(
+        field=field_name or "packet_hex",
+        encoding=encoding or packet_events.HEX,
+        link=numbers[2],
+        content=content,
+        length=max(int(length) if length.isdecimal() else 0, len(content)),
+        second=numbers[0],
+        microsecond=numbers[1],
+        notes=(),
+    )
+
+
+def _number(value: Cell) -> float:
+    try:
+        # Times beyond what a PCAP file can hold are refused here, infinity and no number among them.
+        number = float(value) if isinstance(value, str) else 0.0
+    except ValueError:
+        return 0.0
+    return number if 0 <= number < 1 << 32 else 0.0
+
+
+def _packet(found: Found, decoded: packets.Decoded) -> Row:
+    link = decoded.layer("Ethernet")
+    address = decoded.layer("IPv4", "IPv6")
+    transport = decoded.layer(*_TRANSPORTS)
+    payload = found.content[decoded.payload_offset : decoded.payload_offset + decoded.payload_length]
+    notes = [*found.notes, *([decoded.problem] if decoded.problem else [])]
+    cells: Row = {
+        "packet_id": found.identity,
+        "packet_time": f"{found.second}.{found.microsecond:06d}",
+        "packet_length": str(len(found.content)),
+        "packet_wire_length": str(found.length),
+        "packet_field": found.field,
+        "packet_encoding": found.encoding,
+        "packet_link": packets.LINK_NAMES.get(found.link, "unknown"),
+        "packet_link_type": str(found.link),
+        "packet_layers": [layer.name for layer in decoded.layers] or None,
+        "packet_src_mac": _value(link, "source"),
+        "packet_dest_mac": _value(link, "destination"),
+        "packet_vlan": [tag for tag in (layer.value("VLAN") for layer in decoded.layers) if tag] or None,
+        "packet_src_ip": _value(address, "source"),
+        "packet_dest_ip": _value(address, "destination"),
+        "packet_ttl": _value(address, "TTL", "hop limit"),
+        "packet_protocol": transport.name.lower() if transport else None,
+        "packet_src_port": _value(transport, "source port"),
+        "packet_dest_port": _value(transport, "destination port"),
+        "packet_tcp_flags": _value(transport, "flags"),
+        "packet_icmp_type": _value(transport, "type"),
+        "packet_icmp_code": _value(transport, "code"),
+        "packet_payload_offset": str(decoded.payload_offset),
+        "packet_payload_length": str(decoded.payload_length),
+        "packet_payload": packets.text_of(payload[:LONGEST_TEXT]) or None,
+        "packet_hex": found.content.hex(),
+        "packet_problem": " ".join(notes) or None,
+    }
+    return {name: cells[name] for name in PACKET_COLUMNS}
+
+
+def _value(layer: packets.Layer | None, *names: str) -> str | None:
+    if layer is None:
+        return None
+    return next((value for value in map(layer.value, names) if value), None)
+
+
+def _dump(found: Found, decoded: packets.Decoded) -> Iterator[Row]:
+    for row in packets.dump(found.content, decoded):
+        layer = ", ".join(row.layers)
+        yield {"offset": f"{row.offset:04x}", "hex": row.hex, "text": row.text, "layer": layer or None}
+
+
+def _layers(found: Found, decoded: packets.Decoded) -> Iterator[Row]:
+    for layer in decoded.layers:
+        for name, value in layer.fields:
+            yield _layer(layer.name, layer.offset, layer.length, name, value)
+    if decoded.payload_length:
+        begin, length = decoded.payload_offset, decoded.payload_length
+        text = packets.text_of(found.content[begin : begin + min(length, LONGEST_TEXT)])
+        yield _layer("Payload", begin, length, "text", text)
+    rest = len(found.content) - decoded.payload_offset - decoded.payload_length
+    if rest > 0:
+        yield _layer("Padding", len(found.content) - rest, rest, "hex", found.content[-rest:][:LONGEST_TEXT].hex(" "))
+    for problem in (*found.notes, decoded.problem):
+        if problem:
+            yield _layer("Note", decoded.payload_offset, 0, "problem", problem)
+
+
+def _layer(name: str, offset: int, length: int, field_name: str, value: str) -> Row:
+    return {"layer": name, "offset": str(offset), "length": str(length), "field": field_name, "value": value}

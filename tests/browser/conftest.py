@@ -1,0 +1,68 @@
+"""One Chromium for each worker, and one Splunk with the add-on for each module of tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.fmc.archive import GeneratedArchive
+from tests.fmc.server import FmcServer
+from tests.splunkd import Splunkd
+from tests.splunkweb import SplunkWeb
+
+from .pages import Pages, window
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EVENTS = 40
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.fail("There is no Chromium: install the system package chromium.")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FmcServer]:
+    """A Management Center that tests of a module share."""
+    with FmcServer(GeneratedArchive(EVENTS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def splunkd(tmp_path_factory: pytest.TempPathFactory, built_package: Path) -> Iterator[Splunkd]:
+    """A splunkd that runs the add-on, which tests of a module share: each works with names of its own."""
+    with Splunkd(tmp_path_factory.mktemp("splunkd") / "home") as running:
+        running.install(built_package)
+        running.start()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web(splunkd: Splunkd) -> Iterator[SplunkWeb]:
+    with SplunkWeb(splunkd) as running:
+        yield running
+
+
+@pytest.fixture
+def pages(browser: Browser, web: SplunkWeb) -> Iterator[Pages]:
+    """A window in which the administrator is logged in."""
+    with window(browser, web) as opened:
+        yield opened

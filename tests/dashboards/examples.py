@@ -1,0 +1,16 @@
+"""What single dashboards need besides the common events: tokens that a link gives them, and events of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.searchtime import Indexed
+
+TOKENS: Mapping[str, Mapping[str, str]] = {
+    "host_profile": {"address": "172.16.3.101"},
+    "investigate": {"connection": "2a0c71d2-0b1f-11f0-9d3e-c1f05a7be4d1:2:1768464216:40"},
+}
+"""Tokens by the dashboard's name, for those that show nothing until they are told what to look at."""
+
+EVENTS: Sequence[Callable[[], list[Indexed]]] = ()
+"""Functions that return further events, such as those of the input's log."""

@@ -1,0 +1,88 @@
+"""A dashboard as somebody has opened it: its searches answered with its tokens, without a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.searchtime import spl
+from tests.searchtime.evals.times import relative
+from tests.searchtime.evals.values import text, texts
+from tests.searchtime.spl.subsearches import quoted
+
+from .population import NOW
+from .views import Part, View, resolve
+
+_FILTERED = re.compile(r"\$([^$|]+)(\|s)?\|u\$")
+
+Row = dict[str, Any]
+
+
+class Opened:
+    """A dashboard over the events of an index, at the time of the population; `tokens` are set, others as they begin."""
+
+    def __init__(self, view: View, data: spl.Data, **tokens: str) -> None:
+        self.view = view
+        self.tokens = {**view.defaults(), **tokens}
+        self._data = data
+        self._known: dict[str, spl.Result] = {}
+
+    @cached_property
+    def earliest(self) -> float:
+        """The begin of the time range, in seconds since 1970."""
+        return float(relative(NOW, self.tokens["time.earliest"]))
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """The searches by their names in the definition."""
+        return {one.name: one for one in self.view.data_sources}
+
+    def query(self, name: str) -> str:
+        """Return the text of a search with the tokens replaced."""
+        return resolve(self.parts[name].options["query"], self.tokens)
+
+    def result(self, name: str) -> spl.Result:
+        """Return what a search yields, a chained one after the one that it extends."""
+        if name not in self._known:
+            base = self.parts[name].options.get("extend")
+            before = self.result(base) if base else None
+            self._known[name] = self.run(self.query(name), before)
+        return self._known[name]
+
+    def rows(self, name: str) -> list[Row]:
+        """Return the rows of a search as a panel shows them: every value is text, a list where there are several."""
+        return [{field: _shown(value) for field, value in row.items()} for row in self.result(name).rows]
+
+    def run(self, search: str, base: spl.Result | None = None) -> spl.Result:
+        """Run a search over the time range of the dashboard."""
+        earliest, latest = (None, None) if base else (self.earliest, float(NOW))
+        return spl.run(search, self._data, earliest=earliest, latest=latest, now=NOW, base=base)
+
+
+def _shown(value: Any) -> Any:
+    return [text(one) for one in value] if isinstance(value, tuple) else text(value)
+
+
+def followed(url: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return where the address of a link leads and its parameters, decoded, with tokens replaced.
+
+    A token is written `$name|u$`, or `$name|s|u$` for one in quotes. Raises KeyError for a token without a value.
+    """
+    def value(token: re.Match[str]) -> str:
+        found = values[token.group(1)]
+        return quoted(found) if token.group(2) else found
+
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    return parts.path, {name: _FILTERED.sub(value, found[-1]) for name, found in asked.items()}
+
+
+def clicked(row: Mapping[str, Any], fields: Iterable[str]) -> dict[str, str]:
+    """Return the tokens of a click on a row: in a table its cells, in a chart the first field's and a series' name."""
+    cells = {name: texts(row[name])[0] if row.get(name) else "" for name in fields}
+    first, *series = cells
+    last = {"value": str(cells[first]), "name": series[0] if series else first}
+    return {**{f"row.{name}.value": str(value) for name, value in cells.items()}, **last}

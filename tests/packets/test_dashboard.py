@@ -1,0 +1,117 @@
+"""The dashboard Packets: what its tables show of a packet is what is in it, and its links lead to that file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from estreamer import packet_download
+from estreamer.packet_download import Search
+
+from tests.dashboards.answers import SearchHead, asked
+from tests.dashboards.views import ROOT, View, read_views, resolve
+from tests.package.conftest import addon  # noqa: F401 - a fixture
+from tests.packets.test_download import EVENTS, FLOW, FRAMES
+from tests.packets.test_pcap import tcpdump
+from tests.searchtime import Knowledge, spl
+from tests.searchtime.searched import Searched
+
+pytestmark = pytest.mark.package
+
+APP = "TA_secure_firewall_estreamer"
+TIMES = {"global_time.earliest": "1744752000", "global_time.latest": "1744753000"}
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    return read_views()["packets"]
+
+
+@pytest.fixture(scope="module")
+def head(addon: Path) -> SearchHead:  # noqa: F811
+    return SearchHead(Searched(Knowledge.read(addon), EVENTS), 1744760000.0)
+
+
+def rows(head: SearchHead, view: View, source: str, **tokens: str) -> list[dict[str, Any]]:
+    return asked(head, view, source, {**view.defaults(), **TIMES, **tokens}).rows
+
+
+def chosen(head: SearchHead, view: View, number: int) -> str:
+    (row,) = [row for row in rows(head, view, "packets") if row.get("source port") == str(50000 + number)][-1:]
+    return str(row["packet"])
+
+
+def test_chosen_packet_is_shown_byte_by_byte_and_header_by_header(head: SearchHead, view: View) -> None:
+    packet = chosen(head, view, 1)
+    dump = rows(head, view, "dump", packet=packet)
+    assert bytes.fromhex("".join(row["hex"] for row in dump)) == FRAMES[1]
+    layers = rows(head, view, "layers", packet=packet)
+    assert [(row["bytes"], row["value"]) for row in layers if row["field"] in ("source port", "text")] == [
+        ("34-41", "50001"),
+        ("42-49", "question"),
+    ]
+
+
+def test_what_is_not_decoded_is_shown_as_it_came(head: SearchHead, view: View) -> None:
+    (row,) = rows(head, view, "unread")
+    assert row["why"].startswith("No field of the event holds a packet that is recognised.")
+    assert "no packet at all" in row["what"]
+
+
+def test_filters_leave_what_they_say(head: SearchHead, view: View) -> None:
+    assert len(rows(head, view, "packets")) == 5
+    assert len(rows(head, view, "packets", connection=FLOW)) == 3
+    assert [row["source"] for row in rows(head, view, "packets", address="203.0.113.9")] == ["203.0.113.9"]
+
+
+def links(head: SearchHead, view: View, **tokens: str) -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
+    """Each row of the table of downloads, and the query that a click on it sends."""
+    (panel,) = [one for one in view.visualizations if one.name == "viz_files"]
+    (handler,) = panel.handlers
+    for row in rows(head, view, "files", **tokens):
+        clicked = {f"row.{name}.value": str(value) for name, value in row.items()}
+        url = urlsplit(resolve(handler["options"]["url"], {**view.defaults(), **TIMES, **tokens, **clicked}))
+        assert url.path == f"/splunkd/__raw/servicesNS/-/{APP}/{APP}_packets"
+        yield row, parse_qsl(url.query, strict_parsing=True)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "counts"),
+    [
+        ({}, {("the packet below", "Ethernet"): 1, ("the packets of its connection", "Ethernet"): 1}),
+        ({"connection": FLOW}, {("the packet below", "Ethernet"): 1, ("the packets of its connection", "Ethernet"): 3}),
+        ({"address": "203.0.113.9"}, {("the packet below", "raw IP"): 1}),
+    ],
+)
+def test_each_link_gives_the_packets_that_its_row_tells(
+    head: SearchHead, view: View, tokens: Mapping[str, str], counts: Mapping[tuple[str, str], int], tmp_path: Path
+) -> None:
+    def run(search: Search) -> Iterator[bytes]:
+        times = {"earliest": float(search.earliest), "latest": float(search.latest)}
+        for row in spl.run(search.query, head.data, now=head.now, **times).rows:
+            yield json.dumps({"result": row}).encode()
+
+    seen: dict[tuple[str, str], int] = {}
+    for row, query in links(head, view, **tokens):
+        reply = packet_download.answer({"method": "GET", "query": query}, run)
+        assert reply["status"] == 200, reply
+        count = len(tcpdump(tmp_path, base64.b64decode(reply["payload_base64"])))
+        assert count == int(row["packets"])
+        seen[(row["file"], row["link type"])] = count
+    assert counts.items() <= seen.items()
+    assert any(file == "all packets in the time range, with these filters" for file, _ in seen)
+
+
+def test_every_search_of_the_page_runs(head: SearchHead) -> None:
+    page = (ROOT / "docs" / "packets.md").read_text(encoding="utf-8")
+    searches = re.findall(r"^(`sfw_packets` \|.*)$", page, re.MULTILINE)
+    found = {search: spl.run(search, head.data, now=head.now).rows for search in searches if "CONNECTION" not in search}
+    empty = [search for search, rows in found.items() if not rows]
+    assert empty == ['`sfw_packets` | sfwpackets | where packet_protocol="tcp" AND like(packet_tcp_flags,"%RST%")']
+    assert len(found) == 6

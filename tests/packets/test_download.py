@@ -1,0 +1,232 @@
+"""Packets come as a PCAP file to the user who may search them, whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from estreamer import packet_download
+from estreamer.packet_download import Refusal
+
+from tests.fmc import packets as made
+from tests.package.conftest import addon, read_conf  # noqa: F401 - a fixture
+from tests.packets.command import Command
+from tests.packets.searchhead import APP, STANZA, Endpoint, SearchHead
+from tests.packets.test_pcap import tcpdump
+from tests.searchtime import Indexed, Knowledge
+from tests.searchtime.mapping.case import arrived
+
+pytestmark = pytest.mark.package
+
+FLOW = "e8566508-eaa9-11e5-860f-de3e305d8269:3:1744752700:17"
+ENDS = ("192.0.2.10", "198.51.100.7")
+BEGIN, END = "1744752000", "1744753000"
+RANGE = {"earliest": BEGIN, "latest": END}
+
+
+def packet(number: int, content: bytes, connection: int = 17, **fields: Any) -> Indexed:
+    event = {
+        "EventType": "IntrusionPacket",
+        "DeviceUUID": FLOW.partition(":")[0],
+        "InstanceID": 3,
+        "FirstPacketSecond": 1744752700,
+        "ConnectionID": connection,
+        "PacketSecond": 1744752700 + number,
+        "PacketData": content.hex(),
+        **fields,
+    }
+    return arrived(json.dumps(event), 1744752700 + number, 1744752710 + number)
+
+
+FRAMES = [made.frame(made.udp(*ENDS, (50000 + n, 53), b"question")) for n in range(3)]
+EVENTS = [
+    *(packet(n, frame) for n, frame in enumerate(FRAMES)),
+    packet(5, made.tcp("203.0.113.9", ENDS[1], (50123, 80), b"GET /"), 18),
+    packet(6, b"none", 19, PacketData="no packet at all"),
+    packet(7, made.frame(made.udp(*ENDS, (50000, 53), bytes(9000))), 20),
+]
+
+
+@pytest.fixture(scope="module")
+def head(addon: Path) -> Iterator[SearchHead]:  # noqa: F811
+    visible = {"analyst-token": ("analyst", EVENTS), "guest-token": ("guest", [])}
+    head = SearchHead(Knowledge.read(addon), visible)
+    yield head
+    head.close()
+
+
+@pytest.fixture(scope="module")
+def endpoint(command: Command, head: SearchHead) -> Iterator[Endpoint]:
+    endpoint = Endpoint(command, head)
+    yield endpoint
+    endpoint.close()
+
+
+@pytest.fixture(autouse=True)
+def whole(head: SearchHead) -> None:
+    head.broken = None
+    head.searches.clear()
+
+
+def content(reply: dict[str, Any]) -> bytes:
+    assert reply["status"] == 200, reply
+    return base64.b64decode(reply["payload_base64"])
+
+
+def refusal(reply: dict[str, Any]) -> tuple[int, str]:
+    assert reply["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert "payload_base64" not in reply
+    return reply["status"], reply["payload"].rstrip("\n")
+
+
+def test_packets_of_a_connection_come_as_a_file_in_the_order_of_time(endpoint: Endpoint, tmp_path: Path) -> None:
+    reply = endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")
+    assert reply["headers"] == {
+        "Content-Type": "application/vnd.tcpdump.pcap",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Content-Disposition": 'attachment; filename="packets.pcap"',
+    }
+    lines = tcpdump(tmp_path, content(reply))
+    assert [line.split()[0] for line in lines] == [f"{1744752700 + n}.000000" for n in range(3)]
+    assert [line.split()[2] for line in lines] == [f"192.0.2.10.{50000 + n}" for n in range(3)]
+
+
+def test_one_packet_is_asked_for_by_its_id(endpoint: Endpoint, head: SearchHead, tmp_path: Path) -> None:
+    whole = content(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))
+    found = endpoint.ask({"packet": identity(head, 1), **RANGE}, "analyst-token")
+    assert found["headers"]["Content-Disposition"] == f'attachment; filename="packet-{identity(head, 1)}.pcap"'
+    begin = 24 + 16 + len(FRAMES[0])
+    assert content(found) == whole[:24] + whole[begin : begin + 16 + len(FRAMES[1])]
+
+
+def identity(head: SearchHead, number: int) -> str:
+    """The id that the search shows for one of the frames."""
+    _, body = head.answer(
+        f"/servicesNS/analyst/{APP}/search/v2/jobs/export",
+        "Splunk analyst-token",
+        f"search=search+%60sfw_packets%60+|+sfwpackets+|+sort+0+packet_time&earliest_time={BEGIN}&latest_time={END}"
+        "&output_mode=json&preview=0",
+    )
+    return str(json.loads(body.splitlines()[number])["result"]["packet_id"])
+
+
+def test_packets_of_an_address_and_of_a_link_type(endpoint: Endpoint, tmp_path: Path) -> None:
+    (line,) = tcpdump(tmp_path, content(endpoint.ask({"address": "203.0.113.9", **RANGE}, "analyst-token")))
+    assert "203.0.113.9.50123 > 198.51.100.7.80: Flags [P.]" in line
+    status, text = refusal(endpoint.ask(RANGE, "analyst-token"))
+    assert status == 409
+    assert "these have several: 1 (Ethernet), 101 (raw IP). Add link= and one of these numbers" in text
+    assert len(tcpdump(tmp_path, content(endpoint.ask({"link": "101", **RANGE}, "analyst-token")))) == 1
+    assert len(tcpdump(tmp_path, content(endpoint.ask({"link": "1", **RANGE}, "analyst-token")))) == 4
+
+
+def test_a_dashboard_sends_a_star_for_what_was_not_chosen(endpoint: Endpoint, head: SearchHead, tmp_path: Path) -> None:
+    query = {"flow": FLOW, "packet": "*", "address": "*", "link": "1", **RANGE}
+    assert len(tcpdump(tmp_path, content(endpoint.ask(query, "analyst-token")))) == 3
+    assert "*" not in head.searches[0][1]
+
+
+def test_event_beyond_the_limits_of_extraction_comes_whole(endpoint: Endpoint, tmp_path: Path) -> None:
+    reply = endpoint.ask({"flow": FLOW[:-2] + "20", **RANGE}, "analyst-token")
+    (line,) = tcpdump(tmp_path, content(reply), "-e")
+    assert "length 9042:" in line
+
+
+def test_nobody_gets_what_they_may_not_search(endpoint: Endpoint, head: SearchHead) -> None:
+    status, text = refusal(endpoint.ask({"flow": FLOW, **RANGE}, "guest-token"))
+    assert (status, text) == (
+        404,
+        "No such packet was found in this time range, among the events that you may search.",
+    )
+    assert [user for user, _ in head.searches] == ["guest"]
+
+
+@pytest.mark.parametrize("session", [{}, {"user": "analyst"}, {"user": "analyst", "authtoken": "stale"}])
+def test_without_a_session_nothing_is_searched(endpoint: Endpoint, head: SearchHead, session: dict[str, str]) -> None:
+    assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token", session=session))[0] == 401
+    assert head.searches == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"flow": '" OR index=*'}, "flow: give a connection key as in the field flow_id."),
+        ({"flow": FLOW + '"'}, "flow: give a connection key as in the field flow_id."),
+        ({"flow": FLOW + "\n"}, "flow: give a connection key as in the field flow_id."),
+        ({"packet": "x | delete"}, "packet=x | delete is no packet id. One has 16 digits of 0-9 and a-f, as in the "),
+        ({"address": "192.0.2.1 OR index=*"}, "address: give an IPv4 or IPv6 address."),
+        ({"field": 'a" | delete'}, "field: give the name of a field."),
+        ({"encoding": "rot13"}, "encoding=rot13 is not known. Choose among auto, hex, base64."),
+        ({"link": "1 | delete"}, "link: give a link type as in the field packet_link_type, 1 for Ethernet."),
+        ({"earliest": "-1h | x"}, "earliest: give a time as in -24h@h, now or seconds since 1970."),
+        ({"latest": '"'}, "latest: give a time as in -24h@h, now or seconds since 1970."),
+        ({"search": "index=*"}, "search is not known. Give some of flow, packet, address, field, encoding, link, "),
+        ([("flow", FLOW), ("flow", FLOW)], "flow is given twice."),
+    ],
+)
+def test_nothing_but_plain_values_comes_into_the_search(
+    endpoint: Endpoint, head: SearchHead, query: Any, sentence: str
+) -> None:
+    status, text = refusal(endpoint.ask(query, "analyst-token"))
+    assert (status, text[: len(sentence)]) == (400, sentence)
+    assert head.searches == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_the_endpoint_only_reads(endpoint: Endpoint, head: SearchHead, method: str) -> None:
+    assert refusal(endpoint.ask({"flow": FLOW}, "analyst-token", method=method)) == (405, "Ask by GET.")
+    assert head.searches == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (
+            b'{"messages":[{"type":"FATAL","text":"Unknown search command."}]}\n',
+            "Splunk could not run the search: Unknown search command.",
+        ),
+        (b"<html>", "Splunk's answer to the search is not understood."),
+        (b'{"preview":fal', "Splunk's answer to the search is not understood."),
+        (b"[]", "Splunk's answer to the search is not understood."),
+    ],
+)
+def test_search_that_failed_gives_no_file(endpoint: Endpoint, head: SearchHead, broken: bytes, sentence: str) -> None:
+    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
+    head.broken = json.dumps({"preview": False, "result": row}).encode() + b"\n" + broken
+    assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")) == (502, sentence)
+
+
+def row_of(size: int) -> bytes:
+    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "00" * size}
+    return json.dumps({"result": row}).encode()
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 10_001), (262_144, 65)])
+def test_too_much_gives_no_part_of_it(size: int, count: int) -> None:
+    line = row_of(size)
+    with pytest.raises(Refusal, match="more than 10000 packets or 16 MiB") as refused:
+        packet_download.collect((line for _ in range(count)), 1.0, lambda: 0.0)
+    assert refused.value.status == 413
+    assert len(packet_download.collect((line for _ in range(count - 1)), 1.0, lambda: 0.0)[1]) == count - 1
+
+
+def test_search_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(Refusal, match="more than 120 seconds") as refused:
+        packet_download.collect(iter([row_of(1)]), 5.0, lambda: 6.0)
+    assert refused.value.status == 504
+
+
+def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_for_reading(addon: Path) -> None:  # noqa: F811
+    settings = read_conf(addon / "default/restmap.conf")[STANZA]
+    assert (settings["requireAuthentication"], settings["passSystemAuth"]) == ("true", "false")
+    assert (settings["capability"], settings["python.required"]) == ("search", "3.9, 3.13")
+    assert settings["match"] == f"/{APP}_packets"
+    web = read_conf(addon / "default/web.conf")[f"expose:{APP}_packets"]
+    assert web == {"pattern": f"{APP}_packets", "methods": "GET"}
+    assert not re.search("(?i)system_?auth", (addon / "bin/estreamer_packets_rest.py").read_text(encoding="utf-8"))

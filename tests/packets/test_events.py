@@ -1,0 +1,186 @@
+"""The packet of an event is found whatever its field and its encoding are called, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from estreamer import packet_events, packets
+from estreamer.packet_events import NoPacket, Options
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fmc import packets as made
+from tests.fmc.variety import varied_events
+
+FRAME = made.frame(made.tcp("192.0.2.10", "198.51.100.7", (50123, 443), b"hello, world"))
+RAW = made.udp("2001:db8::10", "2001:db8:ffff::7", (50123, 53), b"hello, world")
+KEY = {"DeviceUUID": "e8566508-eaa9-11e5-860f-de3e305d8269", "InstanceID": 3, "PriorityID": 1}
+PAIRS = [FRAME[n : n + 1].hex() for n in range(len(FRAME))]
+
+
+def find(options: Options | None = None, **event: Any) -> packet_events.Found:
+    return packet_events.find({**KEY, **event}, options or Options(), 1744752707.25)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (FRAME.hex(), "hex"),
+        (FRAME.hex().upper(), "hex"),
+        ("0x" + FRAME.hex(), "hex"),
+        (" ".join(PAIRS), "hex"),
+        (":".join(PAIRS), "hex"),
+        ("-".join(PAIRS), "hex"),
+        ("".join(f"\\x{pair}" for pair in PAIRS), "hex"),
+        (" ".join(f"0x{pair}" for pair in PAIRS), "hex"),
+        ("\n".join(PAIRS), "hex"),
+        (base64.b64encode(FRAME).decode(), "base64"),
+        (base64.b64encode(FRAME).decode().rstrip("="), "base64"),
+        (base64.urlsafe_b64encode(FRAME).decode(), "base64"),
+        (base64.encodebytes(FRAME).decode(), "base64"),
+    ],
+)
+@pytest.mark.parametrize("name", ["PacketData", "packet", "SomethingNobodyHeardOf"])
+def test_every_encoding_is_recognised_under_any_name(name: str, text: str, encoding: str) -> None:
+    found = find(**{name: text})
+    assert (found.field, found.encoding, found.content, found.link) == (name, encoding, FRAME, packets.ETHERNET)
+
+
+def test_length_tells_which_of_two_texts_is_the_packet() -> None:
+    noise = bytes(range(200, 250))
+    found = find(First=FRAME.hex(), Second=base64.b64encode(noise).decode(), PacketLength=50)
+    assert (found.field, found.content) == ("Second", noise)
+
+
+def test_name_tells_where_bytes_do_not() -> None:
+    noise = bytes(range(200, 230))
+    assert find(Other=FRAME.hex(), PacketData=noise.hex()).field == "PacketData"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"FileSHA256": FRAME.hex()[:64]},
+        {"SSL_CertFingerprint": FRAME.hex()},
+        {"IntrusionPolicy": "BalancedSecurityAndConnectivityX"},
+        {"Number": "12345678901234567890123456789012"},
+        {"PacketData": "not a packet at all!"},
+        {"PacketData": 4711},
+        {"PacketData": ""},
+        {"PacketData": "abcd"},
+    ],
+)
+def test_what_nothing_speaks_for_is_no_packet(event: dict[str, Any]) -> None:
+    with pytest.raises(NoPacket, match=r"^No field of the event holds a packet that is recognised"):
+        find(**event)
+
+
+def test_field_encoding_and_link_type_can_be_named() -> None:
+    text = "beefcafe" * 4
+    found = find(Options("Digest", "base64", 101), Digest=text)
+    assert (found.content, found.encoding, found.link) == (base64.b64decode(text), "base64", 101)
+    assert find(Options("Digest"), Digest=text).encoding == "hex"
+    with pytest.raises(NoPacket, match=r"^The event has no field Absent\.$"):
+        find(Options("Absent"))
+    with pytest.raises(NoPacket, match=r"^The field Words is not hexadecimal or base64\.$"):
+        find(Options("Words"), Words="some words")
+    with pytest.raises(NoPacket, match=r"^The field Words is not hex\.$"):
+        find(Options("Words", "hex"), Words="xyz")
+
+
+@pytest.mark.parametrize(
+    ("told", "link", "notes"),
+    [
+        ({"LinkType": 101}, 101, ()),
+        ({"LinkType": "101"}, 101, ()),
+        ({"link_type": "Ethernet"}, 1, ()),
+        ({"PacketLinkType": 113}, 113, ()),
+        ({"LinkType": "carrier pigeon"}, 101, ("The link type 'carrier pigeon' is not known.",)),
+        ({}, 101, ()),
+    ],
+)
+def test_link_type_is_what_the_event_says_else_what_the_bytes_say(
+    told: dict[str, Any], link: int, notes: tuple[str, ...]
+) -> None:
+    found = find(PacketData=RAW.hex(), **told)
+    assert (found.link, found.notes) == (link, notes)
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ({"PacketSecond": 7, "PacketMicrosecond": 9, "EventSecond": 1}, (7, 9)),
+        ({"EventSecond": 1, "EventMicrosecond": 2}, (1, 2)),
+        ({"PacketSecond": "7", "PacketMicrosecond": 1_000_000}, (7, 0)),
+        ({}, (1744752707, 250000)),
+    ],
+)
+def test_time_is_the_packets_own_else_the_events(told: dict[str, Any], moment: tuple[int, int]) -> None:
+    found = find(PacketData=FRAME.hex(), **told)
+    assert (found.second, found.microsecond) == moment
+
+
+def test_length_on_the_wire_is_kept_of_a_cut_packet() -> None:
+    found = find(PacketData=FRAME[:40].hex(), PacketLength=len(FRAME))
+    assert (len(found.content), found.length) == (40, len(FRAME))
+
+
+def test_too_long_is_no_packet() -> None:
+    with pytest.raises(NoPacket, match=r"^The field PacketData holds more than 262144 bytes"):
+        find(PacketData="00" * 262145)
+
+
+def test_identity_is_of_bytes_and_time() -> None:
+    one = find(PacketData=FRAME.hex(), PacketSecond=7)
+    assert one.identity == find(Other=base64.b64encode(FRAME).decode(), PacketSecond=7).identity
+    others = [find(PacketData=FRAME.hex(), PacketSecond=8), find(PacketData=FRAME[:-1].hex(), PacketSecond=7)]
+    assert one.identity not in [other.identity for other in others]
+    assert len(one.identity) == 16
+
+
+def test_wrapped_event_is_unwrapped() -> None:
+    inside, whole = packet_events.members(json.dumps({"IntrusionPacket": {"PacketData": FRAME.hex()}}))
+    assert (inside, whole) == ({"PacketData": FRAME.hex()}, True)
+
+
+def test_what_came_of_a_cut_event_is_found() -> None:
+    raw = json.dumps({**KEY, "PacketSecond": 7, "PacketData": FRAME.hex()})
+    inside, whole = packet_events.members(raw[:-30])
+    found = packet_events.find(inside, Options(), 0, whole)
+    assert FRAME.startswith(found.content)
+    assert len(found.content) == len(FRAME) - 14
+    assert (found.second, found.notes) == (7, ("The event was cut, and perhaps the packet with it.",))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_search_for_a_packet(raw: str) -> None:
+    for text in (raw, '{"PacketData":"' + raw):
+        inside, whole = packet_events.members(text)
+        try:
+            packet_events.find(inside, Options(), 0, whole)
+        except NoPacket as reason:
+            assert str(reason).endswith(".")
+
+
+def test_made_events_of_all_protocols_are_found_and_decoded() -> None:
+    layers: set[str] = set()
+    encodings: set[str] = set()
+    for record in varied_events(7, 6000):
+        if record.kind != "IntrusionPacket":
+            continue
+        event = json.loads(record.payload)
+        found = packet_events.find(event, Options(), record.archival)
+        decoded = packets.decode(found.content, found.link)
+        encodings.add(found.encoding)
+        layers |= {layer.name for layer in decoded.layers}
+        address = decoded.layer("IPv4", "IPv6")
+        if address:
+            assert address.value("source") == event["InitiatorIP"]
+            assert address.value("destination") == event["ResponderIP"]
+    assert layers >= {"Ethernet", "802.1Q", "802.1ad", "IPv4", "IPv6", "TCP", "UDP", "ICMP", "ICMPv6"}
+    assert encodings == {"hex", "base64"}
