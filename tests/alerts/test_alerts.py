@@ -12,7 +12,8 @@ import pytest
 from tests.alerts.internal import FORWARDER, Index, InputLog, Stanza, dispatch
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
-from tests.searchtime import Indexed, Knowledge, conf
+from tests.package.conftest import read_conf
+from tests.searchtime import Indexed, Knowledge
 from tests.searchtime.mapping.case import arrived, connection, file, intrusion
 from tests.stream.harness import Input
 
@@ -57,12 +58,8 @@ Fire = Callable[..., Fired]
 
 def stanzas(addon: Path) -> dict[str, Stanza]:
     """The alerts by name, without what all names begin with."""
-    content = conf.parse((addon / "default/savedsearches.conf").read_text(encoding="utf-8"), "app", "savedsearches")
-    return {
-        name[len(PREFIX) :]: {key: setting.value for key, setting in one.items()}
-        for name, one in content.stanzas.items()
-        if name not in REPORTS
-    }
+    content = read_conf(addon / "default/savedsearches.conf")
+    return {name[len(PREFIX) :]: stanza for name, stanza in content.items() if name not in REPORTS}
 
 
 @pytest.fixture
