@@ -60,8 +60,10 @@ class Index(Searched):
     the searches are not to need it.
     """
 
-    def __init__(self, knowledge: Knowledge, events: Iterable[Indexed]) -> None:
-        super().__init__(knowledge, events)
+    def __init__(
+        self, knowledge: Knowledge, events: Iterable[Indexed], searches: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(knowledge, events, searches)
         self.indexed_from = float("-inf")
         self.indexed_before = float("inf")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.alerts.internal import Index
 from tests.package.conftest import addon  # noqa: F401 - a fixture
 from tests.searchtime import Knowledge
-from tests.searchtime.searched import Searched, saved_searches
+from tests.searchtime.searched import saved_searches
 
 from . import examples, population
 from .answers import SearchHead, Server
@@ -33,7 +34,7 @@ def page() -> Path:
 @pytest.fixture(scope="session")
 def head(addon: Path) -> SearchHead:  # noqa: F811
     """A search head that has the built add-on and the events of two days."""
-    data = Searched(Knowledge.read(addon), population.events(), saved_searches(addon))
+    data = Index(Knowledge.read(addon), population.events(), saved_searches(addon))
     for events in examples.EVENTS:
         data.add(events())
     return SearchHead(data, population.NOW, saved_searches(addon))

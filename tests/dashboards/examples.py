@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tests.alerts.samples import log_events
 from tests.searchtime import Indexed
+
+from . import population
 
 TOKENS: Mapping[str, Mapping[str, str]] = {
     "host_profile": {"address": "172.16.3.101"},
@@ -12,5 +15,5 @@ TOKENS: Mapping[str, Mapping[str, str]] = {
 }
 """Tokens by the dashboard's name, for those that show nothing until they are told what to look at."""
 
-EVENTS: Sequence[Callable[[], list[Indexed]]] = ()
+EVENTS: Sequence[Callable[[], list[Indexed]]] = (lambda: log_events(population.NOW),)
 """Functions that return further events, such as those of the input's log."""
