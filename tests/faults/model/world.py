@@ -136,7 +136,7 @@ class World:
                 stream,
                 {"time": clock, "Waiting": lambda: SimulatedWaiting(self), "reader_identity": lambda: self.parent},
             ),
-            (stream, {"pkcs12": types.SimpleNamespace(read=lambda *_: None), "tls": _Tls(self)}),
+            (stream, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
             (stream, {"Backoff": lambda: _BACKOFF(self.random.random)}),
         ]
         with ExitStack() as stack:
@@ -445,6 +445,7 @@ _ENDING: tuple[Action, ...] = (
     ("finish", 0),
 )
 _BACKOFF = stream.Backoff
+_CREDENTIALS = types.SimpleNamespace(facts=types.SimpleNamespace(not_after=None))
 
 
 class SimulatedWaiting:
