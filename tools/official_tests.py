@@ -20,11 +20,12 @@ REQUIREMENTS = (
     "pytest-splunk-addon==6.4.0",
     "pytest==7.4.4",
     "urllib3==1.26.20",
+    "dpkt==1.9.8",
     "lark==1.3.1",
     "regex==2026.1.15",
     "setuptools==80.9.0",
 )
-"""The tool, what it needs in old versions, and what the simulator needs: a parser, and PCRE's recursion."""
+"""The tool, what it needs in old versions, and what the simulator needs: a parser, PCRE's recursion, packets decoded."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except StepFailure as failure:
         say(str(failure))
         return 1
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'bin'}", "PYTHONDONTWRITEBYTECODE": "1"}
     work = ROOT / "build" / "official"
     command = [python, "-m", "tests.searchtime.official", str(package), str(work), *rest]
     return subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode  # noqa: S603
