@@ -25,7 +25,7 @@ REQUIREMENTS = (
     "regex==2026.1.15",
     "setuptools==80.9.0",
 )
-"""The tool, what it needs in old versions, and what the simulator needs: a parser, PCRE's recursion, packets decoded."""
+"""The tool, what it needs in old versions, and what the simulator needs: a parser, PCRE's recursion, a decoder."""
 
 
 def main(arguments: Sequence[str]) -> int:
