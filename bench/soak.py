@@ -8,8 +8,8 @@ The built package runs in the stand-in for splunkd, which reads its pipe strictl
 its own has so many new events a second, some of them twice, and between the two is a link that can be cut. Events are
 counted by 64 bits of a digest of their text. An event that came more often than it happened counts for the fault
 before it. docs/delivery.md says how many that may be: none for most faults; what one write holds when the input is
-killed; what splunkd had read in the last `settle` seconds, and the second or so between two records of it, when splunkd
-ends.
+killed; what splunkd had read in the last `settle` seconds, the second or so between two records of it, and one write
+before that, when splunkd ends.
 
 Ends with status 1 when an event is lost, when more came twice than is promised, or when a rule of the protocol or of
 splunkd is broken. `--write` puts the result into docs/reliability.md.
