@@ -30,8 +30,8 @@ from estreamer.settings import InputSettings, parse_input
 from estreamer.waiting import Waiting
 
 from bench.least import Least
-from tests.conftest import ROOT
 from tests.fmc.events import EventGenerator
+from tests.places import ROOT
 from tests.session.streams import event
 
 STEPS = {

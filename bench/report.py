@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rig import machine, package, parser, pythons
-from tests.conftest import ROOT
+from tests.places import ROOT
 
 PERFORMANCE = ROOT / "docs" / "performance.md"
 

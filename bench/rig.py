@@ -23,8 +23,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
-from tests.endtoend.addon import ACCOUNT, APP
+from tests.endtoend.addon import ACCOUNT
+from tests.places import APP, ROOT
 from tests.splunkd import Splunkd
 from tests.splunkd.documents import Surroundings, run_document
 

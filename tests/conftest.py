@@ -6,12 +6,17 @@ import faulthandler
 import fcntl
 import os
 import subprocess
-from collections.abc import Generator
+import tarfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.fmc.pki import Pki, shared_pki
+from tests.logs import close_logs
+from tests.places import APP, ROOT
+from tests.searchtime import Knowledge
+
 STUCK_SECONDS = 300
 """After which a test that not even its time limit could end takes its process with it, and says where it hung.
 
@@ -60,3 +65,42 @@ def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 pytest.fail(f"package.sh failed:\n{done.stderr}")
             built = [Path(done.stdout.splitlines()[-1])]
     return built[0]
+
+
+@pytest.fixture(scope="session")
+def addon(built_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the add-on as it comes out of the package."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(built_package) as archive:
+        for member in archive.getmembers():
+            target = folder / member.name
+            assert target.resolve().is_relative_to(folder.resolve())
+            if member.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+            else:
+                content = archive.extractfile(member)
+                assert content is not None
+                target.write_bytes(content.read())
+    return folder / APP
+
+
+@pytest.fixture(scope="session")
+def knowledge(addon: Path) -> Knowledge:
+    """What a search head knows that has the built add-on and nothing else."""
+    return Knowledge.read(addon)
+
+
+@pytest.fixture(scope="session")
+def pki() -> Pki:
+    """The CA and certificates of a Management Center, which tests share."""
+    return shared_pki()
+
+
+@pytest.fixture
+def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the logs in a SPLUNK_HOME of the test's own; the files are closed afterwards."""
+    folder = tmp_path / "home" / "var" / "log" / "splunk"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("SPLUNK_HOME", str(tmp_path / "home"))
+    yield folder
+    close_logs(folder)

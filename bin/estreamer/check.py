@@ -1,6 +1,6 @@
 """The connection check: what an input does to connect, once, aloud.
 
-    python -m estreamer.check --host fmc.example.com --pkcs12 client.pkcs12
+    $SPLUNK_HOME/bin/splunk cmd python3 bin/estreamer_check.py --host fmc.example.com --pkcs12 client.pkcs12
 
 asks for the password of the file, prints each step and ends with 0 when all of them succeeded, else with 1.
 """
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m estreamer.check", description="Check an eStreamer connection.")
+    parser = argparse.ArgumentParser(prog="estreamer_check.py", description="Check an eStreamer connection.")
     parser.add_argument("--host", required=True, help="name or address of the Management Center")
     parser.add_argument(
         "--port", type=_port, default=settings.DEFAULT_PORT, help="port of its eStreamer service (%(default)s)"
@@ -245,7 +245,3 @@ def _print_step(step: Step) -> None:
 def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

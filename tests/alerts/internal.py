@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -42,15 +41,6 @@ class InputLog:
 def line_of(path: Path, line: str, when: float) -> Indexed:
     """Return a line of a log file in `_internal`, indexed a second after it was written."""
     return Indexed(line, when, when + 1, path.stem, f"/opt/splunk/var/log/splunk/{path.name}", FORWARDER, "_internal")
-
-
-def close_logs(folder: Path) -> None:
-    """Close what SplunkLog has opened in a folder."""
-    for name, logger in list(logging.Logger.manager.loggerDict.items()):
-        if name.startswith(str(folder)) and isinstance(logger, logging.Logger):
-            for handler in logger.handlers[:]:
-                logger.removeHandler(handler)
-                handler.close()
 
 
 class Index(Searched):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.alerts.internal import InputLog, close_logs
+from tests.alerts.internal import InputLog
+from tests.logs import close_logs
 from tests.searchtime import Indexed
 
 DAY = 86400

@@ -12,7 +12,7 @@ import pytest
 from tests.alerts.internal import FORWARDER, Index, InputLog, Stanza, dispatch
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
-from tests.package.conftest import read_conf
+from tests.package.confs import read_conf
 from tests.searchtime import Indexed, Knowledge
 from tests.searchtime.mapping.case import arrived, connection, file, intrusion
 from tests.stream.harness import Input

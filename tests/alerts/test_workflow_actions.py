@@ -11,7 +11,7 @@ import pytest
 
 from tests.alerts.internal import Index
 from tests.alerts.test_alerts import NOW, late
-from tests.package.conftest import read_conf
+from tests.package.confs import read_conf
 from tests.searchtime import Event, Knowledge, spl
 from tests.searchtime.mapping.case import connection, file, found, intrusion
 

@@ -6,15 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, expect
 from playwright.sync_api import Error as PageError
 
+from tests.places import ROOT
 from tests.splunkweb import Login, SplunkWeb
 
-ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PICTURES = ROOT / "docs" / "pictures"
 ADMIN = Login("admin", "changed-it")

@@ -17,18 +17,13 @@ from estreamer import check, wire
 from estreamer.errors import Stop
 from estreamer.settings import Account
 
-from tests.fmc.pki import Pki, shared_pki
+from tests.fmc.pki import Pki
 from tests.tls import servers
 from tests.tls.servers import over_tls, server_context, serving, until_closed
 
 PASSWORD = "correct horse battery"
 DOCUMENT = b'{"Events": {}}'
 OK_STEPS = ["credentials", "resolve", "connect", "verify", "accept"]
-
-
-@pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
 
 
 @pytest.fixture(autouse=True)
@@ -201,7 +196,7 @@ def file(pki: Pki) -> Path:
     return pki.pkcs12_file("check.pkcs12", password=PASSWORD)
 
 
-def test_the_command_line(
+def test_the_command_line_tells_each_step_and_takes_a_fingerprint_with_colons(
     pki: Pki, server: int, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FILE_PASSWORD", PASSWORD)
@@ -233,7 +228,7 @@ def test_the_command_line_asks_for_the_password(
         (["--password-env", "NOT_SET"], "password_not_set"),
     ],
 )
-def test_wrong_arguments(
+def test_an_argument_that_cannot_be_used_is_told_by_its_code(
     file: Path, changes: list[str], code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("NOT_SET", raising=False)
@@ -250,13 +245,13 @@ def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "--port" in capsys.readouterr().err
 
 
-def test_it_runs_as_a_module(server: int, file: Path) -> None:
-    command = [sys.executable, "-m", "estreamer.check", "--host", "127.0.0.1", "--port", str(server)]
-    command += ["--pkcs12", str(file), "--password-env", "FILE_PASSWORD"]
-    root = Path(__file__).parents[2] / "bin"
+def test_the_packages_script_checks_with_the_packages_libraries_alone(addon: Path, server: int, file: Path) -> None:
+    # Without the site, this Python has none of the libraries itself.
+    command = [sys.executable, "-E", "-s", "-S", "-B", str(addon / "bin/estreamer_check.py")]
+    command += ["--host", "127.0.0.1", "--port", str(server), "--pkcs12", str(file), "--password-env", "FILE_PASSWORD"]
     done = subprocess.run(
         command,
-        env={**os.environ, "FILE_PASSWORD": PASSWORD, "PYTHONPATH": str(root)},
+        env={**os.environ, "FILE_PASSWORD": PASSWORD},
         capture_output=True,
         check=False,
         text=True,

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.alerts.internal import Index
-from tests.package.conftest import addon  # noqa: F401 - a fixture
 from tests.searchtime import Knowledge
 from tests.searchtime.searched import saved_searches
 
@@ -32,7 +31,7 @@ def page() -> Path:
 
 
 @pytest.fixture(scope="session")
-def head(addon: Path) -> SearchHead:  # noqa: F811
+def head(addon: Path) -> SearchHead:
     """A search head that has the built add-on and the events of two days."""
     data = Index(Knowledge.read(addon), population.events(), saved_searches(addon))
     for events in examples.EVENTS:

@@ -11,9 +11,9 @@ from typing import Any
 
 from lxml import etree
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
+
 VIEWS = ROOT / "default" / "data" / "ui" / "views"
-APP = "TA_secure_firewall_estreamer"
 THEMES = ("light", "dark")
 
 _TOKEN = re.compile(r"\$((?:[\w .-]+:)?[\w.-]+)(?:\|[a-z])?\$")

@@ -12,10 +12,10 @@ import pytest
 
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
+from tests.places import ROOT
 
 pytestmark = pytest.mark.package
 
-ROOT = Path(__file__).parents[2]
 VARIABLE = "PKCS12_PASSWORD_OF_THE_TEST"
 PASSWORD = "correct-horse-battery"
 

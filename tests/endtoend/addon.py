@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
+from tests.places import APP
 from tests.splunkd import Splunkd, digest
 
-APP = "TA_secure_firewall_estreamer"
 ACCOUNT = f"{APP}_account"
 INPUT = f"{APP}_estreamer_fqe"
 STANZA = "estreamer_fqe://main"

@@ -21,9 +21,9 @@ from defusedxml import ElementTree
 from estreamer import splunk
 from estreamer.errors import Problem
 
+from tests.places import ROOT
 from tests.splunkd.documents import Surroundings, run_document, validation_document
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
 SESSION_KEY = "not-a-real-session-key"
 AROUND = Surroundings("host", "https://127.0.0.1:9", SESSION_KEY, "/checkpoints")

@@ -16,11 +16,6 @@ from cryptography.x509.oid import NameOID
 from tests.fmc.pki import ENCRYPTIONS, SERVER_VARIANTS, SHORT_LIFE, OpensslMissing, Pki, shared_pki
 
 
-@pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
-
-
 def _server_certificate(pki: Pki, variant: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pki.server(variant).certificate.read_bytes())
 

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from tests.fmc.events import SAMPLES, EventGenerator
 from tests.fmc.pki import write_private
 from tests.fmc.raw_client import request
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 Start = Callable[..., "Process"]
 
 

@@ -12,7 +12,7 @@ import estreamer
 import pytest
 from estreamer import bookmark
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
 
 
 class Handler:

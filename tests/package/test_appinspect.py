@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
 
 KNOWN = {"check_threads": ["lib/solnlib/*"], "check_scripts": []}
 

@@ -17,9 +17,10 @@ import pytest
 from estreamer import events, settings
 from packaging.requirements import Requirement
 
-from .conftest import APP, read_conf
+from tests.places import APP, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+from .confs import read_conf
+
 pytestmark = pytest.mark.package
 
 ACCOUNT_FIELDS = {"host", "port", "pkcs12", "pkcs12_password", "fingerprint", "legacy_certificates"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tests.package.conftest import read_conf
+from tests.package.confs import read_conf
 from tests.splunkd import home
 from tests.splunkd.install import App
 from tests.splunkd.install import install as install_package

@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.package.conftest import read_conf
+from tests.package.confs import read_conf
 from tests.packets.command import Command
+from tests.places import APP
 from tests.searchtime import Indexed, Knowledge, spl
 from tests.searchtime.searched import Searched
 
-APP = "TA_secure_firewall_estreamer"
 STANZA = f"script:{APP}_packets"
 TIMEOUT = 60
 PARAMETERS = {"search", "earliest_time", "latest_time", "output_mode", "preview"}

@@ -16,15 +16,14 @@ from estreamer.packet_download import Search
 
 from tests.dashboards.answers import SearchHead, asked
 from tests.dashboards.views import ROOT, View, read_views, resolve
-from tests.package.conftest import addon  # noqa: F401 - a fixture
 from tests.packets.test_download import EVENTS, FLOW, FRAMES
 from tests.packets.test_pcap import tcpdump
+from tests.places import APP
 from tests.searchtime import Knowledge, spl
 from tests.searchtime.searched import Searched
 
 pytestmark = pytest.mark.package
 
-APP = "TA_secure_firewall_estreamer"
 TIMES = {"time.earliest": "1744752000", "time.latest": "1744753000"}
 
 
@@ -34,7 +33,7 @@ def view() -> View:
 
 
 @pytest.fixture(scope="module")
-def head(addon: Path) -> SearchHead:  # noqa: F811
+def head(addon: Path) -> SearchHead:
     return SearchHead(Searched(Knowledge.read(addon), EVENTS), 1744760000.0)
 
 

@@ -14,10 +14,11 @@ from estreamer import packet_download
 from estreamer.packet_download import Refusal
 
 from tests.fmc import packets as made
-from tests.package.conftest import addon, read_conf  # noqa: F401 - a fixture
+from tests.package.confs import read_conf
 from tests.packets.command import Command
-from tests.packets.searchhead import APP, STANZA, Endpoint, SearchHead
+from tests.packets.searchhead import STANZA, Endpoint, SearchHead
 from tests.packets.test_pcap import tcpdump
+from tests.places import APP
 from tests.searchtime import Indexed, Knowledge
 from tests.searchtime.mapping.case import arrived
 
@@ -53,7 +54,7 @@ EVENTS = [
 
 
 @pytest.fixture(scope="module")
-def head(addon: Path) -> Iterator[SearchHead]:  # noqa: F811
+def head(addon: Path) -> Iterator[SearchHead]:
     visible = {"analyst-token": ("analyst", EVENTS), "guest-token": ("guest", [])}
     head = SearchHead(Knowledge.read(addon), visible)
     yield head
@@ -222,7 +223,7 @@ def test_search_that_takes_too_long_is_given_up() -> None:
     assert refused.value.status == 504
 
 
-def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_for_reading(addon: Path) -> None:  # noqa: F811
+def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_for_reading(addon: Path) -> None:
     settings = read_conf(addon / "default/restmap.conf")[STANZA]
     assert (settings["requireAuthentication"], settings["passSystemAuth"]) == ("true", "false")
     assert (settings["capability"], settings["python.required"]) == ("search", "3.9, 3.13")

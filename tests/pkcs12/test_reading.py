@@ -22,16 +22,11 @@ from estreamer.errors import Problem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki, shared_pki
+from tests.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki
 
 NOW = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
 """Later than anything that the tests make."""
 DAY = datetime.timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
 
 
 def read(data: bytes, password: str = "", *, now: datetime.datetime = NOW, legacy: bool = False) -> pkcs12.Credentials:

@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.fmc.pki import shared_pki
 from tests.fmc.server import FmcServer
+from tests.places import APP
 from tests.splunkd import Splunkd
 
-APP = "TA_secure_firewall_estreamer"
 ACCOUNT = f"{APP}_account"
 INPUT = f"{APP}_estreamer_fqe"
 CHECK = f"{APP}_check"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import configparser
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from estreamer import catalog, request
 
+from tests.places import ROOT
 from tests.setup.forms import ACCOUNT, CATALOG, INPUT, PREVIEW, STATE, account, create, shown
 from tests.splunkd import Splunkd
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import sys
 import time
 import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,20 +23,6 @@ def management(monkeypatch: pytest.MonkeyPatch) -> Iterator[Management]:
     monkeypatch.setenv("no_proxy", "")
     with Management() as running:
         yield running
-
-
-@pytest.fixture
-def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return the folder of the logs in a SPLUNK_HOME of the test's own; the files are closed afterwards."""
-    folder = tmp_path / "home" / "var" / "log" / "splunk"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("SPLUNK_HOME", str(tmp_path / "home"))
-    yield folder
-    for name, logger in list(logging.Logger.manager.loggerDict.items()):
-        if name.startswith(str(folder)) and isinstance(logger, logging.Logger):
-            for handler in logger.handlers[:]:
-                logger.removeHandler(handler)
-                handler.close()
 
 
 @pytest.fixture

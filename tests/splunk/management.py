@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.places import APP
 from tests.splunkd.replies import Entry, Feed, RestProblem, render_atom, render_message
 
-APP = "TA_secure_firewall_estreamer"
 ACCOUNT_CONF = "ta_secure_firewall_estreamer_account"
 SETTINGS_CONF = "ta_secure_firewall_estreamer_settings"
 REALM = f"__REST_CREDENTIAL__#{APP}#configs/conf-{ACCOUNT_CONF}"

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -16,10 +15,10 @@ from defusedxml import ElementTree
 from estreamer import settings, splunk
 from estreamer.errors import Problem
 
+from tests.places import ROOT
 from tests.splunkd.documents import Surroundings, run_document, validation_document
 from tests.splunkd.scheme import parse_scheme
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
 SESSION_KEY = "not-a-real-session-key"
 AROUND = Surroundings("host", "https://127.0.0.1:8089", SESSION_KEY, "/checkpoints")

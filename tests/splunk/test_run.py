@@ -21,13 +21,13 @@ from estreamer.settings import Account, InputSettings
 from tests.fmc.archive import Archive
 from tests.fmc.events import EventGenerator
 from tests.fmc.server import FmcServer
+from tests.places import ROOT
 from tests.splunk.management import SESSION_KEY, SETTINGS_CONF, Management
 from tests.splunkd.documents import Surroundings, run_document
 from tests.splunkd.stream import Event, StreamParser
 
 STANZA = "estreamer_fqe://main"
 PASSWORD = "not-a-real-password"
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
 Fake = Callable[[InputSettings, Callable[[str], Account], Log, str, str, int], int]
 

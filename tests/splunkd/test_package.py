@@ -12,11 +12,11 @@ import pytest
 from estreamer.bookmark import folder_of
 
 from tests.fmc.pki import shared_pki
+from tests.places import APP
 from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 
-APP = "TA_secure_firewall_estreamer"
 ACCOUNT = f"{APP}_account"
 INPUT = f"{APP}_estreamer_fqe"
 PASSWORD = "not-a-real-password"

@@ -20,16 +20,6 @@ from tests.tls import servers
 from tests.tls.servers import connect, credentials, over_tls, server_context, serving, until_closed
 
 
-@pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
-
-
-@pytest.fixture(scope="module")
-def known(pki: Pki) -> pkcs12.Credentials:
-    return credentials(pki)
-
-
 def has_ipv6() -> bool:
     try:
         with closing(socket.socket(socket.AF_INET6)) as probe:

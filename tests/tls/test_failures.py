@@ -21,16 +21,6 @@ from tests.tls.servers import connect, credentials, over_tls, server_context, se
 
 
 @pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
-
-
-@pytest.fixture(scope="module")
-def known(pki: Pki) -> pkcs12.Credentials:
-    return credentials(pki)
-
-
-@pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """Another Management Center, whose CA has the same name."""
     return Pki(tmp_path_factory.mktemp("other"))

@@ -28,11 +28,6 @@ from tests.tls.servers import connect, credentials, over_tls, server_context, se
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(scope="module")
-def pki() -> Pki:
-    return shared_pki()
-
-
 class Chain:
     """A root, an intermediate CA below it, and what the intermediate CA issued."""
 

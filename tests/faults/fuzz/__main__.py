@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import atheris
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.places import ROOT
 
 sys.path.insert(0, str(ROOT / "bin"))
 with atheris.instrument_imports(include=["estreamer"]):

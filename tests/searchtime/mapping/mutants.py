@@ -22,12 +22,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.places import APP
 from tests.searchtime import Knowledge, KnowledgeError, Line
 from tests.searchtime.evals import EvalError
 from tests.searchtime.mapping.case import Case, differences, found
 from tests.searchtime.mapping.rows import CASES
 
-APP = "TA_secure_firewall_estreamer"
 FOLDERS = ("default", "lookups", "metadata")
 
 SETTINGS = {

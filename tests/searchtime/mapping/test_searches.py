@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from tests.fmc.variety import varied_events
-from tests.package.conftest import read_conf
+from tests.package.confs import read_conf
 from tests.searchtime import Indexed, Knowledge, conf, spl
 from tests.searchtime.mapping.case import ABSENT, arrived, connection, file, intrusion, packet
 from tests.searchtime.searched import Searched
