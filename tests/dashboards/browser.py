@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, Playwright
 from playwright.sync_api import TimeoutError as Late
 
+from tests.places import APP
+
 from .answers import Answer, Server
-from .views import APP, View
+from .views import View
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (

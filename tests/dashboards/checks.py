@@ -9,10 +9,11 @@ from itertools import product
 from typing import Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.places import APP
 from tests.searchtime.spl.errors import SplError
 from tests.searchtime.spl.macros import expand
 
-from .views import APP, Part, View, resolve, texts, tokens
+from .views import Part, View, resolve, texts, tokens
 
 HOST_HANDLERS = {"drilldown.linkToDashboard", "drilldown.linkToSearch", "drilldown.linkToReport"}
 """Handlers that Splunk Web adds to those of its packages."""

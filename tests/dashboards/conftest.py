@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.alerts.internal import Index
+from tests.places import ROOT
 from tests.searchtime import Knowledge
 from tests.searchtime.searched import saved_searches
 
 from . import examples, population
 from .answers import SearchHead, Server
 from .browser import Browser
-from .views import ROOT
 
 PICTURES = ROOT / "build" / "screenshots" / "dashboards"
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .views import ROOT, Part, View, read_views
+from tests.places import ROOT
+
+from .views import Part, View, read_views
 
 DOCS = ROOT / "docs"
 HEADING = "## Panels\n"

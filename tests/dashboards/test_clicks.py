@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.places import APP
+
 from . import population
 from .answers import SearchHead
 from .checks import TRANSFORMING
 from .opened import Opened, clicked, followed
-from .views import APP, View, read_views
+from .views import View, read_views
 
 VIEWS = read_views()
 NAMES = ("connections", "intrusions", "files_and_malware", "host_profile", "investigate")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.places import APP
 from tests.searchtime.spl import Macro
 
 from . import checks
 from .browser import Browser
-from .views import APP, View
+from .views import View
 
 SOUND: dict[str, Any] = {
     "title": "Sound",

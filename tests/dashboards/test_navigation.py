@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from lxml import etree
 
+from tests.places import ROOT
+
 from .test_definitions import UCC_VIEWS
-from .views import ROOT, VIEWS, read_views
+from .views import VIEWS, read_views
 
 NAVIGATION = ROOT / "default" / "data" / "ui" / "nav" / "default.xml"
 GROUPS: Mapping[str, tuple[str, ...]] = {

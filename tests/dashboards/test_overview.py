@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.places import APP
+
 from . import population
 from .answers import SearchHead, asked
 from .browser import Browser
-from .views import APP, read_views
+from .views import read_views
 
 FROM = population.NOW - 1800 - population.DAY
 """-24h@h, half an hour past the hour."""

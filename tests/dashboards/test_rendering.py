@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 
+from tests.places import ROOT
+
 from . import examples
 from .browser import Browser
-from .views import ROOT, THEMES, View, read_views
+from .views import THEMES, View, read_views
 
 DOCS_PICTURES = ROOT / "docs" / "pictures"
 

@@ -15,10 +15,10 @@ from estreamer import packet_download
 from estreamer.packet_download import Search
 
 from tests.dashboards.answers import SearchHead, asked
-from tests.dashboards.views import ROOT, View, read_views, resolve
+from tests.dashboards.views import View, read_views, resolve
 from tests.packets.test_download import EVENTS, FLOW, FRAMES
 from tests.packets.test_pcap import tcpdump
-from tests.places import APP
+from tests.places import APP, ROOT
 from tests.searchtime import Knowledge, spl
 from tests.searchtime.searched import Searched
 
