@@ -1,6 +1,6 @@
 """What the bookmark costs, and how long an input takes to find its place again after a kill.
 
-    .venv/3.13/bin/python -m bench.bookmark [--events N] [--python PATH]
+    tools/run.sh bench.bookmark [--events N] [--python PATH]
 
 A process records events as the input does (`bench/bookmark_worker.py`) and kills itself; another one opens what is left
 and takes every event that a server would send again for what it is. CPU time is that of the digest and of the bookmark

@@ -1,6 +1,6 @@
 """What an event costs the input, against clients that do less or otherwise.
 
-    .venv/3.13/bin/python -m bench.cost [--events N] [--rounds N] [--python PATH ...]
+    tools/run.sh bench.cost [--events N] [--rounds N] [--python PATH ...]
 
 The test server runs in a process of its own and serves the generated mix over TLS on loopback; the real input, from the
 built package, writes into a pipe that another process drains. Each row is CPU time of the client alone, from its first

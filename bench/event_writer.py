@@ -72,7 +72,7 @@ class _Counting(io.TextIOBase):
         self._file = file
 
     def write(self, text: str) -> int:
-        self._output.written += len(text)
+        self._output.written_bytes += len(text)
         return self._file.write(text)
 
     def flush(self) -> None:

@@ -1,6 +1,6 @@
 """What each step of an event's way through the input costs, in one process and without a network.
 
-    .venv/3.13/bin/python -m bench.hot_path [--events N] [--instructions]
+    tools/run.sh bench.hot_path [--events N] [--instructions]
 
 Generated events go as bare event messages, in portions as large as the input takes from a busy link, through the
 session and the delivery into a pipe that another process drains, with the bookmark in a temporary folder. Each step is
@@ -27,6 +27,7 @@ from estreamer.bookmark import Bookmark
 from estreamer.delivery import Delivery
 from estreamer.session import Session
 from estreamer.settings import InputSettings, parse_input
+from estreamer.state import Reporter
 from estreamer.waiting import Waiting
 
 from bench.least import Least
@@ -169,7 +170,8 @@ def delivery(descriptor: int, timers: Timers) -> Iterator[Callable[..., None]]:
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
-        delivering = Delivery(settings(), Silence(), bookmark, stanza, descriptor, waiting)
+        reporter = Unwritten(Silence(), folder, stanza)
+        delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting)
         describer, output = delivering._describer, delivering._output
         describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
@@ -188,11 +190,18 @@ def settings() -> InputSettings:
     return parse_input("bench", {"account": "fmc", "index": "main"})
 
 
+class Unwritten(Reporter):
+    """A reporter without its file, which is written by the clock: each run is to take the same instructions."""
+
+    def delivered(self, written: int, last_archival: int) -> None:
+        pass
+
+
 class Silence:
     """A log that keeps nothing."""
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
+    def __getattr__(self, name: str) -> Callable[..., Silence]:
+        return lambda *_, **__: self
 
 
 if __name__ == "__main__":

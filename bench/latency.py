@@ -1,6 +1,6 @@
 """How long an event takes from the server's send to splunkd's end of the pipe.
 
-    .venv/3.13/bin/python -m bench.latency [--rates N ...] [--seconds N] [--python PATH]
+    tools/run.sh bench.latency [--rates N ...] [--seconds N] [--python PATH]
 
 The server (`bench.paced`) and the input are processes of their own; this one reads the pipe, and takes the time after
 each read. An event's latency is that of its last byte. The first second of a run, which is the start's, does not count.

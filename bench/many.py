@@ -1,6 +1,6 @@
 """Many inputs at once: what they deliver together, and the memory of each.
 
-    .venv/3.13/bin/python -m bench.many [--inputs N ...] [--events N] [--python PATH]
+    tools/run.sh bench.many [--inputs N ...] [--events N] [--python PATH]
 
 Each input has a server of its own; all of them, and the one process that reads all pipes, share this machine. What the
 inputs deliver together is therefore bound by the servers as well: the CPU time of the inputs says what they take of it.

@@ -1,6 +1,6 @@
 """How much memory the input takes: under load, at rest, with a reader that stalls, with what is large.
 
-    .venv/3.13/bin/python -m bench.memory [--events N] [--seconds N] [--python PATH] [--only NAME ...]
+    tools/run.sh bench.memory [--events N] [--seconds N] [--python PATH] [--only NAME ...]
 
 Resident memory of the input's process, in MiB, at its start (the first event out), at a quarter, half, three quarters
 and the end of the run, and the most that the kernel ever counted (VmHWM). The limit is 64 MiB, and the size of the

@@ -1,6 +1,6 @@
 """An event server that keeps to a pace and stamps each event with the moment at which it is sent.
 
-    python -m bench.paced --directory DIR --rate N [--style bundles|bare]
+    tools/run.sh bench.paced --directory DIR --rate N [--style bundles|bare]
 
 It speaks as `tests.fmc` does: one line of JSON when it is ready, and it stops when its standard input ends. Events
 happen at a steady rate from the first request on. Each one's last field, `SentAt`, is CLOCK_MONOTONIC in nanoseconds,

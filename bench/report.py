@@ -1,6 +1,6 @@
 """Run all benchmarks but the soak, and write their tables into docs/performance.md.
 
-    .venv/3.13/bin/python -m bench.report [--only NAME ...] [--small]
+    tools/run.sh bench.report [--only NAME ...] [--small]
 
 Each table lies between two comments, `<!-- NAME -->` and `<!-- end of NAME -->`; what is around them stays. `--small`
 runs everything at a size that shows that it works, and writes nothing but the tables to the standard output.
@@ -21,7 +21,7 @@ PERFORMANCE = ROOT / "docs" / "performance.md"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A command `python -m bench.<module>`: its arguments, and more that make it short."""
+    """A command `tools/run.sh bench.<module>`: its arguments, and more that make it short."""
 
     module: str
     small: tuple[str, ...]
@@ -50,17 +50,17 @@ def main() -> None:
     built = package()
     for name in options.only:
         benchmark = BENCHMARKS[name]
-        command = ["-m", f"bench.{benchmark.module}", *benchmark.arguments]
+        command = [f"bench.{benchmark.module}", *benchmark.arguments]
         told = run([*command, *benchmark.small] if options.small else command, built)
         print(told, flush=True)
         if not options.small:
-            put(PERFORMANCE, name, f"`python {' '.join(command)}`, {machine(pythons())}\n\n{told}")
+            put(PERFORMANCE, name, f"`tools/run.sh {' '.join(command)}`, {machine(pythons())}\n\n{told}")
 
 
 def run(arguments: list[str], built: Path) -> str:
-    """Run a command of this Python and return what it prints."""
+    """Run a module with this Python and return what it prints."""
     environment = {"ESTREAMER_SPL": str(built), "PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}", "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, *arguments]
+    command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

@@ -70,7 +70,7 @@ def machine(interpreters: Sequence[str]) -> str:
     today = datetime.now(timezone.utc).date()
     return (
         f"{today}, {len(os.sched_getaffinity(0))} cores {model.group(1) if model else platform.machine()}, "
-        f"Linux {platform.release()}. {versions}."
+        f"{platform.system()}. {versions}."
     )
 
 

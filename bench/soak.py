@@ -1,6 +1,6 @@
 """A fault every few seconds, for a long time, with each lost and each doubled event counted.
 
-    .venv/3.13/bin/python -m bench.soak [--minutes N] [--rate N] [--every SECONDS] [--seed N] [--settle SECONDS]
+    tools/run.sh bench.soak [--minutes N] [--rate N] [--every SECONDS] [--seed N] [--settle SECONDS]
                                         [--style mixed|bundles|bare] [--pair] [--faults NAME ...] [--python PATH]
                                         [--write]
 
@@ -303,7 +303,7 @@ def main() -> int:
     told = describe(result, options)
     print(told)
     if options.write:
-        command = " ".join(["python -m bench.soak", *(one for one in sys.argv[1:] if one != "--write")])
+        command = " ".join(["tools/run.sh bench.soak", *(one for one in sys.argv[1:] if one != "--write")])
         report.put(RELIABILITY, "soak", f"`{command}`, {machine([options.python])}\n\n{told}")
     return 0 if result.kept else 1
 

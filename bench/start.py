@@ -1,6 +1,6 @@
 """How long an input takes from exec to its first byte to the server, and to its first event.
 
-    .venv/3.13/bin/python -m bench.start [--rounds N] [--python PATH ...]
+    tools/run.sh bench.start [--rounds N] [--python PATH ...]
 
 `--scheme` is what splunkd asks every kind of input at each of its starts. A run reads its document, asks splunkd for
 the account, connects and streams. The bytes of libraries are compiled beforehand, as Splunk leaves them after a first

@@ -238,6 +238,18 @@ def append_additions(root: Path, addon: Path) -> None:
         target.write_text(target.read_text(encoding="utf-8") + source.read_text(encoding="utf-8"), encoding="utf-8")
 
 
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(pictures/[^)]*\)")
+
+
+def add_pages(root: Path, addon: Path) -> None:
+    """Give the add-on its documentation. Pictures would be a fifth of the package: what they show is told instead."""
+    for source in sorted([*(root / "docs").rglob("*.md"), *(root / "docs").glob("*.svg")]):
+        target = addon / source.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = source.read_text(encoding="utf-8")
+        target.write_text(_PICTURE.sub(r"*Picture: \1*", text), encoding="utf-8")
+
+
 def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
     """Give the add-on its libraries and the list of them."""
     library = addon / "lib"
@@ -284,6 +296,7 @@ def build(root: Path, destination: Path) -> Path:
         say("generating the add-on")
         addon = generate(python, folder, version)
         add_libraries(root, wheels, addon)
+        add_pages(root, addon)
         use_settings_handler(addon)
         append_additions(root, addon)
         fix_build_number(addon, build_number(version))

@@ -18,7 +18,6 @@ from . import bookmark as bookmarks
 from . import events
 from .bookmark import Bookmark, DuplicateFilter
 from .errors import Problem, Stop
-from .logs import Log
 from .output import Output, ReaderGone
 from .session import UNSTAMPED, Event
 from .settings import InputSettings
@@ -95,18 +94,17 @@ class _Batch:
 class Delivery:
     """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe.
 
-    `reporter` is told about once a second how many events were written since the start.
+    `reporter` is its log, and is told about once a second how many events were written since the start.
     """
 
     def __init__(
         self,
         settings: InputSettings,
-        log: Log,
+        reporter: Reporter,
         bookmark: Bookmark,
         stanza: str,
         descriptor: int,
         waiting: Waiting,
-        reporter: Reporter | None = None,
     ) -> None:
         self.figures = Figures()
         self.account = ""
@@ -116,7 +114,6 @@ class Delivery:
         """When the certificates of the account in use expire, as far as they have been seen."""
         self.connected_since: float | None = None
         """When the present connection was made, in Unix seconds; None while there is none."""
-        self._log = log
         self._reporter = reporter
         self._bookmark = bookmark
         self._waiting = waiting
@@ -133,7 +130,7 @@ class Delivery:
         self._last_archival = 0
         self._stop_at: float | None = None
         self._mended_by_output = 0
-        self._written = 0
+        self._written_events = 0
 
     @property
     def next_due(self) -> float:
@@ -169,14 +166,14 @@ class Delivery:
             return
         batch = self._prepare(received)
         chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch))
-        before = self._output.written
+        before = self._output.written_bytes
         written = self._output.write(chunk, self._wait_for_pipe)
         complete = written == len(batch.texts)
         self._record(batch, len(received) if complete else batch.places[written])
         self.figures.written += written
-        self._written += written
-        self.figures.written_bytes += self._output.written - before
-        self._settling.delivered(self._bookmark.sequence, self._output.written)
+        self._written_events += written
+        self.figures.written_bytes += self._output.written_bytes - before
+        self._settling.delivered(self._bookmark.sequence, self._output.written_bytes)
         if not complete:
             self._waiting.check()
 
@@ -184,8 +181,7 @@ class Delivery:
         """Do what is due by the clock: a look at the reader, settling, and the line of figures. Raises ReaderGone."""
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
-            if self._reporter is not None:
-                self._reporter.delivered(self._written, self._last_archival)
+            self._reporter.delivered(self._written_events, self._last_archival)
             if self._output.reader_is_gone():
                 raise ReaderGone("splunkd has closed the pipe")
         self._settle(now)
@@ -198,7 +194,7 @@ class Delivery:
         try:
             self._bookmark.reader_gone()
         except Problem as problem:
-            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+            self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
 
     def close(self) -> None:
         """End the stream; what splunkd does not take in time counts as not delivered. Log the last figures."""
@@ -212,7 +208,7 @@ class Delivery:
         since = self.connected_since
         malformed = figures.malformed + self._output.mended - self._mended_by_output
         self._mended_by_output = self._output.mended
-        self._log.info(
+        self._reporter.info(
             "figures",
             account=self.account,
             state="connected" if since is not None else "not connected",
@@ -235,9 +231,9 @@ class Delivery:
         )
         for rule, count in sorted(figures.dropped_by_rule.items()):
             size = figures.dropped_bytes_by_rule[rule]
-            self._log.info("dropped_by_rule", rule=rule + 1, events=count, bytes=size)
+            self._reporter.info("dropped_by_rule", rule=rule + 1, events=count, bytes=size)
         if figures.written:
-            self._log.events_ingested(figures.written, figures.written_bytes)
+            self._reporter.events_ingested(figures.written, figures.written_bytes)
 
     def _without_duplicates(self, received: list[Event], duplicates: DuplicateFilter) -> list[Event]:
         kept = [event for event in received if not self._is_duplicate(event, duplicates)]
@@ -308,13 +304,13 @@ class Delivery:
                 break
             except Problem as problem:
                 if not complained:
-                    self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+                    self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
                 complained = True
                 self._waiting.pause(BOOKMARK_RETRY)
         self._last_archival = archivals[-1] or self._last_archival
 
     def _settle(self, now: float) -> None:
-        settled = self._settling.read(self._output.written - self._output.unread(), now)
+        settled = self._settling.read(self._output.written_bytes - self._output.unread(), now)
         taken = None
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
@@ -331,7 +327,7 @@ class Delivery:
             if settled is not None:
                 self._settling.put_off(settled, now)
             if not self._settling_refused:
-                self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+                self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
             self._settling_refused = True
 
     def _numbers(self, batch: _Batch) -> Sequence[int]:
@@ -366,8 +362,8 @@ class Delivery:
         try:
             self._bookmark.void(unread_from)
         except Problem as problem:
-            self._log.error("bookmark_write_failed", code=problem.code, problem=problem.text)
-        self._log.warning(
+            self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+        self._reporter.warning(
             "not_read", events=again, problem="splunkd did not read these before the stop. They are delivered again."
         )
 

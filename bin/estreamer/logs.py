@@ -22,3 +22,10 @@ class Log(Protocol):
 
     def events_ingested(self, count: int, size: int) -> None:
         """Log how many events, and bytes of them, splunkd was given since the last time."""
+
+
+class SharedLog(Log, Protocol):
+    """A log that another one can be put in front of."""
+
+    def passed_on(self) -> Log:
+        """Return this log for the one in front, whose methods of the same names pass lines on: they are its callers'."""

@@ -56,7 +56,7 @@ class Output:
         self._whole = True
         self.mended = 0
         """Payloads that were marked because they held what XML cannot."""
-        self.written = 0
+        self.written_bytes = 0
         """Bytes that the pipe has taken, of all that was written."""
         self._recent: deque[tuple[int, Chunk]] = deque()
         self.use_host(host)
@@ -93,7 +93,7 @@ class Output:
             return 0
         data = chunk.data if self._opened else _OPENING + chunk.data
         offset = 0 if self._opened else -len(_OPENING)
-        self._remember(chunk, self.written - offset)
+        self._remember(chunk, self.written_bytes - offset)
         view = memoryview(data)
         position = 0
         while position < len(data):
@@ -109,7 +109,7 @@ class Output:
 
     def read_up_to(self) -> int | None:
         """Return the number of the last event that the reader has taken as a whole; None: all that were written."""
-        read = self.written - self.unread()
+        read = self.written_bytes - self.unread()
         for start, chunk in self._recent:
             whole = chunk.whole_events(max(0, read - start))
             if whole < len(chunk.numbers):
@@ -117,7 +117,7 @@ class Output:
         return None
 
     def _remember(self, chunk: Chunk, start: int) -> None:
-        read = self.written - self.unread()
+        read = self.written_bytes - self.unread()
         while self._recent and self._recent[0][0] + len(self._recent[0][1].data) <= read:
             self._recent.popleft()
         self._recent.append((start, chunk))
@@ -161,7 +161,7 @@ class Output:
             return 0
         except OSError as error:
             raise ReaderGone("splunkd has closed the pipe") from error
-        self.written += taken
+        self.written_bytes += taken
         return taken
 
 

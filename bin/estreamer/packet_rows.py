@@ -55,6 +55,7 @@ PACKET_COLUMNS = (
 
 DUMP_COLUMNS = ("_time", "packet_id", "offset", "hex", "text", "layer")
 LAYER_COLUMNS = ("_time", "packet_id", "layer", "offset", "length", "field", "value")
+"""The fields of a row of a dump, and of a row for a field of a layer, in their order."""
 
 _PACKET_ID = re.compile(r"[0-9a-f]{16}\Z")
 _MOST_IDS = 1000
@@ -128,9 +129,10 @@ def rows(event: Mapping[str, Cell], arguments: Arguments) -> Iterator[Row]:
         yield {**event, **_packet(found, decoded)}
     else:
         around: Row = {"_time": event.get("_time"), "packet_id": found.identity}
-        make = _dump if arguments.rows == DUMP else _layers
+        make, columns = (_dump, DUMP_COLUMNS) if arguments.rows == DUMP else (_layers, LAYER_COLUMNS)
         for row in make(found, decoded):
-            yield {**around, **row}
+            cells = {**around, **row}
+            yield {name: cells[name] for name in columns}
 
 
 def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:

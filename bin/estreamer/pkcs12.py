@@ -70,7 +70,6 @@ class Credentials:
     """
 
     facts: Facts
-    ca_facts: tuple[Facts, ...]
     has_root: bool
     weaknesses: tuple[str, ...]
     certificate: bytes = field(repr=False)
@@ -112,7 +111,6 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
         )
     return Credentials(
         facts=facts_of(certificate),
-        ca_facts=tuple(facts_of(authority) for authority in authorities),
         has_root=any(_is_self_issued(authority) for authority in authorities),
         weaknesses=weaknesses,
         certificate=certificate.public_bytes(serialization.Encoding.PEM),

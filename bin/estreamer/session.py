@@ -59,9 +59,7 @@ class Counts:
     """What a session has seen so far."""
 
     events: int = 0
-    bundles: int = 0
     bundle_gaps: int = 0
-    keep_alives: int = 0
     unknown_messages: Counter[int] = field(default_factory=Counter)
     """How many messages of each unknown type were skipped."""
 
@@ -203,7 +201,6 @@ class Session:
         return wire.encode_error(reason)
 
     def _keep_alive(self, now: float) -> None:
-        self.counts.keep_alives += 1
         if self._last_keep_alive is not None:
             interval = now - self._last_keep_alive
             longest = self._keep_alive_interval or 0.0
@@ -211,8 +208,7 @@ class Session:
         self._last_keep_alive = now
 
     def _bundle(self, sequence: int) -> tuple[int, int] | None:
-        """Count a bundle; return (expected, received) when its sequence number is not the expected one."""
-        self.counts.bundles += 1
+        """Note a bundle; return (expected, received) when its sequence number is not the expected one."""
         expected, self._next_sequence = self._next_sequence, (sequence + 1) & 0xFFFFFFFF
         if expected is None or expected == sequence:
             return None

@@ -6,6 +6,7 @@ where they are used: splunkd asks every input for its scheme at each start, and 
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import os
@@ -19,8 +20,6 @@ from urllib.parse import quote, urlsplit
 from .errors import Problem
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from .settings import Account
 
 APP = "TA_secure_firewall_estreamer"
@@ -259,8 +258,7 @@ class Confs:
             raise _bad_document("its server_uri is no address") from None
         if not all(self._address.values()):
             raise _bad_document("its server_uri is no address")
-        # A proxy that the environment names would be handed the session key, and the passwords.
-        os.environ["NO_PROXY"] = os.environ["no_proxy"] = str(address.hostname)
+        _ask_without_proxy(str(address.hostname))
 
     def account(self, name: str) -> Account:
         """Return an account as it is stored at this moment.
@@ -327,6 +325,18 @@ class Confs:
         return stanza
 
 
+def _ask_without_proxy(host: str) -> None:
+    """Have libraries connect to this host directly, beside those that the environment already exempts.
+
+    A proxy that the environment names would be handed the session key, and the passwords.
+    """
+    exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    # An asterisk exempts all, but only alone.
+    if exempt != "*" and host not in exempt.split(","):
+        exempt = f"{exempt},{host}" if exempt else host
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = exempt
+
+
 def _refusal(name: str, status: int) -> Exception:
     """Return what it means that splunkd answers with an HTTP status."""
     if status == 401:
@@ -352,6 +362,10 @@ def _unreadable(name: str, why: str) -> Problem:
     )
 
 
+_FRAMES_TO_CALLER = 3
+"""How far above `SplunkLog._write` a line is asked for, as `logging` counts: over `info` and its like."""
+
+
 class SplunkLog:
     """The log file of one input, in Splunk's log folder: lines of `action=<event> input=<stanza> <field>=<value> …`.
 
@@ -364,7 +378,14 @@ class SplunkLog:
         self._index = "default"
         self._account: str | None = None
         self._host: str | None = None
+        self._frames_between = 0
         self._logger = _logger(f"{LOG_NAME}_{quote(stanza.partition('://')[2], safe='')}")
+
+    def passed_on(self) -> SplunkLog:
+        """Return the same log, for one whose methods of the same names do nothing else but pass lines on."""
+        passing = copy.copy(self)
+        passing._frames_between += 1
+        return passing
 
     def set_level(self, level: str) -> None:
         """Log only what is at least of this level."""
@@ -408,20 +429,7 @@ class SplunkLog:
             self._account, self._host = _shown(fields.get("account")), _shown(fields.get("host"))
         shown = [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
         line = " ".join([f"action={event}", f"input={_shown(self._stanza)}", *shown])
-        self._logger.log(level, "%s", line, stacklevel=_frames_to_caller())
-
-
-def _frames_to_caller() -> int:
-    """Return how far above `SplunkLog._write` a line was asked for, as `logging` counts.
-
-    A log that passes lines on, as `state.Reporter` does, does so in methods of the same names: it is not who asked.
-    """
-    own = sys._getframe(2)
-    frame: FrameType | None = own
-    count = 2
-    while frame is not None and frame.f_code.co_name == own.f_code.co_name:
-        frame, count = frame.f_back, count + 1
-    return count
+        self._logger.log(level, "%s", line, stacklevel=_FRAMES_TO_CALLER + self._frames_between)
 
 
 def _logger(name: str) -> logging.Logger:

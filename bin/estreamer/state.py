@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .bookmark import folder_of
-from .logs import Log
+from .logs import SharedLog
 
 FILE_NAME = "state.json"
 
@@ -74,7 +74,7 @@ class Report:
     last_event: float | None = None
     last_archival: int | None = None
     minutes: list[tuple[int, int]] = field(default_factory=list)
-    written: float = 0.0
+    reported_at: float = 0.0
 
 
 def read(path: Path) -> Report | None:
@@ -91,12 +91,12 @@ def read(path: Path) -> Report | None:
 class Reporter:
     """Writes the file of one input. It is a log itself, that passes on every line: so it learns of each change."""
 
-    def __init__(self, log: Log, checkpoint_dir: str, stanza: str) -> None:
-        self._log = log
+    def __init__(self, log: SharedLog, checkpoint_dir: str, stanza: str) -> None:
+        self._log = log.passed_on()
         self._path = path_of(checkpoint_dir, stanza)
         earlier = read(self._path)
         self._report = Report() if earlier is None else earlier
-        self._written = 0
+        self._written_events = 0
         self._changed = False
         self._next_write = 0.0
 
@@ -125,10 +125,10 @@ class Reporter:
 
     def delivered(self, written: int, last_archival: int) -> None:
         """Take note of how many events splunkd was given since the start; call it about once a second."""
-        if written > self._written:
-            self._count(written - self._written)
+        if written > self._written_events:
+            self._count(written - self._written_events)
             self._report.last_archival = last_archival or self._report.last_archival
-            self._written, self._changed = written, True
+            self._written_events, self._changed = written, True
         now = time.monotonic()
         if now >= self._next_write and (self._changed or now >= self._next_write + REPORT_INTERVAL - WRITE_INTERVAL):
             self._write()
@@ -162,7 +162,7 @@ class Reporter:
         """Replace the file. A report is worth no trouble: what cannot be written is left for the next time."""
         self._changed = False
         self._next_write = time.monotonic() + WRITE_INTERVAL
-        self._report.written = time.time()
+        self._report.reported_at = time.time()
         beside = self._path.with_suffix(".new")
         with suppress(OSError):
             beside.write_text(json.dumps(vars(self._report)), encoding="ascii")
@@ -176,7 +176,7 @@ def _text(value: object) -> str | None:
 def describe(report: Report | None, disabled: bool, now: float) -> dict[str, Any]:
     """Return the state of an input at the time `now` (Unix seconds) in the form that the REST endpoint gives."""
     report, state = (Report(), NOT_STARTED) if report is None else (report, report.state)
-    if state not in (NOT_STARTED, STOPPED, FAILED) and now - report.written > SILENT_AFTER:
+    if state not in (NOT_STARTED, STOPPED, FAILED) and now - report.reported_at > SILENT_AFTER:
         state = SILENT
     if disabled:
         state = DISABLED
@@ -196,7 +196,7 @@ def describe(report: Report | None, disabled: bool, now: float) -> dict[str, Any
         "last_event": _moment(report.last_event),
         "events_last_hour": sum(count for minute, count in report.minutes if minute > oldest),
         "lag": lag,
-        "reported": _moment(report.written or None),
+        "reported": _moment(report.reported_at or None),
     }
 
 

@@ -12,7 +12,7 @@ from . import pkcs12, request, tls, wire
 from .bookmark import Bookmark, DuplicateFilter
 from .delivery import Delivery
 from .errors import Problem, Stop
-from .logs import Log
+from .logs import Log, SharedLog
 from .output import ReaderGone, reader_identity
 from .session import Event, Session
 from .settings import Account, InputSettings
@@ -63,7 +63,7 @@ class Backoff:
 def run(
     settings: InputSettings,
     accounts: Callable[[str], Account],
-    log: Log,
+    log: SharedLog,
     checkpoint_dir: str,
     stanza: str,
     stdout_fd: int,
@@ -84,7 +84,7 @@ def run(
             return 1
         try:
             reporter = Reporter(log, checkpoint_dir, stanza)
-            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, reporter)
+            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting)
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
         finally:
             bookmark.close()
@@ -237,7 +237,7 @@ class Stream:
         except (Stop, ReaderGone) as end:
             _say_goodbye(connection, session, str(end))
             raise
-        if problem.code == _CLOSED and not session.answered:
+        if problem.code == "tls_closed" and not session.answered:
             problem = tls.closed_before_any_message(credentials, connection)
         elif problem.code != "server_error":
             _say_goodbye(connection, session, problem.text)
@@ -323,9 +323,6 @@ class Stream:
             )
 
 
-_CLOSED = "tls_closed"
-
-
 class _Conversation:
     """One session on one connection, until either end ends it."""
 
@@ -383,7 +380,7 @@ class _Conversation:
 
     def _take(self, data: bytes) -> None:
         if not data:
-            raise Problem(_CLOSED, "The server closed the connection. The input connects again.")
+            raise tls.closed_later(self._connection)
         received = self._session.receive(data, time.monotonic())
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)

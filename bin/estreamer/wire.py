@@ -47,10 +47,6 @@ OLDEST = 0
 NULL_MESSAGE = HEADER.pack(1, NULL, 0)
 
 
-class WireError(Exception):
-    """The peer sent something that no reading of the protocol allows."""
-
-
 @dataclass(frozen=True)
 class ErrorMessage:
     """An error message of the server: its code and its text, decoded leniently."""

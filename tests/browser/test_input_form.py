@@ -11,6 +11,7 @@ import pytest
 from estreamer import catalog, request
 from playwright.sync_api import Browser, expect
 
+from tests.catalogue import field_names
 from tests.setup.forms import ACCOUNT, INPUT, account, create, shown
 from tests.splunkd import Splunkd
 from tests.splunkweb import Login, SplunkWeb
@@ -91,7 +92,7 @@ def test_tree_offers_presets_groups_search_and_names_of_later_versions(new_input
     control.get_by_role("checkbox", name=f"Select all of {group['label']}").check()
     expect(control.locator("summary").first).to_contain_text("Your own choice")
     control.get_by_role("searchbox").fill("url")
-    wanted = [name for name in catalog.field_names("ConnectionEvent") if "url" in name.lower()]
+    wanted = [name for name in field_names("ConnectionEvent") if "url" in name.lower()]
     assert wanted
     for name in wanted:
         expect(control.get_by_role("checkbox", name=name, exact=True)).to_be_visible()

@@ -1,6 +1,6 @@
 """The part of a dashboard's page in docs/ that its definition tells: the panels and their searches.
 
-`python -m tests.dashboards.pages NAME...` writes it into docs/NAME.md, from the heading Panels to the end.
+`tools/run.sh tests.dashboards.pages NAME...` writes it into docs/NAME.md, from the heading Panels to the end.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import pytest
 from tests.places import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-MODULES = sorted((ROOT / "bin" / "estreamer").glob("*.py"))
+ESTREAMER = ROOT / "bin" / "estreamer"
+MODULES = sorted(ESTREAMER.rglob("*.py"))
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 LOG_METHODS = {"debug", "info", "warning", "error"}
 
@@ -38,8 +39,8 @@ def codes() -> set[str]:
     settings = ROOT / "bin" / "estreamer" / "settings.py"
     for kind in ("number", "switch", "one_of"):
         found |= {f"{name}_invalid" for name in first_arguments(settings, kind)}
-    # Two codes are not given by a literal in a call of Problem.
-    return found | {"tls_closed", "session_refused"}
+    # It is logged without a Problem: the process ends with it.
+    return found | {"session_refused"}
 
 
 def test_every_code_is_explained_and_every_explained_code_exists():
@@ -69,9 +70,50 @@ def test_every_parameter_is_on_its_page():
     assert len(entities) > 15
 
 
-def test_the_readme_names_every_room():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [module.stem for module in MODULES if module.stem != "__init__" and f"`{module.stem}`" not in readme] == []
+def table_of_rooms() -> list[list[str]]:
+    """The rows of the table of rooms, each with the rooms that it names: `tls`, or `folder/room`."""
+    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    table = page.partition("| in `bin/estreamer/` | does |\n|---|---|\n")[2].partition("\n\n")[0]
+    return [re.findall(r"`([a-z0-9_/]+)`", line.split("|")[1]) for line in table.splitlines()]
+
+
+def room_of(module: Path) -> str:
+    parts = module.relative_to(ESTREAMER).with_suffix("").parts
+    return "/".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_rooms(module: Path, rooms: set[str]) -> set[str]:
+    """The rooms that a module imports, wherever in it: those of its own folder and of the folders above."""
+    package = module.relative_to(ESTREAMER).parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            start = "/".join(filter(None, base))
+            found |= {start, *("/".join(filter(None, (start, alias.name))) for alias in node.names)}
+    return found & rooms
+
+
+def test_the_table_of_rooms_names_every_room_once():
+    named = sorted(room for row in table_of_rooms() for room in row)
+    assert named == sorted(room_of(module) for module in MODULES if module != ESTREAMER / "__init__.py")
+
+
+def test_a_room_imports_only_rooms_above_it_in_the_table():
+    place = {room: number for number, row in enumerate(table_of_rooms()) for room in row}
+    imports = {(room_of(module), room) for module in MODULES for room in imported_rooms(module, set(place))}
+    assert len(imports) > 60
+    assert sorted((own, other) for own, other in imports if place[other] >= place[own]) == []
+
+
+def test_no_room_is_imported_by_its_absolute_name():
+    named = {
+        (module.name, getattr(node, "module", None) or node.names[0].name)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and not node.level) or isinstance(node, ast.Import)
+    }
+    assert [one for one in named if one[1].partition(".")[0] == "estreamer"] == []
 
 
 def test_every_page_is_in_the_index():

@@ -11,6 +11,6 @@
 - `events`, `archive`: events made from the samples, and what a server has of them.
 - `behaviour`: every reading of the protocol and every misbehaviour, as data; `delivery` turns it into bytes.
 - `strict`: what a client may send.
-- `server`: the server itself; `python -m tests.fmc --help` runs it as a process of its own.
+- `server`: the server itself; `tools/run.sh tests.fmc --help` runs it as a process of its own.
 - `raw_client`: a plain client for the tests of the stand-in.
 """

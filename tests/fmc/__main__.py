@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own: `python -m tests.fmc --directory DIR`.
+"""The stand-in as a process of its own: `tools/run.sh tests.fmc --directory DIR`.
 
 It makes certificates in DIR, prints one line of JSON when it is ready (`address`, `port`, `pkcs12`, `ca`,
 `fingerprint`, `events`), and stops on SIGTERM or when its standard input ends; then it prints a report and leaves with
@@ -161,7 +161,7 @@ def _behaviour(text: str) -> Behaviour:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.fmc", description="A stand-in for a Management Center.")
+    parser = argparse.ArgumentParser(prog="tools/run.sh tests.fmc", description="A stand-in for a Management Center.")
     parser.add_argument("--directory", type=Path, required=True, help="where certificates are made")
     parser.add_argument("--address", default="127.0.0.1", help="loopback address, IPv4 or IPv6")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from estreamer import catalog, request
 
+from tests.catalogue import field_names
 from tests.places import ROOT
 from tests.setup.forms import ACCOUNT, CATALOG, INPUT, PREVIEW, STATE, account, create, shown
 from tests.splunkd import Splunkd
@@ -136,9 +137,9 @@ def test_presets_and_defaults_are_the_same_wherever_they_stand() -> None:
 def test_presets_hold_known_names_that_a_request_can_have() -> None:
     sets = set(catalog.load()["field_sets"])
     for name, entry in catalog.load()["event_types"].items():
-        known = {*sets, *catalog.field_names(name)}
-        for preset in catalog.PRESETS:
-            wanted = entry["presets"][preset]
+        known = {*sets, *field_names(name)}
+        assert set(entry["presets"]) == {"recommended", "everything", "minimal"}
+        for wanted in entry["presets"].values():
             assert set(wanted) <= known
             assert request.parse_names("x", ",".join(wanted)) == tuple(wanted)
-        assert len(catalog.field_names(name)) == len(set(catalog.field_names(name)))
+        assert len(field_names(name)) == len(set(field_names(name)))

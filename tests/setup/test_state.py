@@ -24,6 +24,9 @@ STANZA = "estreamer_fqe://main"
 class Silent:
     """A log that keeps nothing."""
 
+    def passed_on(self) -> Silent:
+        return self
+
     def debug(self, event: str, **fields: object) -> None: ...
 
     def info(self, event: str, **fields: object) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import os
 import socket
 import sys
 
@@ -165,6 +166,24 @@ def test_no_proxy_is_handed_the_session_key(management: Management, monkeypatch:
         assert confs_at(management.uri).account("fmc").name == "fmc"
         with pytest.raises(BlockingIOError):
             proxy.accept()
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ("", "127.0.0.1"),
+        ("proxy.example.com,.example.org", "proxy.example.com,.example.org,127.0.0.1"),
+        ("127.0.0.1,localhost", "127.0.0.1,localhost"),
+        ("*", "*"),
+    ],
+)
+def test_hosts_that_the_environment_exempts_from_its_proxy_stay_exempt(
+    given: str, then: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NO_PROXY", given)
+    monkeypatch.setenv("no_proxy", given)
+    confs_at("https://127.0.0.1:8089")
+    assert (os.environ["NO_PROXY"], os.environ["no_proxy"]) == (then, then)
 
 
 def test_the_log_level_is_the_one_on_the_logging_tab(management: Management):

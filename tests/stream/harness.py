@@ -40,6 +40,9 @@ class MemoryLog:
             self.lines.append((level, event, fields))
             self.changed.notify_all()
 
+    def passed_on(self) -> MemoryLog:
+        return self
+
     def debug(self, event: str, **fields: object) -> None:
         self._add("DEBUG", event, fields)
 

@@ -18,9 +18,7 @@ class Outcome:
 
     events: list[tuple[int, int, bytes]] = field(default_factory=list)
     acknowledgements: int = 0
-    bundles: int = 0
     gaps: int = 0
-    keep_alives: int = 0
     unknown: list[int] = field(default_factory=list)
     problem: str | None = None
     rest: int = 0
@@ -84,7 +82,6 @@ def _bundle(stream: bytes, position: int, length: int, outcome: Outcome, expecte
     if length < 8:
         raise _Broken("peer_broke_protocol")
     sequence = _number(stream, position + 12, 4)
-    outcome.bundles += 1
     if expected and expected[-1] != sequence:
         outcome.gaps += 1
     expected[:] = [(sequence + 1) % 2**32]
@@ -110,11 +107,9 @@ def _simple(stream: bytes, position: int, kind: int, length: int, outcome: Outco
     body = stream[position + 8 : after]
     if kind in (3, 4):
         outcome.events.append(_event(body))
-    elif kind == 0:
-        outcome.keep_alives += 1
     elif kind == 1:
         raise _Broken("server_error")
-    else:
+    elif kind:
         outcome.unknown.append(kind)
     return after
 

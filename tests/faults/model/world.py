@@ -521,12 +521,18 @@ class _Tls:
     def closed_before_any_message(self, *_: object) -> Problem:
         return Problem("closed_before_any_message", "The server closed the connection before it sent anything.")
 
+    def closed_later(self, *_: object) -> Problem:
+        return Problem("tls_closed", "The server closed the connection.")
+
 
 class _Log:
     """Keeps the lines, for the report of a failure."""
 
     def __init__(self, lines: list[tuple[str, str, dict[str, object]]]) -> None:
         self._lines = lines
+
+    def passed_on(self) -> _Log:
+        return self
 
     def __getattr__(self, level: str) -> Callable[..., None]:
         return lambda event, **fields: self._lines.append((level, event, fields))

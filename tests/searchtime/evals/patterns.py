@@ -20,7 +20,6 @@ from .values import EvalError
 _RECURSION_OR_ATOMIC = re.compile(r"\(\?(?:>|\d+\))")
 _NOT_IN_PYTHON = re.compile(r"(?<!\\)(?:\\\\)*(\\[KRGXCQEhHvVpP]|\(\?[>|&R+]|\(\*|\[\[:|(?<=[*+?}])\+)")
 _NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
-_GROUP_NAME = re.compile(r"\(\?P<([^>]*)>")
 
 
 @functools.lru_cache(maxsize=4096)

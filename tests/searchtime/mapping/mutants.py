@@ -1,10 +1,11 @@
 """Breaks each line of the search-time confs and each row of the tables, one at a time, and asks the rows of the tests.
 
-    .venv/3.13/bin/python -m tests.searchtime.mapping.mutants PACKAGE [--report docs/mutants.md]
+    tools/run.sh tests.searchtime.mapping.mutants PACKAGE
 
 What is broken: an extraction, alias, calculated field, lookup, event type or tag is taken away; in a calculated field
 each field, text and number is replaced by another; in a table each row is taken away and each cell of it replaced; of a
 lookup's definition each setting is taken away. A mutant that no row of the tests notices ends the run with status 1.
+The report of a run is kept in docs/search.md, and a test holds the page to it.
 """
 
 from __future__ import annotations
