@@ -311,17 +311,17 @@ class Delivery:
 
     def _settle(self, now: float) -> None:
         settled = self._settling.read(self._output.written_bytes - self._output.unread(), now)
-        taken = None
+        read = None
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
-            taken = self._settling.unrecorded()
-        if (settled is None and taken is None) or self._waiting.parent_is_gone or self._output.reader_is_gone():
+            read = self._settling.unrecorded()
+        if (settled is None and read is None) or self._waiting.parent_is_gone or self._output.reader_is_gone():
             return
         try:
             if settled is not None:
                 self._bookmark.settled(settled)
-            if taken is not None:
-                self._bookmark.read(taken, now)
+            if read is not None:
+                self._bookmark.read(read, now)
             self._settling_refused = False
         except Problem as problem:
             if settled is not None:

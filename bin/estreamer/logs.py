@@ -28,4 +28,4 @@ class SharedLog(Log, Protocol):
     """A log that another one can be put in front of."""
 
     def passed_on(self) -> Log:
-        """Return this log for the one in front, whose methods of the same names pass lines on: they are its callers'."""
+        """Return this log for the one in front, which passes on lines of its callers by methods of the same names."""

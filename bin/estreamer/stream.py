@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import NoReturn
 
 from . import pkcs12, request, tls, wire
-from .bookmark import Bookmark, DuplicateFilter
+from .bookmark import Bookmark, DuplicateFilter, patiently
 from .delivery import Delivery
 from .errors import Problem, Stop
 from .logs import Log, SharedLog
@@ -91,14 +91,12 @@ def run(
 
 
 def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
-    deadline = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle)
-        except Problem as problem:
-            if problem.code != "bookmark_locked" or time.monotonic() >= deadline:
-                raise
-        waiting.pause(0.1)
+    """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
+
+    def attempt() -> Bookmark:
+        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle)
+
+    return patiently(attempt, LOCK_PATIENCE, waiting.pause)
 
 
 class Stream:

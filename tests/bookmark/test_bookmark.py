@@ -16,8 +16,11 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from estreamer import bookmark as bookmarks
-from estreamer.bookmark import FAILOVER_MARGIN, Bookmark, Multiset, Resume, Settling, digest, folder_of, remove
+from estreamer.bookmark import Bookmark, Resume, digest, folder_of, journal, limits, remove
+from estreamer.bookmark import duplicates as told_apart
+from estreamer.bookmark.duplicates import Multiset
+from estreamer.bookmark.limits import FAILOVER_MARGIN
+from estreamer.bookmark.settling import Settling
 from estreamer.errors import Problem
 
 STANZA = "estreamer_fqe://main"
@@ -65,7 +68,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr(bookmarks.os, "write", refuse)
+        full.setattr(os, "write", refuse)
         yield
 
 
@@ -383,10 +386,10 @@ def test_a_torn_end_is_cut_and_the_rest_used(tmp_path: Path):
     deliver(bookmark, (5000, b"a"))
     deliver(bookmark, (5001, b"b"))
     bookmark.close()
-    journal = journals(tmp_path)[-1]
-    journal.write_bytes(journal.read_bytes()[:-3])
+    generation = journals(tmp_path)[-1]
+    generation.write_bytes(generation.read_bytes()[:-3])
     again = opened(tmp_path)
-    assert again.recovery.cut == (journal.name,)
+    assert again.recovery.cut == (generation.name,)
     assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, False]
     again.close()
 
@@ -398,13 +401,13 @@ def test_every_prefix_of_what_was_written_resumes_at_or_before_the_whole(tmp_pat
     bookmark.settled(2)
     bookmark.reader_gone()
     bookmark.close()
-    journal = journals(tmp_path)[-1]
-    whole = journal.read_bytes()
+    generation = journals(tmp_path)[-1]
+    whole = generation.read_bytes()
     first_state = whole.index(b"}}") + 2
     for length in range(first_state, len(whole)):
         for stale in journals(tmp_path):
             stale.unlink()
-        journal.write_bytes(whole[:length])
+        generation.write_bytes(whole[:length])
         again = opened(tmp_path)
         assert 1000 <= again.position <= 5003
         assert again.sequence <= 4
@@ -441,8 +444,8 @@ def test_a_damaged_generation_is_put_aside_and_the_previous_one_used(tmp_path: P
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_when_no_generation_can_be_read_the_input_stops_and_says_what_to_do(tmp_path: Path, damage: str):
     begun(tmp_path).close()
-    for journal in journals(tmp_path):
-        journal.write_bytes(DAMAGE[damage](journal.read_bytes()))
+    for generation in journals(tmp_path):
+        generation.write_bytes(DAMAGE[damage](generation.read_bytes()))
     for _ in range(2):
         with pytest.raises(Problem) as caught:
             opened(tmp_path)
@@ -452,8 +455,8 @@ def test_when_no_generation_can_be_read_the_input_stops_and_says_what_to_do(tmp_
 
 def test_a_bookmark_of_a_later_version_stops_the_input(tmp_path: Path):
     begun(tmp_path).close()
-    journal = journals(tmp_path)[0]
-    journal.write_bytes(b"SFE-BOOKMARK 2\n" + journal.read_bytes()[15:])
+    generation = journals(tmp_path)[0]
+    generation.write_bytes(b"SFE-BOOKMARK 2\n" + generation.read_bytes()[15:])
     with pytest.raises(Problem) as caught:
         opened(tmp_path)
     assert code_of(caught) == "bookmark_newer"
@@ -470,9 +473,9 @@ def test_a_bookmark_of_somebody_else_stops_the_input(tmp_path: Path):
 
 def test_a_bookmark_that_cannot_be_opened_stops_the_input(tmp_path: Path):
     begun(tmp_path).close()
-    journal = journals(tmp_path)[0]
-    journal.unlink()
-    journal.mkdir()
+    generation = journals(tmp_path)[0]
+    generation.unlink()
+    generation.mkdir()
     with pytest.raises(Problem) as caught:
         opened(tmp_path)
     assert code_of(caught) == "bookmark_not_accessible"
@@ -499,7 +502,7 @@ def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(
                 raise OSError(28, "No space left on device")
             return really_write(file, data[:left])
 
-        full.setattr(bookmarks.os, "write", write)
+        full.setattr(os, "write", write)
         with pytest.raises(Problem) as caught:
             deliver(bookmark, (5001, b"b"))
     assert code_of(caught) == "bookmark_write_failed"
@@ -518,12 +521,12 @@ def test_a_generation_that_cannot_be_begun_does_not_count_its_last_batch_twice(
 ):
     bookmark = begun(tmp_path)
     with monkeypatch.context() as full:
-        full.setattr(bookmarks, "GENERATION_SIZE", 1)
+        full.setattr(limits, "GENERATION_SIZE", 1)
 
         def refuse(*arguments: object) -> None:
             raise OSError(28, "No space left on device")
 
-        full.setattr(bookmarks.os, "replace", refuse)
+        full.setattr(os, "replace", refuse)
         deliver(bookmark, (5000, b"a"))
     deliver(bookmark, (5001, b"b"))
     assert bookmark.sequence == 2
@@ -539,7 +542,7 @@ def test_a_disk_that_does_not_take_what_is_forced_is_told(tmp_path: Path, monkey
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(bookmarks, "_sync", refuse)
+        broken.setattr(journal, "sync", refuse)
         with pytest.raises(Problem) as caught:
             bookmark.settled(1)
         bookmark.close()
@@ -554,7 +557,7 @@ def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path, monkeypa
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as read_only:
-        read_only.setattr(bookmarks.os, "write", refuse)
+        read_only.setattr(os, "write", refuse)
         with pytest.raises(Problem):
             bookmark.remember_style("fmc", "two-step")
     assert bookmark.style("fmc") is None
@@ -597,13 +600,13 @@ def test_a_full_disk_lets_go_of_what_an_earlier_generation_holds_as_well(
 def test_generations_follow_each_other_and_old_ones_are_deleted_when_nothing_needs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", 2000)
-    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 6000)
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(limits, "HISTORY_SIZE", 6000)
     bookmark = begun(tmp_path, settle=10)
     for second in range(5000, 8000):
         deliver(bookmark, (second, b"a"), (second, b"b"))
         bookmark.settled(bookmark.sequence)
-    kept = sum(journal.stat().st_size for journal in journals(tmp_path))
+    kept = sum(one.stat().st_size for one in journals(tmp_path))
     needed = (10 + 2 * FAILOVER_MARGIN) * 2 * 60
     assert kept < 6000 + needed + 2 * 2000
     assert duplicates(bookmark, (7989, b"a"), (7999, b"b"), (8000, b"a")) == [True, True, False]
@@ -615,8 +618,8 @@ def test_generations_follow_each_other_and_old_ones_are_deleted_when_nothing_nee
 
 
 def test_what_has_not_settled_is_never_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", 1000)
-    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 2000)
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 1000)
+    monkeypatch.setattr(limits, "HISTORY_SIZE", 2000)
     bookmark = begun(tmp_path, settle=1)
     deliver(bookmark, (5000, b"a"))
     bookmark.settled(1)
@@ -633,7 +636,7 @@ def test_what_has_not_settled_is_never_deleted(tmp_path: Path, monkeypatch: pyte
 def test_a_restart_reads_minutes_of_history_into_memory_only_for_another_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bookmarks, "HISTORY_SIZE", 1024 * 1024)
+    monkeypatch.setattr(limits, "HISTORY_SIZE", 1024 * 1024)
     bookmark = begun(tmp_path)
     for second in range(5000, 5000 + 30 + 2 * FAILOVER_MARGIN):
         deliver(bookmark, *[(second, b"%d" % number) for number in range(2000)])
@@ -671,7 +674,7 @@ def test_a_hundred_thousand_events_of_one_second_are_told_apart(tmp_path: Path):
 
 
 def test_numbers_are_counted_however_many_there_are():
-    many = 2 * bookmarks._SORTED_AT_ONCE
+    many = 2 * told_apart._SORTED_AT_ONCE
     held = Multiset(array("Q", [number % 7 for number in range(many)] + [2**64 - 1]))
     for number in range(7):
         times = len(range(number, many, 7))
@@ -781,7 +784,7 @@ def test_what_splunkd_has_read_is_to_be_recorded_once():
 def test_what_splunkd_did_not_get_comes_again_even_if_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generation_size: int, batches: list[int], reader_gone: bool
 ):
-    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", generation_size)
+    monkeypatch.setattr(limits, "GENERATION_SIZE", generation_size)
     bookmark = begun(tmp_path)
     events = [(5000 + place, b"%d" % place) for place in range(7)]
     deliver(bookmark, events[0])
@@ -819,7 +822,7 @@ def test_what_had_settled_is_remembered_when_a_full_disk_makes_the_rest_be_cut_o
         return really_write(file, data)
 
     with monkeypatch.context() as full:
-        full.setattr(bookmarks.os, "write", write)
+        full.setattr(os, "write", write)
         bookmark.reader_gone()
     bookmark.close()
     again = opened(tmp_path, reader="splunkd-2")
@@ -861,8 +864,8 @@ def test_a_record_with_a_right_checksum_and_a_wrong_form_is_read_no_further(tmp_
     bookmark = begun(tmp_path)
     deliver(bookmark, (5000, b"a"))
     bookmark.close()
-    with journals(tmp_path)[-1].open("ab") as journal:
-        journal.write(bookmarks._record(kind, body))
+    with journals(tmp_path)[-1].open("ab") as file:
+        file.write(journal.record(kind, body))
     again = opened(tmp_path)
     assert len(again.recovery.cut) == 1
     assert duplicates(again, (5000, b"a")) == [True]

@@ -90,7 +90,8 @@ def imported_rooms(module: Path, rooms: set[str]) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
             start = "/".join(filter(None, base))
-            found |= {start, *("/".join(filter(None, (start, alias.name))) for alias in node.names)}
+            inside = {"/".join(filter(None, (start, alias.name))) for alias in node.names} & rooms
+            found |= inside or {start}
     return found & rooms
 
 

@@ -1,8 +1,9 @@
 """A disk that remembers what it was asked to do, and can show what a loss of power leaves of it.
 
-It stands in for the module `os` in `estreamer.bookmark`. Everything is done on the real disk as well. What a power
-failure may leave follows POSIX: contents are safe once the file was forced to the disk (fsync), names once their folder
-was. What was not forced is kept, lost, or there in size only (zeros); names come into being and change in order.
+It stands in for the module `os` in the modules of `estreamer.bookmark`. Everything is done on the real disk as well.
+What a power failure may leave follows POSIX: contents are safe once the file was forced to the disk (fsync), names once
+their folder was. What was not forced is kept, lost, or there in size only (zeros); names come into being and change in
+order.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import bookmark as bookmarks
 from estreamer import delivery, stream
 from estreamer.bookmark import Bookmark, folder_of
 from estreamer.errors import Problem
 
+from tests.bookmark import system
 from tests.faults.ledger import Balance, balance
 from tests.faults.process import Place, Process
 from tests.faults.test_power_loss import EVENTS, SETTLE, Story, on, sent_again, weighed
@@ -30,6 +30,7 @@ from tests.fmc.archive import Archive
 from tests.fmc.behaviour import Behaviour
 from tests.fmc.events import EventGenerator
 from tests.fmc.server import FmcServer
+from tests.places import ROOT
 from tests.splunk.management import Management
 from tests.stream.harness import STANZA, Input
 
@@ -244,7 +245,7 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
     monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
     monkeypatch.setattr(stream, "BACKOFF_FIRST", 0.05)
     disk = Refusing(number)
-    monkeypatch.setattr(bookmarks, "os", disk)
+    system.replace(monkeypatch, disk)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=BUNDLE)) as server:
         under_test = Input(tmp_path, {"fmc": server})
@@ -271,7 +272,7 @@ def test_told_to_stop_on_a_full_disk_while_splunkd_does_not_read_it_loses_and_do
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     disk = Refusing()
-    monkeypatch.setattr(bookmarks, "os", disk)
+    system.replace(monkeypatch, disk)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="bundles", bundle_size=BUNDLE)) as server:
         under_test = Input(tmp_path, {"fmc": server})
@@ -311,7 +312,7 @@ def test_what_splunkd_had_not_read_comes_again_even_if_the_disk_became_full_befo
         def _write(descriptor: int, data: bytes) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(bookmarks, "os", Full())
+    system.replace(monkeypatch, Full())
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="bare")) as server:
         under_test = Input(tmp_path, {"fmc": server})
@@ -476,7 +477,7 @@ def test_a_bookmark_that_is_somebody_elses_stops_the_input(what: str):
 def code_for_somebody_else(where: str) -> str:
     """Open a bookmark as another user. Where this process is not root, and owns it, it may not use it either."""
     if os.geteuid() == 0:
-        command = [sys.executable, "-c", _AS_NOBODY, str(Path(bookmarks.__file__).parents[1]), where, STANZA]
+        command = [sys.executable, "-c", _AS_NOBODY, str(ROOT / "bin"), where, STANZA]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     with pytest.raises(Problem) as caught:
         Bookmark.open(where, STANZA, reader="r", settle=1)

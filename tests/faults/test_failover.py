@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from estreamer import stream
-from estreamer.bookmark import FAILOVER_MARGIN
+from estreamer.bookmark.limits import FAILOVER_MARGIN
 
 from tests.faults.servers import EXACT, STYLES, Tally, come, deliver, quick_retries, serving_all, tally
 from tests.fmc.archive import FailoverPair

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from estreamer import bookmark as bookmarks
-from estreamer.bookmark import Bookmark, digest
+from estreamer.bookmark import Bookmark, digest, limits
 
+from tests.bookmark import system
 from tests.faults.disk import Disk, Remains, Step, kept_after, remains_after
 from tests.faults.ledger import Balance, balance
 
@@ -191,10 +191,10 @@ def on(disk: Disk) -> Iterator[None]:
     The margin of a failover is as much smaller as the seconds of this story are, so that old generations are deleted.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bookmarks, "os", disk)
-        patch.setattr(bookmarks, "GENERATION_SIZE", 700)
-        patch.setattr(bookmarks, "HISTORY_SIZE", 1400)
-        patch.setattr(bookmarks, "FAILOVER_MARGIN", OFFSET + 3)
+        system.replace(patch, disk)
+        patch.setattr(limits, "GENERATION_SIZE", 700)
+        patch.setattr(limits, "HISTORY_SIZE", 1400)
+        patch.setattr(limits, "FAILOVER_MARGIN", OFFSET + 3)
         yield
 
 

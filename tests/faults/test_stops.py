@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 
 import pytest
-from estreamer import bookmark as bookmarks
+from estreamer.bookmark import journal, limits
 
 from tests.endtoend.load import Tap
 from tests.faults.ledger import balance
@@ -249,8 +249,8 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
     tmp_path: Path, write: str, monkeypatch: pytest.MonkeyPatch
 ):
     """The signal comes when half of a record is written, and half a second goes by before the rest."""
-    monkeypatch.setattr(bookmarks, "GENERATION_SIZE", 400)
-    really, told = bookmarks._write_all, threading.Event()
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 400)
+    really, told = journal.write_all, threading.Event()
     asked: list[float] = []
 
     def write_slowly(file: int, content: bytes) -> None:
@@ -267,7 +267,7 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
     archive = Archive.generated(200, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=20)) as server:
         under_test = Input(tmp_path, {"fmc": server})
-        monkeypatch.setattr(bookmarks, "_write_all", write_slowly)
+        monkeypatch.setattr(journal, "write_all", write_slowly)
         assert under_test.run(lambda running: told.wait(30) and None) == 0
         took = time.monotonic() - asked[0]
         arrived = under_test.reader.payloads()

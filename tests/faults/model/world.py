@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from estreamer import bookmark, delivery, output, stream
+from estreamer import delivery, output, stream
+from estreamer.bookmark import journal, limits
 from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem, Stop
 from estreamer.settings import Account, InputSettings
 
+from tests.bookmark import system as system_of_bookmark
 from tests.faults.model.fmc import Connection, Fmc, Framing
 from tests.faults.model.splunkd import Life, Pipe, Splunkd
 from tests.faults.model.system import Killed, System
@@ -127,9 +129,10 @@ class World:
             monotonic=lambda: self.now, time=lambda: BEGIN + self.now, sleep=lambda seconds: self.pass_time(seconds)
         )
         patches: list[tuple[Any, dict[str, Any]]] = [
-            (bookmark, {"os": self.system, "GENERATION_SIZE": self.setting.generation_size}),
-            (bookmark, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
-            (bookmark, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
+            *((module, {"os": self.system}) for module in system_of_bookmark.users()),
+            (limits, {"GENERATION_SIZE": self.setting.generation_size}),
+            (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
+            (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
             (output, {"os": self.system}),
             (delivery, {"time": clock}),
             (
@@ -381,7 +384,7 @@ class World:
     def _damage_bookmark(self, how: str) -> None:
         """Damage the last generation, unless it says what no other does: that events are to be delivered again."""
         journals = sorted(self.folder.glob("*/*.journal"))
-        records = bookmark._records(str(journals[-1]))[0] if journals else []
+        records = journal.read_records(str(journals[-1]))[0] if journals else []
         if [kind for kind, _ in records].count(1) != 1 or len(journals) < 2:
             return
         content = journals[-1].read_bytes()

@@ -1,0 +1,202 @@
+"""What the records of a bookmark say together: where to resume, and what was delivered before."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from dataclasses import dataclass, replace
+
+from . import limits
+from .duplicates import DuplicateFilter, Runs, Seconds
+from .journal import (
+    DIGEST_SIZE,
+    FIRST_LINE,
+    READ,
+    READ_BODY,
+    RECORD,
+    RUN,
+    SEQUENCE,
+    SETTLED,
+    STATE,
+    WRITTEN,
+    WRITTEN_WITH_IDENTITIES,
+    State,
+    parse_state,
+    read_numbers,
+    read_records,
+)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where to resume: the initial timestamp to ask for, and the filter for what is sent again (None: nothing is)."""
+
+    timestamp: int
+    duplicates: DuplicateFilter | None
+
+
+class History:
+    """The records of generations, read in order.
+
+    `recognising` is for what is to be told from what is sent again: it keeps digests and identities, by far the most of
+    what the records hold. Where to resume is known without them.
+    """
+
+    def __init__(self, settle: int, *, recognising: bool = False) -> None:
+        self._settle = settle
+        self._recognising = recognising
+        self._runs = Runs()
+        self.tenure = 0
+        """How often the source changed."""
+        self._latest = 0
+        self._starts: list[int] = []
+        self.read: deque[tuple[int, float]] = deque()
+        """Up to which event the reader had taken all, and when, in monotonic seconds; settled ones are left out."""
+        self.last = 0
+        self._written = 0
+        self._settled = 0
+        self._state: State | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The last state, with what was written and settled since."""
+        if self._state is not None and (self._state.written, self._state.settled) != (self._written, self._settled):
+            self._state = replace(self._state, written=self._written, settled=self._settled)
+        return self._state
+
+    def add(self, kind: int, body: bytes) -> None:
+        """Add a record, in the order in which they lie in the generations."""
+        if kind == STATE:
+            self._add_state(parse_state(body))
+        elif self._state is None:
+            return
+        elif kind in (WRITTEN, WRITTEN_WITH_IDENTITIES):
+            self._add_written(body, kind == WRITTEN_WITH_IDENTITIES)
+        elif kind == SETTLED:
+            self._settled = max(self._settled, min(SEQUENCE.unpack(body)[0], self._written))
+            while self.read and self.read[0][0] <= self._settled:
+                self.read.popleft()
+        elif kind == READ:
+            sequence, milliseconds = READ_BODY.unpack(body)
+            self.read.append((sequence, milliseconds / 1000))
+
+    def take_latest(self) -> int:
+        """Return the latest archival timestamp added since the last call."""
+        latest, self._latest = self._latest, 0
+        return latest
+
+    def void(self, sequence: int) -> None:
+        """Forget the events after `sequence`."""
+        self._runs.cut(sequence)
+        while self.read and self.read[-1][0] > sequence:
+            self.read.pop()
+        self.last = min(self.last, sequence)
+
+    def high_at(self, sequence: int) -> int:
+        """Return the archival timestamp to resume from after event `sequence`; 0 when the tenure had none by then."""
+        return self._high_of(self.tenure, sequence)
+
+    def _high_of(self, tenure: int, sequence: int) -> int:
+        high = 0
+        first = bisect_left(self._runs.tenures, tenure)
+        last = min(bisect_right(self._runs.tenures, tenure), bisect_right(self._runs.firsts, sequence))
+        for archival in self._runs.archivals[first:last]:
+            high = higher(high, archival, self._settle)
+        return high
+
+    def start_at(self, sequence: int) -> int:
+        """Return where to resume from after event `sequence` when the tenure had none by then.
+
+        That is where the tenure began. But that may lie behind events of earlier tenures which count no more: then it
+        is the margin of a failover before the last one that counts.
+        """
+        earlier = bisect_left(self._runs.tenures, self.tenure)
+        counting = min(earlier, bisect_right(self._runs.firsts, sequence))
+        if not counting:
+            return max(0, min(self._starts) - (limits.FAILOVER_MARGIN if earlier else 0))
+        last_tenure = self._runs.tenures[counting - 1]
+        return max(
+            0, min(self._starts[-1], self._high_of(last_tenure, sequence) - self._settle - limits.FAILOVER_MARGIN)
+        )
+
+    def resume(self, source: str, high: int) -> Resume | None:
+        """Return where to resume with a source, `high` being the last archival timestamp of the current tenure."""
+        state = self.state
+        if state is None:
+            return None
+        if source != state.source:
+            # A source that delivered nothing leaves where it started, which has the margin already.
+            timestamp = max(0, high - self._settle - limits.FAILOVER_MARGIN) if high else state.start
+            return Resume(timestamp, self._filter(timestamp, self.tenure + 1))
+        timestamp = max(0, high - self._settle) if high else state.start
+        return Resume(timestamp, self._filter(timestamp, self.tenure))
+
+    def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
+        # What is earlier than asked for counts as well: the server's clock may have been set back, or the events may
+        # carry their own time for want of an archival timestamp.
+        first_own = bisect_left(self._runs.tenures, tenure)
+        own = Seconds(self._runs, first_own)
+        horizon = own.last if own else 0
+        foreign = array("Q")
+        for place, archival in enumerate(self._runs.archivals[:first_own]):
+            if archival >= timestamp - limits.FAILOVER_MARGIN:
+                foreign.extend(self._runs.keys_of(place))
+                horizon = max(horizon, archival + limits.FAILOVER_MARGIN)
+        return DuplicateFilter(own, foreign, horizon, self._settle) if own or foreign else None
+
+    def _add_state(self, state: State | None) -> None:
+        if state is None:
+            return
+        if self._state is None:
+            self._starts.append(state.start)
+        elif state.source != self._state.source:
+            self.tenure += 1
+            self._starts.append(state.start)
+        self._starts[-1] = state.start
+        self._state, self._written, self._settled = state, state.written, state.settled
+        self.void(state.written)
+
+    def _add_written(self, body: bytes, with_identities: bool) -> None:
+        (sequence,) = SEQUENCE.unpack_from(body)
+        position = SEQUENCE.size
+        while position < len(body):
+            archival, count = RUN.unpack_from(body, position)
+            position += RUN.size
+            length = count * DIGEST_SIZE
+            self._runs.add(self.tenure, archival, sequence, count)
+            if self._recognising:
+                identities = body[position + length : position + 2 * length] if with_identities else b""
+                self._runs.add_keys(read_numbers(body[position : position + length]), read_numbers(identities))
+            position += length * (2 if with_identities else 1)
+            sequence += count
+            self._latest = max(self._latest, archival)
+        self.last = self._written = sequence - 1
+        self._settled = min(self._settled, self.last)
+
+
+def higher(high: int, archival: int, settle: int) -> int:
+    """Return the archival timestamp to resume from after one more event.
+
+    It rises with the events. An event that is earlier by more than `settle` means that the server's clock was set back:
+    what it sends from here on has lower timestamps, so the position follows it down.
+    """
+    return archival if archival > high or archival < high - settle else high
+
+
+def end_at(path: str, sequence: int) -> tuple[int, int, int]:
+    """Return after which event a generation begins, how many of its bytes hold no event after `sequence`, and up to
+    which event these tell."""
+    records, _ = read_records(path)
+    state = parse_state(records[0][1])
+    history = History(0)
+    kept = len(FIRST_LINE)
+    begins = last = 0 if state is None else state.written
+    for kind, body in records:
+        history.add(kind, body)
+        if kind in (WRITTEN, WRITTEN_WITH_IDENTITIES):
+            if history.last > sequence:
+                break
+            last = history.last
+        kept += RECORD.size + len(body)
+    return begins, kept, last
