@@ -30,7 +30,7 @@ def pairs(page: Opened, source: str, name: str) -> dict[str, tuple[int, int]]:
     return {row[name]: (int(row["events"]), int(row["blocked"])) for row in page.rows(source)}
 
 
-def test_totals(page: Opened, events: list[Event]) -> None:
+def test_totals_count_connections_their_bytes_and_what_was_blocked(page: Opened, events: list[Event]) -> None:
     blocked = sum(map(is_blocked, events))
     assert 0 < blocked < len(events)
     assert page.rows("totals") == [
@@ -44,7 +44,7 @@ def test_totals(page: Opened, events: list[Event]) -> None:
     ]
 
 
-def test_time_steps(page: Opened, events: list[Event]) -> None:
+def test_every_step_of_time_counts_its_connections_and_those_blocked(page: Opened, events: list[Event]) -> None:
     wanted = counts(events, lambda event: int(event["_time"] // STEP * STEP))
     rows = {
         int(float(row["_time"])): (int(row["allowed"]) + int(row["blocked"]), int(row["blocked"]))

@@ -40,7 +40,7 @@ def would_have_blocked(event: Event) -> bool:
     return event.get("InlineResult", "").startswith("Would")
 
 
-def test_totals(page: Opened, events: list[Event]) -> None:
+def test_totals_count_intrusions_what_was_blocked_and_both_ends(page: Opened, events: list[Event]) -> None:
     assert page.rows("totals") == [
         {
             "events": str(len(events)),

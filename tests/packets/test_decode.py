@@ -130,7 +130,7 @@ def test_icmp_error_has_no_identifier() -> None:
     assert (decoded.payload_offset, decoded.payload_length) == (28, 6)
 
 
-def test_arp() -> None:
+def test_an_arp_request_tells_its_operation_and_both_ends() -> None:
     decoded = packets.decode(made.arp(*FOUR))
     assert names(decoded) == [("Ethernet", 0, 14), ("ARP", 14, 28)]
     assert told(decoded, "ARP") == {

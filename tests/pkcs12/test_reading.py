@@ -104,7 +104,7 @@ def test_every_encryption_with_and_without_password(pki: Pki, encryption: str, p
 
 @pytest.mark.parametrize("encryption", ENCRYPTIONS)
 @pytest.mark.parametrize("given", ["", "wrong", "x ", "X", "鍵", "\udcff", "a\0b"])
-def test_wrong_password(pki: Pki, encryption: str, given: str) -> None:
+def test_a_password_that_is_wrong_is_told_and_not_shown(pki: Pki, encryption: str, given: str) -> None:
     problem = refusal(pki.pkcs12(password="x", encryption=encryption), given)
     assert problem.code == "pkcs12_wrong_password"
     assert ("none was given" in problem.text) is (given == "")
@@ -156,7 +156,7 @@ def test_base64_given_by_mistake(pki: Pki, wrap: object) -> None:
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 4, 100, -1])
-def test_truncated(pki: Pki, keep: int) -> None:
+def test_a_file_that_is_cut_short_is_refused_and_its_size_told(pki: Pki, keep: int) -> None:
     data = pki.pkcs12(password="x")
     problem = refusal(data[:keep], "x")
     assert problem.code == "pkcs12_not_pkcs12"
@@ -227,12 +227,12 @@ def test_bytes_after_the_end_do_no_harm(pki: Pki) -> None:
     assert read(pki.pkcs12(password="x") + b"\r\n", "x").facts.common_name == "127.0.0.1"
 
 
-def test_no_key(pki: Pki) -> None:
+def test_a_file_without_a_key_is_refused(pki: Pki) -> None:
     assert refusal(pki.pkcs12(with_key=False)).code == "pkcs12_no_key"
     assert refusal(a_file(None, None, pki.ca.certificate)).code == "pkcs12_no_key"
 
 
-def test_no_certificate(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None:
+def test_a_file_without_a_client_certificate_is_refused(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None:
     assert refusal(a_file(key, None)).code == "pkcs12_no_certificate"
     assert refusal(a_file(key, None, pki.ca.certificate)).code == "pkcs12_no_certificate"
 

@@ -39,7 +39,7 @@ def failure(port: int, known: pkcs12.Credentials, **how: object) -> Problem:
     return caught.value
 
 
-def test_refused(known: pkcs12.Credentials, free_port: int) -> None:
+def test_a_port_that_nothing_listens_on_is_told(known: pkcs12.Credentials, free_port: int) -> None:
     problem = failure(free_port, known)
     assert problem.code == "tls_refused"
     assert f"127.0.0.1:{free_port}: refused" in problem.text
@@ -183,7 +183,7 @@ def test_a_request_to_stop_ends_connection_and_handshake_and_leaves_no_socket_op
         assert [client.fileno() for client in clients] == [-1]
 
 
-def test_unreachable(known: pkcs12.Credentials) -> None:
+def test_an_address_without_a_way_to_it_is_told(known: pkcs12.Credentials) -> None:
     """TCP to the broadcast address fails at once, before anything is sent."""
     problem = failure(1, known, host="255.255.255.255")
     assert problem.code == "tls_unreachable"
@@ -249,7 +249,7 @@ def test_a_reset_that_outruns_the_end_of_connecting_is_a_close_as_well() -> None
 @pytest.mark.parametrize(
     "said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail\r\n", b"\0\1\0\0\0\0\0\0", b"SSH-2.0-x\r\n", b"\x16\x02"]
 )
-def test_not_tls(known: pkcs12.Credentials, said: bytes) -> None:
+def test_a_service_that_speaks_no_tls_is_told_with_the_usual_port(known: pkcs12.Credentials, said: bytes) -> None:
     def talk(accepted: socket.socket) -> None:
         accepted.sendall(said + b" " * 100)
         accepted.recv(65536)

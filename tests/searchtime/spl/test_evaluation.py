@@ -93,7 +93,7 @@ def test_bin_makes_ranges_of_numbers() -> None:
         ("ctime(*)", "0", "01/01/1970 00:00:00"),
     ],
 )
-def test_convert(conversion: str, value: Any, expected: Any) -> None:
+def test_convert_changes_a_value_as_the_named_function_says(conversion: str, value: Any, expected: Any) -> None:
     assert one(f"convert {conversion}", x=value).get("x") == expected
 
 
@@ -148,7 +148,7 @@ def test_convert_of_all_fields_but_some() -> None:
         (r'rex field=u mode=sed "s/(a)(b)/\2\1/"', {"u": "ab"}, {"u": "ba"}),
     ],
 )
-def test_rex(command: str, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_rex_extracts_named_groups_or_replaces_by_sed(command: str, fields: dict[str, Any], expected: dict[str, Any]) -> None:
     row = one(command, **fields)
     assert {name: row.get(name) for name in expected} == expected
 

@@ -75,7 +75,7 @@ def test_rows_that_stay(search: str, expected: list[str]) -> None:
         ('sort "name"', "name", ["a", "a", "b", "c"]),
     ],
 )
-def test_sort(search: str, field: str, expected: list[Any]) -> None:
+def test_sort_orders_by_several_fields_types_and_directions(search: str, field: str, expected: list[Any]) -> None:
     assert names(search, field) == expected
 
 
