@@ -74,15 +74,24 @@ def run_all(only: str | None, tests: Sequence[str]) -> int:
     failed = [] if tests else [name for name, command in static_checks(newest) if not passes(name, command)]
     for version, python in environments.items():
         measured = not tests and python == newest
-        left_out = () if tests or python == newest else ONCE
-        if left_out:
-            say(f"{' and '.join(left_out)} run under the newest Python only, since they do not depend on it")
-        if not passes(f"tests under Python {version}", pytest(python, tests, measured, left_out), package):
+        wanted = list(tests) if python == newest else [name for name in tests if not runs_once(name)]
+        if python != newest and (not tests or wanted != list(tests)):
+            say(f"{' and '.join(ONCE)} run under the newest Python only, since they do not depend on it")
+        if tests and not wanted:
+            continue
+        left_out = () if python == newest else ONCE
+        if not passes(f"tests under Python {version}", pytest(python, wanted, measured, left_out), package):
             failed.append(f"tests under Python {version}")
         elif measured and not passes("coverage", coverage_report(python)):
             failed.append("coverage")
     say("failed: " + ", ".join(failed) if failed else f"all passed, under Python {' and '.join(environments)}")
     return int(bool(failed))
+
+
+def runs_once(name: str) -> bool:
+    """Return whether a folder, file or test (`file::test`) lies in a folder of `ONCE`."""
+    path = Path(name.partition("::")[0]).resolve()
+    return any(folder == path or folder in path.parents for folder in (ROOT / once for once in ONCE))
 
 
 def read_requirements() -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.fmc.archive import GeneratedArchive
 from tests.fmc.server import FmcServer
 from tests.splunkd import Splunkd
@@ -16,25 +16,13 @@ from tests.splunkweb import SplunkWeb
 
 from .pages import Pages, window
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 EVENTS = 40
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.fail("There is no Chromium: install the system package chromium.")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
+        running = chromium.launch(playwright)
         yield running
         running.close()
 

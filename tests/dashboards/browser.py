@@ -11,25 +11,20 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, Playwright
 from playwright.sync_api import TimeoutError as Late
 
+from tests import chromium
 from tests.places import APP
 
 from .answers import Answer, Server
 from .views import View
 
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--disable-3d-apis",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+"""What makes pictures alike on every machine, and finds no address but this machine's."""
+
 WIDTH, HEIGHT = 1440, 900
 QUIET = 400
 """Milliseconds without a change after which a page is taken for finished; ten times that while a panel waits."""
@@ -110,7 +105,7 @@ class Browser:
     def __init__(self, playwright: Playwright, server: Server, pictures: Path) -> None:
         self._server = server
         self._pictures = pictures
-        self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        self._browser = chromium.launch(playwright, *FLAGS)
         self.page: Page = self._browser.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, locale="en-US", timezone_id="UTC"
         )

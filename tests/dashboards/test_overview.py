@@ -88,7 +88,9 @@ COUNTS: Mapping[str, Callable[[Event], bool]] = {
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_single_value_counts_its_events_and_those_of_the_period_before(name: str, panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+def test_a_single_value_counts_its_events_and_those_of_the_period_before(
+    name: str, panel: Callable[[str], list[Row]], events: list[Event]
+) -> None:
     shown = [int(float(str(row["events"]))) for row in panel(name)]
     assert shown == counted(events, COUNTS[name])
     assert min(shown) > 0
@@ -174,7 +176,9 @@ def test_verdicts_on_files(panel: Callable[[str], list[Row]], events: list[Event
     assert table(panel("ds_verdicts"), "verdict", "period before") == wanted
 
 
-def test_countries_count_the_events_of_either_end_but_connections(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
+def test_countries_count_the_events_of_either_end_but_connections(
+    panel: Callable[[str], list[Row]], events: list[Event]
+) -> None:
     wanted = both(
         [event for event in events if not kind("ConnectionEvent")(event) and not is_long(event)],
         lambda event: {event.get("InitiatorCountry", ""), event.get("ResponderCountry", "")} - FILLERS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_killed_while_the_pipe_is_full_it_doubles_at_most_one_bundle(tmp_path: P
         for number in range(5):
             splunkd.wait_for(number * 500 + 100, timeout=60)
             splunkd.stall()
-            threading.Event().wait(0.3)
+            server.wait_for_standstill()
             killed = splunkd.signal_input()
             splunkd.resume()
             splunkd.wait_for_input(not_pid=killed)
@@ -171,7 +170,7 @@ def test_a_full_pipe_does_not_keep_the_input_from_stopping_within_two_seconds(tm
         splunkd.start()
         splunkd.wait_for(100)
         splunkd.stall()
-        threading.Event().wait(1.0)
+        server.wait_for_standstill()
         switch(splunkd, on=False)
         assert (splunkd.wait_for_end(strict=False).stop_took or 9) < 2.0
         switch(splunkd, on=True)

@@ -141,7 +141,7 @@ def test_on_a_full_disk_nothing_is_acknowledged_and_when_there_is_room_it_goes_o
     with Process(place, before=disk.inside) as process:
         came = until_the_disk_is_full(place, process, disk)
         told = acknowledgements(place)
-        threading.Event().wait(2.5)
+        place.server.wait_for_standstill(2.5)
         assert process.reader.count() == came < FIRST + 3000
         assert acknowledgements(place) == told
         disk.empty()
@@ -220,6 +220,8 @@ class Refusing:
 
     def __init__(self, number: int = errno.ENOSPC) -> None:
         self.refuses = threading.Event()
+        self.refused = threading.Semaphore(0)
+        """Counts the changes that were refused."""
         self._number = number
 
     def __getattr__(self, name: str) -> Any:
@@ -232,6 +234,7 @@ class Refusing:
                 return really(*arguments)
             if name == "write" and len(arguments[1]) > 20:
                 really(arguments[0], arguments[1][:20])
+            self.refused.release()
             raise OSError(self._number, os.strerror(self._number))
 
         return change
@@ -255,7 +258,8 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
             disk.refuses.set()
             archive.extend(EventGenerator(seed=3, start=archive.newest()).events(0, 500))
             running.wait_for_log("bookmark_write_failed")
-            threading.Event().wait(0.5)
+            for _ in range(20):
+                assert disk.refused.acquire(timeout=30)
             disk.refuses.clear()
             running.reader.wait_for(len(archive))
 
@@ -324,7 +328,7 @@ def test_what_splunkd_had_not_read_comes_again_even_if_the_disk_became_full_befo
             running.reader.may_read.clear()
             for number in range(5):
                 archive.extend(EventGenerator(seed=number, start=archive.newest()).events(0, 3))
-                threading.Event().wait(0.2)
+                server.wait_for_all_acknowledged(len(archive))
             full.set()
 
         assert under_test.run(stall) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 from pathlib import Path
 from unittest.mock import patch
 
@@ -149,7 +148,9 @@ def test_keep_alives_alone_for_long_are_hinted_at_once_and_late_events_come(tmp_
 
         def late(running: Input) -> None:
             running.wait_for_log("no_event_yet")
-            threading.Event().wait(1.2)
+            (server,) = running.servers.values()
+            sent = server.connections[0].keep_alives
+            server.wait_for(lambda served: served.connections[0].keep_alives >= sent + 24)
             archive.extend(archive_of(100).since(0))
             come(running, 100)
 

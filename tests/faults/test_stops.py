@@ -27,7 +27,7 @@ from tests.fmc.behaviour import Behaviour
 from tests.fmc.events import EventGenerator
 from tests.fmc.server import FmcServer
 from tests.splunk.management import ACCOUNT_CONF, SETTINGS_CONF, Management
-from tests.stream.harness import Input
+from tests.stream.harness import Input, stop_reading
 from tests.tls.servers import serving
 
 FIRST = 60
@@ -41,7 +41,10 @@ ORPHAN_LIMIT = 5.0
 
 
 class Holding(Management):
-    """A management port that takes requests for some conf and does not answer them, once it is told to."""
+    """A management port that takes requests for some conf and does not answer them, once it is told to.
+
+    `reached` is set when the input waits for an answer that does not come, from here or from another server.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,32 +94,23 @@ def much(place: Place, process: Process, stack: ExitStack) -> None:
 def writing_to_a_full_pipe(place: Place, process: Process, stack: ExitStack) -> None:
     place.server.archive.extend(EventGenerator(seed=2, start=place.server.archive.newest()).events(0, 2000))
     process.reader.wait_for(100)
-    process.reader.may_read.clear()
-    before = -1
-    while before != place.server.events:
-        before = place.server.events
-        threading.Event().wait(0.5)
-
-
-def shaking_hands(place: Place, process: Process, stack: ExitStack) -> None:
-    """The server accepts and says nothing, or stops in the middle of what it says; see `troubles`."""
-    place.wait_for_line("action=connecting", 2)
-    threading.Event().wait(0.3)
+    stop_reading(process.reader, place.server)
 
 
 def connecting(place: Place, process: Process, stack: ExitStack) -> None:
     place.wait_for_line("action=connecting", 2)
-    threading.Event().wait(0.3)
+    # Nobody is told that a connection is being tried, least of all where nothing answers.
+    time.sleep(0.3)
 
 
 def backing_off(place: Place, process: Process, stack: ExitStack) -> None:
     place.wait_for_line("action=connection_failed", 3)
 
 
-def asking_splunkd(place: Place, process: Process, stack: ExitStack) -> None:
+def waiting_for_an_answer(place: Place, process: Process, stack: ExitStack) -> None:
+    """Whoever is to answer has been asked, and says nothing, or stops in the middle of what it says."""
     assert isinstance(place.management, Holding)
     assert place.management.reached.wait(30)
-    threading.Event().wait(0.2)
 
 
 @contextmanager
@@ -160,6 +154,8 @@ def handshake_cut_after(count: int) -> Trouble:
                 piece = real.recv(left)
                 accepted.sendall(piece)
                 left -= len(piece)
+            assert isinstance(place.management, Holding)
+            place.management.reached.set()
             accepted.settimeout(60)
             while accepted.recv(65536):
                 pass
@@ -188,13 +184,13 @@ SITUATIONS: dict[str, tuple[Trouble, Doing]] = {
     "idle": (good_server, nothing),
     "busy": (good_server, much),
     "on a full pipe": (good_server, writing_to_a_full_pipe),
-    "in a handshake that nobody answers": (handshake_cut_after(0), shaking_hands),
-    "in a handshake that stops in its first record": (handshake_cut_after(3), shaking_hands),
-    "in a handshake that stops in the middle": (handshake_cut_after(300), shaking_hands),
+    "in a handshake that nobody answers": (handshake_cut_after(0), waiting_for_an_answer),
+    "in a handshake that stops in its first record": (handshake_cut_after(3), waiting_for_an_answer),
+    "in a handshake that stops in the middle": (handshake_cut_after(300), waiting_for_an_answer),
     "while it connects to a dead address": (dead_address, connecting),
     "in back-off": (closed_port, backing_off),
-    "while splunkd does not tell the log level": (silent_management_port(SETTINGS_CONF), asking_splunkd),
-    "while splunkd does not tell the account": (silent_management_port(ACCOUNT_CONF), asking_splunkd),
+    "while splunkd does not tell the log level": (silent_management_port(SETTINGS_CONF), waiting_for_an_answer),
+    "while splunkd does not tell the account": (silent_management_port(ACCOUNT_CONF), waiting_for_an_answer),
 }
 
 
@@ -261,7 +257,8 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
         told.set()
         asked.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(0.5)
+        # A disk that is slow.
+        time.sleep(0.5)
         really(file, content[len(content) // 2 :])
 
     archive = Archive.generated(200, EventGenerator(per_second=20))
@@ -306,7 +303,7 @@ def test_orphaned_when_everything_has_settled_nothing_comes_twice(place: Place):
     with Process(place, with_parent=True) as process:
         process.reader.wait_for(FIRST)
         # An idle input looks once a second whether events were read, and once a second whether they have settled.
-        threading.Event().wait(1.0 + 2.0 + 0.5)
+        time.sleep(1.0 + 2.0 + 0.5)
         process.kill_parent()
         assert process.ends_within(ORPHAN_LIMIT)
     happen(place)

@@ -65,6 +65,8 @@ class Connection:
     """Bundles and bare events that were sent completely: what there is to acknowledge."""
     events: int = 0
     bytes_sent: int = 0
+    keep_alives: int = 0
+    """Null messages that were sent for want of anything else."""
     goodbye: Goodbye | None = None
     ended: str | None = None
     """How it ended, None while it lasts: `client closed`, `client vanished`, `client reset`, `server stopped`,
@@ -171,6 +173,31 @@ class FmcServer:
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self), timeout):
                 raise TimeoutError(f"after {timeout} s: {self.connections}, violations: {self.violations}")
+
+    def wait_for_all_acknowledged(self, events: int) -> None:
+        """Return when so many events were sent on the first connection, and all of them are acknowledged."""
+
+        def acknowledged(_: FmcServer) -> bool:
+            first = self.connections[0] if self.connections else None
+            return first is not None and first.events == events and first.acknowledgements == first.expected
+
+        self.wait_for(acknowledged)
+
+    def wait_for_standstill(self, seconds: float = 0.3, timeout: float = 60.0) -> None:
+        """Return when for so long no event was sent and none acknowledged, whether for want of events or since the
+        clients take nothing. Raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while self._moves_within(seconds):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"no standstill in {timeout} s: {self.connections}")
+
+    def _moves_within(self, seconds: float) -> bool:
+        before = self._progress()
+        return self._changed.wait_for(lambda: self._progress() != before, seconds)
+
+    def _progress(self) -> list[tuple[int, int]]:
+        return [(connection.events, connection.acknowledgements) for connection in self.connections]
 
     def _opened(self, peer: str) -> Connection:
         with self._changed:
@@ -582,6 +609,8 @@ class _Session:
         chunk = self._delivery.next(bundle_allowed=bundles < self._behaviour.window, bare_room=room)
         if chunk is None and self._timeout() == 0.0:
             chunk = self._delivery.other(KEEPALIVE)
+            with self._server._changing():
+                self._connection.keep_alives += 1
         return chunk
 
     def _at_stop(self) -> bool:

@@ -81,6 +81,7 @@ def test_the_top_level_is_that_of_an_addon(addon: Path) -> None:
         "appserver",
         "bin",
         "default",
+        "docs",
         "lib",
         "lookups",
         "metadata",
@@ -88,6 +89,30 @@ def test_the_top_level_is_that_of_an_addon(addon: Path) -> None:
     }
     assert not (addon / "local").exists()
     assert not (addon / "tests").exists()
+
+
+def test_every_link_of_a_page_that_ships_leads_to_something_that_ships(addon: Path) -> None:
+    pages = [addon / "README.md", addon / "CHANGELOG.md", *(addon / "docs").rglob("*.md")]
+    assert {page.name for page in pages} >= {page.name for page in (ROOT / "docs").rglob("*.md")}
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))}
+    assert len(links) > 100
+    missing = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_page_that_a_comment_of_the_addon_names_ships(addon: Path) -> None:
+    files = [*(addon / "bin/estreamer").rglob("*.py"), *(addon / "default").rglob("*.conf"), *addon.glob("README/*")]
+    named = {page for file in files for page in re.findall(r"\bdocs/[\w/-]+\.md", file.read_text(encoding="utf-8"))}
+    assert len(named) > 5
+    assert [page for page in sorted(named) if not (addon / page).is_file()] == []
+
+
+def test_pictures_are_told_in_words_where_they_do_not_ship(addon: Path) -> None:
+    assert not list((addon / "docs").rglob("*.png"))
+    described = re.findall(r"!\[([^\]]+)\]\(pictures/", (ROOT / "docs/health.md").read_text(encoding="utf-8"))
+    page = (addon / "docs/health.md").read_text(encoding="utf-8")
+    assert described
+    assert all(f"*Picture: {text}*" in page for text in described)
 
 
 def test_files_are_644_folders_755_and_nobody_owns_them(built_package: Path) -> None:

@@ -208,11 +208,30 @@ wait_forever()
         assert splunkd.events()[-1].data == "last"
 
 
-def test_dribbling_reader_reads_every_event(start: Start) -> None:
-    with start("time.sleep(0.1)\n[say(n) for n in range(50)]\nwait_forever()\n") as splunkd:
-        splunkd.dribble()
-        splunkd.wait_for(50)
-        assert [event.data for event in splunkd.events()] == [str(n) for n in range(50)]
+WRITE_ON_GO = """
+say('ready')
+while not os.path.exists(os.environ['SPLUNK_HOME'] + '/go'):
+    time.sleep(0.01)
+os.write(1, b''.join(b'<event><time>1</time><data>%d</data></event>' % n for n in range(50)))
+sys.stderr.write('INFO written\\n'); sys.stderr.flush()
+wait_forever()
+"""
+
+
+@pytest.mark.parametrize("dribbles", [True, False])
+def test_dribbling_reader_takes_single_bytes_and_reads_every_event(start: Start, dribbles: bool) -> None:
+    with start(WRITE_ON_GO) as splunkd:
+        splunkd.wait_for(1)
+        splunkd.stall()
+        splunkd.dribble(dribbles)
+        (splunkd.home.path / "go").touch()
+        splunkd.wait_for_log("written")
+        splunkd.resume()
+        splunkd.wait_for(51)
+        events = splunkd.events()[1:]
+        assert [event.data for event in events] == [str(n) for n in range(50)]
+        # What a read has brought is received at one moment.
+        assert len({event.received for event in events}) == (50 if dribbles else 1)
 
 
 def test_input_gets_a_broken_pipe_when_the_reader_hangs_up(start: Start) -> None:

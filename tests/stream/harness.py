@@ -134,6 +134,12 @@ class Reader:
         return [event["data"].encode() for event in self.events()]
 
 
+def stop_reading(reader: Reader, server: FmcServer) -> None:
+    """Stall, and wait until the back-pressure has reached the server."""
+    reader.may_read.clear()
+    server.wait_for_standstill()
+
+
 class Input:
     """An input as its stanza says, to be run again and again with the same bookmark."""
 
@@ -239,4 +245,4 @@ def kinds(payloads: list[bytes]) -> set[str]:
     }
 
 
-__all__ = ["STANZA", "Input", "MemoryLog", "Problem", "Reader", "input_settings", "kinds"]
+__all__ = ["STANZA", "Input", "MemoryLog", "Problem", "Reader", "input_settings", "kinds", "stop_reading"]

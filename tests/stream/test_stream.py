@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from tests.fmc.archive import Archive, FailoverPair
 from tests.fmc.behaviour import Behaviour, Fault
 from tests.fmc.events import EventGenerator, Record
 from tests.fmc.server import FmcServer
-from tests.stream.harness import STANZA, Input, kinds
+from tests.stream.harness import STANZA, Input, kinds, stop_reading
 
 Make = Callable[..., Input]
 
@@ -348,16 +347,6 @@ def test_hostile_payloads_leave_the_stream_whole_and_the_next_event_arrives(make
     assert under_test.run_for(0) == []
 
 
-def stall_until_nothing_moves(running: Input) -> None:
-    """Stop reading, and wait until the back-pressure has reached the server."""
-    running.reader.may_read.clear()
-    server = running.servers["fmc"]
-    before = -1
-    while before != server.events:
-        before = server.events
-        threading.Event().wait(0.2)
-
-
 def test_a_full_pipe_stops_reading_and_a_stop_within_two_seconds_is_exact(make: Make):
     archive = archive_of(3000)
     under_test = make(archive, Behaviour(style="bundles"))
@@ -365,7 +354,7 @@ def test_a_full_pipe_stops_reading_and_a_stop_within_two_seconds_is_exact(make: 
 
     def stall(running: Input) -> None:
         running.reader.wait_for(100)
-        stall_until_nothing_moves(running)
+        stop_reading(running.reader, running.servers["fmc"])
         asked.append(time.monotonic())
 
     assert under_test.run(stall) == 0
@@ -384,7 +373,7 @@ def test_a_pipe_that_is_read_on_after_a_stop_doubles_at_most_what_it_held(make: 
     def stall(running: Input) -> None:
         running.reader.wait_for(100)
         running.reader.reads_on = True
-        stall_until_nothing_moves(running)
+        stop_reading(running.reader, running.servers["fmc"])
 
     assert under_test.run(stall) == 0
     arrived = under_test.reader.payloads()
@@ -427,7 +416,8 @@ def test_an_event_on_a_quiet_link_is_out_within_a_tenth_of_a_second(make: Make):
     def one_by_one(running: Input) -> None:
         running.wait_for_log("connected")
         for number in range(1, 11):
-            threading.Event().wait(0.05)
+            # The link is quiet once the event before is acknowledged.
+            running.servers["fmc"].wait_for_all_acknowledged(number - 1)
             begun = time.monotonic()
             archive.append(Record.of(b'{"EventType":"FileEvent", "n":%d}' % number, 5000))
             running.reader.wait_for(number)
@@ -532,11 +522,11 @@ def test_keep_alives_keep_a_quiet_connection(make: Make, monkeypatch: pytest.Mon
     monkeypatch.setattr(session, "SILENCE_LIMIT", 1.0)
     under_test = make(archive_of(10), Behaviour(keepalive=0.2))
 
-    def two_seconds(running: Input) -> None:
+    def for_twice_the_limit(running: Input) -> None:
         running.reader.wait_for(10)
-        threading.Event().wait(2.0)
+        running.servers["fmc"].wait_for(lambda server: server.connections[0].keep_alives >= 10)
 
-    assert under_test.run(two_seconds) == 0
+    assert under_test.run(for_twice_the_limit) == 0
     assert len(under_test.servers["fmc"].connections) == 1
 
 
@@ -575,9 +565,9 @@ def test_figures_tell_for_how_long_splunkd_took_nothing(make: Make):
 
     def stall(running: Input) -> None:
         running.reader.wait_for(100)
-        stall_until_nothing_moves(running)
+        stop_reading(running.reader, running.servers["fmc"])
         stalled.append(time.monotonic())
-        threading.Event().wait(1.0)
+        time.sleep(1.0)
         stalled.append(time.monotonic())
         running.reader.may_read.set()
         running.reader.wait_for(3000)

@@ -148,7 +148,9 @@ def test_convert_of_all_fields_but_some() -> None:
         (r'rex field=u mode=sed "s/(a)(b)/\2\1/"', {"u": "ab"}, {"u": "ba"}),
     ],
 )
-def test_rex_extracts_named_groups_or_replaces_by_sed(command: str, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_rex_extracts_named_groups_or_replaces_by_sed(
+    command: str, fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
     row = one(command, **fields)
     assert {name: row.get(name) for name in expected} == expected
 
