@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -11,15 +12,16 @@ from tests.places import ROOT
 
 
 @pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module tools/test.py, under another name than that of the standard library's."""
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module tools/test.py, under another name than that of the standard library's, for an empty project."""
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     found = importlib.util.spec_from_file_location("tool_of_tests", ROOT / "tools" / "test.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
     return module
 
 
@@ -30,11 +32,13 @@ def ran(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str
 
     def passes(name: str, command: list[str], package: str | None = None) -> bool:
         if "pytest" in command:
-            told[command[0]] = [word for word in command if word.startswith(("tests", "--ignore", str(ROOT)))]
+            told[command[0]] = [word for word in command if word.startswith(("tests", "--ignore", "/"))]
         return True
 
     for name, stand_in in {
         "install_system_packages": lambda: None,
+        "read_requirements": list,
+        "coverage_report": lambda python: [python],
         "find_pythons": lambda versions: {version: version for version in versions},
         "prepare": lambda root, version, requirements, path: version,
         "build_package": lambda: "package.spl",
@@ -63,7 +67,7 @@ def test_what_does_not_depend_on_the_python_runs_under_the_newest_only(
 
 
 def test_an_older_python_runs_nothing_when_all_that_is_named_does_not_depend_on_it(
-    tool: ModuleType, ran: dict[str, list[str]]
+    tool: ModuleType, ran: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    assert tool.run_all(None, ["tests/browser", str(ROOT / "tests/alerts")]) == 0
+    assert tool.run_all(None, ["tests/browser", str(tmp_path / "tests/alerts")]) == 0
     assert list(ran) == ["3.13"]
