@@ -1,11 +1,11 @@
 #!/bin/sh
-# Run a module of bench or tests from anywhere: tools/run.sh bench.report --small. ./test.sh has made its environment.
+# Run a module of bench or tests: tools/run.sh bench.report --small. ./test.sh has made the environment that it needs.
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$(dirname "$0")/.."
 
-for python in "$root"/.venv/3.13/bin/python "$root"/.venv/3.*/bin/python; do
+for python in .venv/3.13/bin/python .venv/3.*/bin/python; do
     if [ -x "$python" ]; then
-        PYTHONPATH="$root:$root/bin"
+        PYTHONPATH=.:bin
         export PYTHONPATH
         exec "$python" -m "$@"
     fi
