@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 for python in .venv/3.13/bin/python .venv/3.*/bin/python; do
     if [ -x "$python" ]; then
-        PYTHONPATH=.:bin
+        PYTHONPATH="$PWD:$PWD/bin"
         export PYTHONPATH
         exec "$python" -m "$@"
     fi
