@@ -1,24 +1,7 @@
-"""The REST endpoint that gives packets as a PCAP file: GET, by a link of the dashboard Packets."""
-
-from __future__ import annotations
+"""The handler that restmap.conf names for the endpoint of packets: see estreamer.packet_endpoint."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-import json
-from typing import Any
+from estreamer.packet_endpoint import PacketsHandler
 
-from estreamer import packet_download
-from estreamer.packet_search import exporting
-from splunk.persistconn.application import PersistentServerConnectionApplication
-
-
-class PacketsHandler(PersistentServerConnectionApplication):  # type: ignore[misc]
-    """Answers the requests that splunkd hands over, each with the session of its user."""
-
-    def __init__(self, command_line: str, command_arg: str) -> None:
-        super().__init__()
-
-    def handle(self, in_string: Any) -> dict[str, Any]:
-        """Return the reply to a request."""
-        request = json.loads(in_string)
-        return packet_download.answer(request, exporting(request))
+__all__ = ["PacketsHandler"]

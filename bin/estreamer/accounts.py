@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
 from splunk import admin
+from splunktaucclib.rest_handler.error import RestError
 
 from . import check, pkcs12, rest, settings
 from .errors import Problem
 
-CHECK_TIMEOUT = 15.0
-"""Seconds that the connection check of a save may take."""
-
-LONGEST_FILE = 28000
-"""Characters of base64: 20 KB. Each 255 of them cost splunkd two requests when an account is saved."""
+LONGEST_FILE = (pkcs12.MAX_STORED_SIZE + 2) // 3 * 4
+"""Characters of base64."""
 
 SWITCH = "check_connection"
+SECRETS = ("pkcs12", "pkcs12_password")
 
 
 class AccountHandler(rest.StanzaHandler):
     """Creates, lists, edits and removes accounts; what their certificates say is stored beside them."""
+
+    renaming = (
+        "an account cannot be renamed. Clone it under the new name, choose the clone in the inputs that use this one, "
+        "and delete this one."
+    )
 
     @rest.refusing
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
@@ -33,31 +38,50 @@ class AccountHandler(rest.StanzaHandler):
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Create an account, if its file can be used and its Management Center takes it."""
         name = rest.check_name("account", self.callerArgs.id)
-        if name in rest.Splunkd(self.getSessionKey()).stanzas(rest.ACCOUNTS):
-            raise admin.AlreadyExistsException(f"name: there is an account {name!r} already.")
+        splunkd = rest.Splunkd(self.getSessionKey())
+        if name in splunkd.stanzas(rest.ACCOUNTS):
+            raise _already_there(name)
+        for secret in SECRETS:
+            if self.payload.get(secret) in rest.MASKS:
+                raise admin.ArgValidationException(
+                    f"{secret}: the asterisks stand for what cannot be read back, so a copy of an account needs it "
+                    "again. Upload the PKCS#12 file and enter its password."
+                )
+        # Else the library would take up what an account of that name may have left behind.
+        self.payload.setdefault("pkcs12_password", "")
         steps = self._examine({})
+        self._claim(splunkd, name)
         try:
-            super().handleCreate(confInfo)
+            super().handleEdit(confInfo)
         except Exception:
-            # The library stores the secrets first.
+            # What the claim has got is this request's own: no other has stored anything under the name.
             with suppress(Exception):
                 self.handler.rest_credentials.delete(name)
+            with suppress(Exception):
+                splunkd.drop(rest.ACCOUNTS, name)
             raise
         _describe(confInfo, steps)
+
+    @staticmethod
+    def _claim(splunkd: rest.Splunkd, name: str) -> None:
+        """Take the name, before any secret is stored under it: of two who create an account, one comes first."""
+        try:
+            splunkd.claim(rest.ACCOUNTS, name)
+        except RestError as error:
+            if error.status == 409:
+                raise _already_there(name) from None
+            raise
 
     @rest.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Change an account; what is not given stays, the file and its password too."""
-        name = self.callerArgs.id
-        stored = rest.Splunkd(self.getSessionKey()).confs().stored_account(name)
-        if stored is None:
-            raise admin.NotFoundException(f"There is no account {name!r}.")
+        self.refuse_renaming()
         if self.payload.get("pkcs12") == "":
             del self.payload["pkcs12"]
-        for secret in ("pkcs12", "pkcs12_password"):
+        for secret in SECRETS:
             if self.payload.get(secret) in rest.MASKS:
                 del self.payload[secret]
-        steps = self._examine(stored)
+        steps = self._examine(self._stored())
         super().handleEdit(confInfo)
         _describe(confInfo, steps)
 
@@ -67,12 +91,31 @@ class AccountHandler(rest.StanzaHandler):
         name = self.callerArgs.id
         for title, content in rest.Splunkd(self.getSessionKey()).stanzas(rest.INPUTS).items():
             for parameter in ("account", "failover_account"):
-                if content.get(parameter) == name:
+                if (content.get(parameter) or "").strip() == name:
                     raise admin.ArgValidationException(
                         f"The account {name!r} is the {parameter} of the input {title!r}. Choose another one there, or "
                         "delete that input, before you delete the account."
                     )
         super().handleRemove(confInfo)
+
+    def _stored(self) -> dict[str, Any]:
+        """Return what is stored of the account. A new file makes up for secrets that cannot be had any more."""
+        name = self.callerArgs.id
+        splunkd = rest.Splunkd(self.getSessionKey())
+        stanza = splunkd.stanzas(rest.ACCOUNTS).get(name)
+        if stanza is None:
+            raise rest.missing("account", name)
+        try:
+            stored = splunkd.confs().stored_account(name) or stanza
+        except Problem as problem:
+            if problem.code != "account_unreadable" or not self.payload.get("pkcs12"):
+                raise
+            stored = stanza
+        lost = [secret for secret in SECRETS if stored.get(secret) in rest.MASKS]
+        if "pkcs12_password" in lost:
+            # Left alone, the library would take the asterisks for the password.
+            self.payload.setdefault("pkcs12_password", "")
+        return {parameter: value for parameter, value in stored.items() if parameter not in lost}
 
     def _examine(self, stored: Any) -> list[check.Step]:
         """Check what is given on top of what is stored, and put what is to be stored into the payload.
@@ -80,6 +123,8 @@ class AccountHandler(rest.StanzaHandler):
         Returns the steps of the connection check, none if there was to be none.
         """
         given = self.payload
+        if "pkcs12" in given:
+            given["pkcs12"] = "".join(given["pkcs12"].split())
         if len(given.get("pkcs12", "")) > LONGEST_FILE:
             raise admin.ArgValidationException(
                 "pkcs12: the file is larger than 20 KB, and a client's PKCS#12 file has a few thousand bytes. Upload "
@@ -88,9 +133,10 @@ class AccountHandler(rest.StanzaHandler):
         rest.check_lengths({name: value for name, value in given.items() if name != "pkcs12"})
         wanted = settings.parse_check_connection(given.pop(SWITCH, ""))
         account = settings.parse_account(self.callerArgs.id, {**stored, **given})
+        begun = time.monotonic()
         now = datetime.now(timezone.utc)
         credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
-        steps = _connect(account) if wanted else []
+        steps = _connect(account, credentials, check.TIMEOUT - (time.monotonic() - begun)) if wanted else []
         given.update(
             host=account.host,
             port=str(account.port),
@@ -101,8 +147,12 @@ class AccountHandler(rest.StanzaHandler):
         return steps
 
 
-def _connect(account: settings.Account) -> list[check.Step]:
-    steps = check.run(account, timeout=CHECK_TIMEOUT)
+def _already_there(name: str) -> Exception:
+    return rest.refusal_of(RestError(409, f"name: there is an account {name!r} already."))
+
+
+def _connect(account: settings.Account, credentials: pkcs12.Credentials, timeout: float) -> list[check.Step]:
+    steps = check.run(account, credentials=credentials, timeout=max(0.0, timeout))
     last = steps[-1]
     if last.problem is not None:
         done = ", ".join(step.name for step in steps if step.ok)

@@ -26,6 +26,9 @@ from .session import Session
 STEPS = ("credentials", "resolve", "connect", "verify", "accept", "request")
 """The names of the steps, in their order; the last one only when there is a request to send."""
 
+TIMEOUT = 15.0
+"""Seconds that a check may take, from the file to the goodbye."""
+
 WATCH_TIME = 1.0
 """Seconds in which a server that does not know this client, or cannot do with a request, has closed the connection."""
 
@@ -48,20 +51,22 @@ Say = Callable[[Step], None]
 def run(
     account: settings.Account,
     *,
-    timeout: float = 15.0,
+    timeout: float = TIMEOUT,
+    credentials: pkcs12.Credentials | None = None,
     document: bytes | None = None,
     wait: tcp.Wait | None = None,
     say: Say | None = None,
 ) -> tuple[Step, ...]:
     """Check an account and return the steps, of which only the last can have failed; `say` is told each as it ends.
 
-    Reads the PKCS#12 file, resolves the name, connects, verifies the server, watches whether it keeps the connection,
-    and says goodbye by an error message, as the guide asks a client to. With a request `document`, sends it (from now
-    on, one message) and watches for the server's error. Takes at most `timeout` seconds. Raises what `wait` raises.
+    Reads the PKCS#12 file, unless its `credentials` are given, resolves the name, connects, verifies the server,
+    watches whether it keeps the connection, and says goodbye by an error message, as the guide asks a client to. With a
+    request `document`, sends it (from now on, one message) and watches for the server's error. Takes at most `timeout`
+    seconds. Raises what `wait` raises.
     """
     report = _Report(say)
     try:
-        _check(account, timeout, document, wait or _wait, report)
+        _check(account, tcp.Deadline(timeout, wait or _wait), credentials, document, wait or _wait, report)
     except Problem as problem:
         report.failed(problem)
     return tuple(report.steps)
@@ -86,10 +91,17 @@ class _Report:
             self._say(step)
 
 
-def _check(account: settings.Account, timeout: float, document: bytes | None, wait: tcp.Wait, report: _Report) -> None:
-    deadline = tcp.Deadline(timeout, wait)
+def _check(
+    account: settings.Account,
+    deadline: tcp.Deadline,
+    credentials: pkcs12.Credentials | None,
+    document: bytes | None,
+    wait: tcp.Wait,
+    report: _Report,
+) -> None:
     now = datetime.now(timezone.utc)
-    credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
+    if credentials is None:
+        credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
     report.done("credentials", _describe(credentials, now))
     connection = tls.connect(
         account.host,
@@ -194,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--password-env", metavar="NAME", help="environment variable that holds the file's password")
     parser.add_argument("--fingerprint", default="", help="SHA-256 of the only server certificate to accept")
     parser.add_argument("--legacy-certificates", action="store_true", help="accept old signatures and key sizes")
-    parser.add_argument("--timeout", type=float, default=15.0, help="seconds that the check may take (%(default)s)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds that the check may take (%(default)s)")
     return parser
 
 

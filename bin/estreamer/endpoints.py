@@ -1,4 +1,4 @@
-"""The REST endpoints of the add-on's own: check an account, preview a request, list what is known, tell states.
+"""The REST endpoints beside accounts and inputs: the check, the preview, the catalogue, states, and the log level.
 
 Each is a handler that a script of its own in bin/ gives to splunkd.
 """
@@ -12,17 +12,29 @@ from solnlib.utils import is_true
 from splunk import admin
 
 from . import catalog, check, request, rest, state, wire
-from .accounts import CHECK_TIMEOUT, step_entry
+from .accounts import step_entry
 from .errors import Problem
 from .inputs import parse, tidy
-from .splunk import ARGUMENTS, SCHEME, Confs
+from .splunk import ARGUMENTS, LOG_LEVELS, SCHEME, Confs
+
+
+class SettingsHandler(rest.StanzaHandler):
+    """The generated endpoint for the settings of the add-on."""
+
+    @rest.refusing
+    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
+        """Change a stanza."""
+        level = self.payload.get("loglevel", LOG_LEVELS[0])
+        if level not in LOG_LEVELS:
+            raise admin.ArgValidationException(f"loglevel: choose among {', '.join(LOG_LEVELS)}.")
+        super().handleEdit(confInfo)
 
 
 class CheckHandler(rest.OwnHandler):
     """Runs the check and returns its steps. It saves nothing."""
 
     @rest.refusing
-    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
+    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Check the account of that name; without a name there is nothing to list."""
         if self.callerArgs.id:
             self._check(confInfo)
@@ -34,10 +46,10 @@ class CheckHandler(rest.OwnHandler):
 
     def _check(self, answer: Any) -> None:
         name = self.callerArgs.id
-        confs = rest.Splunkd(self.getSessionKey()).confs()
-        if confs.stored_account(name) is None:
-            raise admin.NotFoundException(f"There is no account {name!r}.")
-        steps = _steps(confs, name)
+        splunkd = rest.Splunkd(self.getSessionKey())
+        if name not in splunkd.stanzas(rest.ACCOUNTS):
+            raise rest.missing("account", name)
+        steps = _steps(splunkd.confs(), name)
         last = steps[-1]
         rest.add(
             answer[name],
@@ -54,7 +66,7 @@ def _steps(confs: Confs, name: str) -> list[dict[str, object]]:
         account = confs.account(name)
     except Problem as problem:
         return [step_entry(check.Step(check.STEPS[0], False, problem.text, problem))]
-    return [step_entry(step) for step in check.run(account, timeout=CHECK_TIMEOUT)]
+    return [step_entry(step) for step in check.run(account)]
 
 
 class PreviewHandler(rest.OwnHandler):
@@ -92,7 +104,7 @@ class CatalogHandler(rest.OwnHandler):
                 sets = {one: found["field_sets"][one] for one in event_type["field_sets"]}
                 rest.add(confInfo[name], **{**event_type, "field_sets": sets, "preset_help": found["presets"]})
         if not list(confInfo):
-            raise admin.NotFoundException(f"There is no event type {self.callerArgs.id!r}.")
+            raise rest.missing("event type", self.callerArgs.id)
 
 
 class StateHandler(rest.OwnHandler):
@@ -108,4 +120,4 @@ class StateHandler(rest.OwnHandler):
                 report = state.read(state.path_of(folder, f"{SCHEME}://{name}"))
                 rest.add(confInfo[name], **state.describe(report, is_true(content.get("disabled")), now))
         if wanted and not list(confInfo):
-            raise admin.NotFoundException(f"There is no input {wanted!r}.")
+            raise rest.missing("input", wanted)

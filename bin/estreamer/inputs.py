@@ -17,6 +17,11 @@ MULTILINE = "drop_rules"
 class InputHandler(rest.StanzaHandler):
     """Creates, lists, edits and removes inputs."""
 
+    renaming = (
+        "an input cannot be renamed. Clone it under the new name and delete this one. The clone begins at its "
+        "start_from: the bookmark goes with this one."
+    )
+
     @rest.refusing
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
         """Create an input."""
@@ -29,10 +34,11 @@ class InputHandler(rest.StanzaHandler):
     @rest.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Change an input; what is not given stays. `disabled` may come alone or along."""
+        self.refuse_renaming()
         name = self.callerArgs.id
         stored = rest.Splunkd(self.getSessionKey()).stanzas(rest.INPUTS).get(name)
         if stored is None:
-            raise admin.NotFoundException(f"There is no input {name!r}.")
+            raise rest.missing("input", name)
         disabled = self.payload.pop("disabled", None)
         if disabled is not None:
             disabled = str(int(settings.parse_disabled(disabled)))
@@ -59,6 +65,8 @@ class InputHandler(rest.StanzaHandler):
         """Check what is given on top of what is stored, and put it into the form that a conf file can hold."""
         given = self.payload
         tidy(given)
+        if given.get("event_types"):
+            given["event_types"] = ",".join(settings.parse_event_types(given["event_types"]))
         if "disabled" in given:
             given["disabled"] = str(int(settings.parse_disabled(given["disabled"])))
         merged = {**{name: value for name, value in stored.items() if isinstance(value, str)}, **given}
@@ -78,6 +86,7 @@ def tidy(given: dict[str, str]) -> None:
     of the file to it.
     """
     rest.check_lengths(given)
+    given.update({parameter: value.strip() for parameter, value in given.items() if parameter != MULTILINE})
     for parameter in settings.FIELD_PARAMETERS.values():
         # Also those of event types that are not wanted: they would be wrong as soon as the type is.
         if parameter in given:

@@ -64,14 +64,19 @@ def answer(request: Mapping[str, Any], run: Run, clock: Callable[[], float] = ti
             raise Refusal(405, "Ask by GET.")
         asked = _arguments(request.get("query") or [])
         link, captured = collect(run(search_for(asked)), clock() + MOST_SECONDS, clock)
-    except Refusal as refusal:
-        return _reply(refusal.status, "text/plain; charset=utf-8", {"payload": refusal.text + "\n"})
+    except Refusal as refused:
+        return refusal(refused.status, refused.text)
     content = packets.pcap_file(captured, link)
     ids = packet_rows.parse_ids(asked.get("packet", ""))
     name = f"packet-{min(ids)}.pcap" if len(ids) == 1 else "packets.pcap"
     reply = _reply(200, MEDIA_TYPE, {"payload_base64": base64.b64encode(content).decode("ascii")})
     reply["headers"]["Content-Disposition"] = f'attachment; filename="{name}"'
     return reply
+
+
+def refusal(status: int, text: str) -> dict[str, Any]:
+    """Return the reply that has a sentence in place of a file."""
+    return _reply(status, "text/plain; charset=utf-8", {"payload": text + "\n"})
 
 
 def _reply(status: int, media_type: str, payload: Mapping[str, str]) -> dict[str, Any]:

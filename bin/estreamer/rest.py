@@ -11,19 +11,17 @@ import os
 import re
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from solnlib import log
 from solnlib.splunk_rest_client import SplunkRestClient
 from splunk import admin
 from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-from . import splunk
+from . import drop_rules, splunk
 from .errors import Problem
 
 CAPABILITY = "edit_secure_firewall_estreamer"
@@ -42,7 +40,7 @@ LONGEST = {
     "host": 253,
     "port": 9,
     "pkcs12_password": 1024,
-    "drop_rules": 65536,
+    "drop_rules": drop_rules.MAX_LENGTH,
     "connection_fields": 8192,
     "intrusion_fields": 8192,
     "packet_fields": 8192,
@@ -52,7 +50,14 @@ LONGEST = {
 
 LONGEST_OTHER = 1024
 
+LONGEST_NAME_SHOWN = 100
+LONGEST_REFUSAL = 1000
+"""Characters: what was sent may be quoted, and is of any length."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes that are no UTF-8, or of an escape of half a character."""
 
 _UNEXPECTED: type[Exception] = admin.InternalException
 
@@ -74,6 +79,7 @@ def refusing(method: Method) -> Method:
     @functools.wraps(method)
     def wrapper(self: Any, confInfo: Any) -> None:  # noqa: N803 - splunk.admin's name
         try:
+            _check_text(self.callerArgs)
             method(self, confInfo)
         except admin.AdminManagerException:
             raise
@@ -82,28 +88,43 @@ def refusing(method: Method) -> Method:
         except splunk.SessionRefused:
             raise admin.InternalException("splunkd no longer accepts the session. Log in again.") from None
         except RestError as error:
-            raise _refusal(error) from None
+            raise refusal_of(error) from None
         except Exception as error:
             # Its text may quote what was sent, secrets included.
-            _log_frames(type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
-            raise admin.InternalException(_see_log(type(error).__name__)) from None
+            raise admin.InternalException(failure(error)) from None
 
     return wrapper
 
 
-def _refusal(error: RestError) -> Exception:
+def _check_text(caller: Any) -> None:
+    """Raise ArgValidationException for what is no text: it could be neither stored nor quoted."""
+    given = {"name": [caller.id], **caller.data}
+    for name, values in given.items():
+        if any(_SURROGATE.search(value or "") for value in values or ()):
+            raise admin.ArgValidationException(f"{name}: there are bytes in it that are no text in UTF-8.")
+
+
+def refusal_of(error: RestError) -> Exception:
+    """Return what splunkd passes on to the user in place of an error of the library."""
     if "Traceback (most recent call last)" in error.message:
-        _log_frames("RestError", error.message)
+        splunk.log_failure(LOG_NAME, "RestError", error.message)
         return _UNEXPECTED(_see_log("RestError"))
-    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(error.message)
+    if error.status == 403:
+        return _EXCEPTIONS[400](f"splunkd does not let you do this. {splunk.RIGHTS}")
+    text = error.message.encode("utf-8", "replace").decode("utf-8")
+    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(text[:LONGEST_REFUSAL])
 
 
-def _log_frames(kind: str, text: str) -> None:
-    """Log where it happened, without the text of an exception and without lines of source."""
-    places = [f"{file}:{line}" for file, line in re.findall(r'File "[^"]*?([^"/\\]+)", line (\d+)', text)]
-    # A log that cannot be written is no reason to answer otherwise.
-    with suppress(OSError, ImportError):
-        log.Logs().get_logger(LOG_NAME).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))
+def failure(error: Exception) -> str:
+    """Log where something failed that was not to fail, and return the sentence for the user."""
+    kind = type(error).__name__
+    splunk.log_failure(LOG_NAME, kind, "".join(traceback.format_tb(error.__traceback__)))
+    return _see_log(kind)
+
+
+def missing(what: str, name: str) -> Exception:
+    """Return the refusal of a name that nothing has."""
+    return _EXCEPTIONS[404](f"There is no {what} {name[:LONGEST_NAME_SHOWN]!r}.")
 
 
 def _see_log(kind: str) -> str:
@@ -119,10 +140,12 @@ def require_capability(handler: Any) -> None:
 class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
     """A generated endpoint for stanzas of a conf file. Subclasses check what is given, and say what is missing.
 
-    `payload` has the parameters that were given; what a subclass leaves in it is stored.
+    `payload` has the parameters that were given; what a subclass leaves in it is stored. `renaming` says what to do in
+    place of a new name, where users choose the names.
     """
 
     payload: dict[str, str]
+    renaming = ""
 
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""
@@ -130,30 +153,26 @@ class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
         if self.requestedAction in (admin.ACTION_CREATE, admin.ACTION_EDIT):
             for field in self._fields():
                 self.supportedArgs.addOptArg(field.name)
+        if self.renaming and self.requestedAction == admin.ACTION_EDIT:
+            # Taken, so that it can be refused with a sentence that helps.
+            self.supportedArgs.addOptArg("name")
+
+    def refuse_renaming(self) -> None:
+        """Raise ArgValidationException for an edit that gives another name; the present one passes."""
+        if self.payload.pop("name", self.callerArgs.id) != self.callerArgs.id:
+            raise admin.ArgValidationException(f"name: {self.renaming}")
 
     def _fields(self) -> list[Any]:
         try:
             fields: list[Any] = self.endpoint.model(self.callerArgs.id).fields
         except RestError as error:
-            raise _refusal(error) from None
+            raise refusal_of(error) from None
         return fields
 
     @refusing
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Return one stanza or all of them."""
         super().handleList(confInfo)
-
-
-class SettingsHandler(StanzaHandler):
-    """The generated endpoint for the settings of the add-on."""
-
-    @refusing
-    def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
-        """Change a stanza."""
-        level = self.payload.get("loglevel", splunk.LOG_LEVELS[0])
-        if level not in splunk.LOG_LEVELS:
-            raise admin.ArgValidationException(f"loglevel: choose among {', '.join(splunk.LOG_LEVELS)}.")
-        super().handleEdit(confInfo)
 
 
 class OwnHandler(admin.MConfigHandler):  # type: ignore[misc]
@@ -180,6 +199,8 @@ def check_name(what: str, name: str | None) -> str:
             f"name: begin the name of the {what} with a letter, followed by letters, digits, underscores or hyphens, "
             "at most 100 in all."
         )
+    if name == "default":
+        raise admin.ArgValidationException("name: Splunk has another use for the name default. Choose another one.")
     return name
 
 
@@ -212,21 +233,42 @@ class Splunkd:
 
     def stanzas(self, path: str) -> dict[str, dict[str, Any]]:
         """Return the entities of a collection by their names. Raises RestError."""
-        address = urlsplit(self._uri)
-        client = SplunkRestClient(
-            self._session_key, splunk.APP, scheme=address.scheme, host=address.hostname, port=address.port
-        )
         try:
-            answer = json.loads(client.get(path, output_mode="json", count=0).body.read())
+            answer = json.loads(self._client().get(path, output_mode="json", count=0).body.read())
         except HTTPError as error:
-            raise RestError(
-                error.status, f"splunkd does not let you read {path} (HTTP status {error.status})."
-            ) from None
+            raise _refused(path, error) from None
         return {entry["name"]: entry["content"] for entry in answer["entry"]}
+
+    def claim(self, path: str, name: str) -> None:
+        """Create an entity that has a name and nothing else. Raises RestError, 409 if there is one of that name.
+
+        Of several that claim a name at the same time, splunkd lets one succeed.
+        """
+        try:
+            self._client().post(path, name=name, output_mode="json")
+        except HTTPError as error:
+            raise _refused(path, error) from None
+
+    def drop(self, path: str, name: str) -> None:
+        """Remove an entity. Raises RestError."""
+        try:
+            self._client().delete(f"{path}/{name}", output_mode="json")
+        except HTTPError as error:
+            raise _refused(path, error) from None
 
     def confs(self) -> splunk.Confs:
         """Return the conf files of the add-on, with their secrets as far as the user may read them."""
-        return splunk.Confs(splunk.Task("", {}, self._uri, self._session_key, ""))
+        return splunk.Confs(self._uri, self._session_key, for_user=True)
+
+    def _client(self) -> Any:
+        address = urlsplit(self._uri)
+        return SplunkRestClient(
+            self._session_key, splunk.APP, scheme=address.scheme, host=address.hostname, port=address.port
+        )
+
+
+def _refused(path: str, error: Any) -> RestError:
+    return RestError(error.status, f"splunkd refuses {path} (HTTP status {error.status}).")
 
 
 def checkpoint_folder() -> Path:

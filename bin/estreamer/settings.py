@@ -32,6 +32,9 @@ FIELD_PARAMETERS = {
 """The parameter that holds the field sets and field names of each event type."""
 
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}\Z")
+"""The interface of a link-local IPv6 address: names of interfaces have at most 15 characters."""
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _ISO_TIME = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
@@ -234,11 +237,14 @@ def _parse_pkcs12(text: str) -> bytes:
 
 
 def _is_address(host: str) -> bool:
+    # ipaddress takes whatever follows the percent sign for a zone.
+    address, percent, zone = host.partition("%")
+    if percent and not _ZONE.match(zone):
+        return False
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(address).version == 6 or not percent
     except ValueError:
         return False
-    return True
 
 
 def _is_numeric(labels: list[str]) -> bool:

@@ -14,6 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -36,6 +37,12 @@ LONGEST_VALUE = 8000
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """What the Logging tab offers."""
+
+RIGHTS = (
+    "Your role needs Splunk's capabilities list_storage_passwords and edit_storage_passwords, and access to this app's "
+    "settings (metadata/local.meta). The roles admin and sc_admin have all of it."
+)
+"""What a user's role must have beside the add-on's own capability, since handlers ask splunkd in the user's name."""
 
 _ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -229,7 +236,7 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
     from .settings import parse_input  # noqa: PLC0415
     from .waiting import Waiting  # noqa: PLC0415
 
-    confs = Confs(task)
+    confs = Confs(task.server_uri, task.session_key)
     try:
         # splunkd may be slow to answer, or not answer at all while it stops.
         with Waiting() as waiting:
@@ -244,15 +251,17 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
 
 
 class Confs:
-    """The add-on's conf files, with their secrets, read through splunkd's management port.
+    """The add-on's conf files, with their secrets, read through splunkd's management port at `server_uri`.
 
-    Raises Problem `stdin_invalid` when splunkd's address is unusable.
+    `for_user` says that the session is that of a user who makes a request, and not that of an input: what helps against
+    a refusal differs. Raises Problem `stdin_invalid` when splunkd's address is unusable.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._session_key = task.session_key
+    def __init__(self, server_uri: str, session_key: str, *, for_user: bool = False) -> None:
+        self._session_key = session_key
+        self._for_user = for_user
         try:
-            address = urlsplit(task.server_uri)
+            address = urlsplit(server_uri)
             self._address = {"scheme": address.scheme, "host": address.hostname, "port": address.port}
         except ValueError:
             raise _bad_document("its server_uri is no address") from None
@@ -312,7 +321,7 @@ class Confs:
         except (ConfStanzaNotExistException, ConfManagerException):
             return None
         except HTTPError as error:
-            raise _refusal(name, error.status) from None
+            raise _refusal(name, error.status, self._for_user) from None
         except (OSError, HTTPException) as error:
             # What http.client raises for an answer that is cut or is no HTTP is no OSError.
             reason = getattr(error, "strerror", None) or type(error).__name__
@@ -337,12 +346,17 @@ def _ask_without_proxy(host: str) -> None:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = exempt
 
 
-def _refusal(name: str, status: int) -> Exception:
-    """Return what it means that splunkd answers with an HTTP status."""
+def _refusal(name: str, status: int, for_user: bool) -> Exception:
+    """Return what it means that splunkd answers with an HTTP status, and what a user or an input can do about it."""
     if status == 401:
         return SessionRefused()
     if status >= 500:
         return _unreachable(f"splunkd answers on its management port with HTTP status {status}.")
+    if for_user:
+        return Problem(
+            "account_unreadable",
+            f"splunkd does not let you read the account {name!r} (HTTP status {status}). {RIGHTS}",
+        )
     return Problem(
         "account_unreadable",
         f"splunkd does not let this input read the account {name!r} (HTTP status {status}). "
@@ -446,6 +460,19 @@ def _logger(name: str) -> logging.Logger:
         handler.close()
         handler.encoding, handler.errors = "utf-8", "backslashreplace"  # type: ignore[attr-defined]
     return logger
+
+
+def log_failure(name: str, kind: str, trace: str) -> None:
+    """Log where something failed to the log file `name`, as file:line pairs taken from the text of a traceback.
+
+    The text of an exception and lines of source are left out: they may quote what was sent, secrets included.
+    """
+    from solnlib.log import Logs  # noqa: PLC0415 - see the head of the module
+
+    places = [f"{file}:{line}" for file, line in re.findall(r'File "[^"]*?([^"/\\]+)", line (\d+)', trace)]
+    # A log that cannot be written is no reason to answer otherwise.
+    with suppress(OSError):
+        Logs().get_logger(name).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))
 
 
 def _logger_to_stderr(name: str) -> logging.Logger:

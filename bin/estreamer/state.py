@@ -35,6 +35,8 @@ WINDOW_MINUTES = 60
 
 LARGEST_FILE = 64 * 1024
 
+_END_OF_TIME = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
+
 DISABLED, NOT_STARTED, SILENT = "disabled", "not started", "not running"
 CONNECTING, CONNECTED, WAITING, STOPPED, FAILED = "connecting", "connected", "waiting to retry", "stopped", "failed"
 
@@ -78,14 +80,33 @@ class Report:
 
 
 def read(path: Path) -> Report | None:
-    """Return what the input has reported, None when it has not, or when the file cannot be used."""
+    """Return what the input has reported, None when it has not, or when the file is not as an input writes it."""
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(LARGEST_FILE))
-        minutes = [(int(minute), int(count)) for minute, count in found.pop("minutes")]
-        return Report(**found, minutes=minutes)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        minutes = [(minute, count) for minute, count in found.pop("minutes")]
+        report = Report(**found, minutes=minutes)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
+    return report if _is_sound(report) else None
+
+
+def _is_sound(report: Report) -> bool:
+    """Whether every value is of its kind; times are within the years that a calendar knows."""
+    texts = (report.account, report.host, report.code, report.reason)
+    moments = (report.retry_at, report.last_event, report.last_archival)
+    counts = [number for pair in report.minutes for number in pair]
+    return (
+        report.state in _STATES.values()
+        and all(text is None or isinstance(text, str) for text in texts)
+        and all(_is_number(moment) for moment in (report.since, report.written))
+        and all(moment is None or _is_number(moment) for moment in moments)
+        and all(_is_number(number) and isinstance(number, int) for number in counts)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _END_OF_TIME
 
 
 class Reporter:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from estreamer.errors import Problem
-from estreamer.splunk import Confs, SessionRefused, Task
+from estreamer.splunk import Confs, SessionRefused
 
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, SETTINGS_CONF, Management
 from tests.tls.servers import serving
@@ -20,7 +20,7 @@ PASSWORD = ' not "a" r\u00e9al password: '
 
 
 def confs_at(uri: str, session_key: str = SESSION_KEY) -> Confs:
-    return Confs(Task("estreamer_fqe://main", {}, uri, session_key, "/checkpoints"))
+    return Confs(uri, session_key)
 
 
 def add_account(management: Management, name: str = "fmc", **settings: str) -> None:
