@@ -2,6 +2,7 @@
  * The cell of the accounts table that checks the connection of a saved account, and reports each step.
  */
 
+import { onAccountSaved } from './accounts.js';
 import { dress, make } from './dom.js';
 import { ask } from './splunkd.js';
 
@@ -13,32 +14,49 @@ const NAMES = {
     accept: 'Client accepted',
     request: 'Request',
 };
-// A table redraws its cells now and then: results outlive that.
+const CONTENT = ['name', 'host', 'port', 'fingerprint', 'legacy_certificates', 'certificate_fingerprint'];
+// A table redraws its cells now and then: results outlive that, by what was checked.
 const results = new Map();
+const cells = new Set();
+
+onAccountSaved((name) => {
+    const ofAccount = [...results.keys()].filter((checked) => JSON.parse(checked)[0] === name);
+    ofAccount.forEach((checked) => {
+        results.delete(checked);
+        draw(checked);
+    });
+});
 
 export default class ConnectionCheck {
     constructor(globalConfig, serviceName, el, row) {
         this.globalConfig = globalConfig;
         this.el = el;
         this.row = row;
+        this.checked = JSON.stringify(CONTENT.map((parameter) => row[parameter] ?? ''));
     }
 
     render() {
+        cells.forEach((cell) => (cell.el === this.el || !cell.el.isConnected) && cells.delete(cell));
+        cells.add(this);
         const root = dress(this.el);
-        const button = make('button', { type: 'button', className: 'sfw-whole' }, 'Check connection');
-        button.setAttribute('aria-label', `Check the connection of ${this.row.name}`);
+        this.button = make('button', { type: 'button', className: 'sfw-whole' }, 'Check connection');
+        this.button.setAttribute('aria-label', `Check the connection of ${this.row.name}`);
         this.verdict = make('div', { role: 'status', className: 'sfw-text' });
-        button.addEventListener('click', () => this.check(button));
-        root.append(button, this.verdict);
-        this.show(results.get(this.row.name));
+        this.button.addEventListener('click', () => this.check());
+        root.append(this.button, this.verdict);
+        this.draw();
     }
 
-    async check(button) {
-        button.disabled = true;
-        this.verdict.replaceChildren('Checking, for at most 15 seconds…');
-        results.set(this.row.name, await this.ask());
-        button.disabled = false;
-        this.show(results.get(this.row.name));
+    async check() {
+        const mine = {};
+        results.set(this.checked, mine);
+        draw(this.checked);
+        const result = await this.ask();
+        // The account may have been saved or checked anew meanwhile.
+        if (results.get(this.checked) === mine) {
+            results.set(this.checked, result);
+            draw(this.checked);
+        }
     }
 
     async ask() {
@@ -50,17 +68,31 @@ export default class ConnectionCheck {
         }
     }
 
-    show(result) {
-        if (!result) {
-            return;
-        }
-        const verdict = result.ok ? 'The connection works.' : result.problem || 'The connection failed.';
-        const steps = result.steps.map((step) =>
-            make('li', {}, `${step.ok ? '\u2713' : '\u2717'} ${NAMES[step.name] || step.name}: ${step.text}`)
-        );
-        this.verdict.replaceChildren(
-            make('p', { className: result.ok ? 'sfw-fine' : 'sfw-problem' }, verdict),
-            make('ol', { className: 'sfw-note' }, ...steps)
-        );
+    draw() {
+        const result = results.get(this.checked) || ofTheSave(this.row);
+        const pending = Boolean(result) && !result.steps;
+        this.button.disabled = pending;
+        const told = result && !pending ? describe(result) : [];
+        this.verdict.replaceChildren(...(pending ? ['Checking, for at most 15 seconds…'] : told));
     }
+}
+
+function draw(checked) {
+    cells.forEach((cell) => cell.checked === checked && cell.el.isConnected && cell.draw());
+}
+
+/** The steps that the save has taken: they are in its answer only. */
+function ofTheSave(row) {
+    return row.connection_check ? { ok: true, steps: JSON.parse(row.connection_check) } : undefined;
+}
+
+function describe(result) {
+    const verdict = result.ok ? 'The connection works.' : result.problem || 'The connection failed.';
+    const steps = result.steps.map((step) =>
+        make('li', {}, `${step.ok ? '\u2713' : '\u2717'} ${NAMES[step.name] || step.name}: ${step.text}`)
+    );
+    return [
+        make('p', { className: result.ok ? 'sfw-fine' : 'sfw-problem' }, verdict),
+        make('ol', { className: 'sfw-note' }, ...steps),
+    ];
 }

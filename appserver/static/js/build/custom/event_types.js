@@ -23,6 +23,9 @@ export default class EventTypes {
     }
 
     show(root, types) {
+        if (!root.isConnected) {
+            return;
+        }
         const given = split(this.data.value);
         const chosen = given.length ? given : types.filter((type) => type.isDefault).map((type) => type.name);
         const boxes = types.map((type) => make('input', { type: 'checkbox', value: type.name }));

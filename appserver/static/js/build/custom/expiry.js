@@ -1,15 +1,28 @@
 /**
  * The cell of the accounts table that tells when a certificate expires, and the warning above the table.
+ *
+ * The warning is about all accounts: also those on other pages of the table, and those that a search hides.
  */
 
-import { dress, make } from './dom.js';
+import { onAccountSaved } from './accounts.js';
+import { dress, later, make } from './dom.js';
+import { ask } from './splunkd.js';
 
 const WARNING_DAYS = 30;
 const BANNER = 'sfw-expiry-warning';
 const cells = new Map();
+let rowsInSight;
+let asked = 0;
+let observer;
+let place;
+
+const refreshSoon = later(refresh, 100);
+
+onAccountSaved(() => refreshSoon());
 
 export default class Expiry {
     constructor(globalConfig, serviceName, el, row) {
+        this.globalConfig = globalConfig;
         this.el = el;
         this.row = row;
     }
@@ -17,21 +30,27 @@ export default class Expiry {
     render() {
         const root = dress(this.el);
         const date = String(this.row.certificate_not_after || '').slice(0, 10);
-        const days = Number.parseInt(this.row.certificate_days_left, 10);
+        const days = daysLeft(this.row);
         if (!date || Number.isNaN(days)) {
             root.append('unknown');
-            return;
+        } else {
+            root.append(
+                make('div', { className: 'sfw-whole' }, date),
+                make('div', { className: `sfw-whole ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
+            );
         }
-        const soon = days < WARNING_DAYS;
-        const tone = soon ? 'sfw-warning' : 'sfw-note';
-        root.append(
-            make('div', { className: 'sfw-whole' }, date),
-            make('div', { className: `sfw-whole ${tone}` }, describe(days))
-        );
-        cells.set(this.el, { name: this.row.name, days });
+        cells.set(this.el, this);
         // The table is still being put together.
-        setTimeout(() => warn(this.el.closest('table')), 0);
+        setTimeout(watch, 0);
     }
+}
+
+function daysLeft(account) {
+    return Number.parseInt(account.certificate_days_left, 10);
+}
+
+function isSoon(days) {
+    return days <= WARNING_DAYS;
 }
 
 function describe(days) {
@@ -39,20 +58,53 @@ function describe(days) {
         return `\u26a0 expired ${-days} ${-days === 1 ? 'day' : 'days'} ago`;
     }
     const left = `${days} ${days === 1 ? 'day' : 'days'} left`;
-    return days < WARNING_DAYS ? `\u26a0 ${left}` : left;
+    return isSoon(days) ? `\u26a0 ${left}` : left;
 }
 
-/** Put the accounts whose certificates expire soon above the table, and keep that up to date. */
-function warn(table) {
-    if (!table) {
+/** Ask anew whenever other rows have come into sight: an account may have gone. */
+function watch() {
+    cells.forEach((_, el) => el.isConnected || cells.delete(el));
+    const parent = [...cells.keys()][0]?.closest('table')?.parentElement;
+    if (!parent) {
         return;
     }
-    [...cells.keys()].filter((el) => !el.isConnected).forEach((el) => cells.delete(el));
-    const soon = [...cells.values()].filter(({ days }) => days < WARNING_DAYS).sort((one, other) => one.days - other.days);
-    const place = table.parentElement;
-    const earlier = document.getElementById(BANNER);
+    if (parent !== place) {
+        observer?.disconnect();
+        place = parent;
+        rowsInSight = undefined;
+        observer = new MutationObserver(watch);
+        observer.observe(place, { childList: true, subtree: true });
+    }
+    const rows = [...cells.values()].map(({ row }) => `${row.name} ${row.certificate_not_after}`).join();
+    if (rows !== rowsInSight) {
+        rowsInSight = rows;
+        refreshSoon();
+    }
+}
+
+async function refresh() {
+    const [cell] = cells.values();
+    if (!cell) {
+        return;
+    }
+    asked += 1;
+    const mine = asked;
+    // The table itself says why accounts cannot be read.
+    const accounts = await ask(cell.globalConfig, 'account').catch(() => undefined);
+    if (accounts && mine === asked && place.isConnected) {
+        warn(accounts);
+    }
+}
+
+/** Put the accounts whose certificates expire soon above the table. */
+function warn(accounts) {
+    const soon = accounts
+        .map(({ name, content }) => ({ name, days: daysLeft(content) }))
+        .filter(({ days }) => isSoon(days))
+        .sort((one, other) => one.days - other.days);
     const text = soon.map(({ name, days }) => `${name} (${describe(days).replace('\u26a0 ', '')})`).join(', ');
-    if (earlier && earlier.dataset.text === text) {
+    const earlier = document.getElementById(BANNER);
+    if (earlier?.dataset.text === text) {
         return;
     }
     earlier?.remove();
@@ -65,18 +117,10 @@ function warn(table) {
         make(
             'div',
             { className: 'sfw-banner sfw-warning', role: 'alert' },
-            make('strong', {}, 'Certificates that expire within 30 days: '),
+            make('strong', {}, `Certificates that expire within ${WARNING_DAYS} days: `),
             `${text}. Create the client anew on the Management Center (System > Integration > eStreamer), and give the `,
             'file to the account here: with an expired certificate, inputs cannot connect.'
         )
     );
     place.before(banner);
-    const observer = new MutationObserver(() => {
-        if (banner.isConnected) {
-            warn(document.querySelector('table'));
-        } else {
-            observer.disconnect();
-        }
-    });
-    observer.observe(place, { childList: true, subtree: true });
 }

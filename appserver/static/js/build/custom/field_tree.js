@@ -39,6 +39,9 @@ export default class FieldTree {
     }
 
     show(type) {
+        if (!this.root.isConnected) {
+            return;
+        }
         this.type = type;
         this.boxes = new Map();
         this.groups = [];

@@ -4,6 +4,12 @@
 
 import { ask } from './splunkd.js';
 
+const FIELDS = {
+    ConnectionEvent: 'connection_fields',
+    IntrusionEvent: 'intrusion_fields',
+    IntrusionPacket: 'packet_fields',
+    FileEvent: 'file_fields',
+};
 const forms = new WeakMap();
 let catalog;
 
@@ -30,6 +36,25 @@ class Values {
     listen(control, listener) {
         this.listeners.push({ control, listener });
     }
+}
+
+/** The parameters that make up the request. */
+export const REQUEST_PARAMETERS = ['event_types', ...Object.values(FIELDS)];
+
+/**
+ * Return what was emptied and is needed for a request: `{ parameter, text }`, undefined if nothing.
+ *
+ * To the endpoints, what is empty is what was never chosen: they take the defaults for it.
+ */
+export function missing(values) {
+    if (values.event_types === '') {
+        return { parameter: 'event_types', text: 'Event types: choose at least one.' };
+    }
+    const parameter = split(values.event_types)
+        .map((type) => FIELDS[type])
+        .find((one) => values[one] === '');
+    const text = 'Choose at least one field set or field of each event type that you want.';
+    return parameter && { parameter, text };
 }
 
 /** Return the values of the form that an element stands in. */

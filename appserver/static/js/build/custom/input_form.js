@@ -2,16 +2,12 @@
  * The hook of the input form: before a save, what is wrong is shown at the parameter that it is about.
  */
 
+import { missing, REQUEST_PARAMETERS } from './form.js';
 import { ask } from './splunkd.js';
+import { NO_TIME } from './start_from.js';
 
-const FIELDS = {
-    ConnectionEvent: 'connection_fields',
-    IntrusionEvent: 'intrusion_fields',
-    IntrusionPacket: 'packet_fields',
-    FileEvent: 'file_fields',
-};
 const PARAMETER = /^([a-z_]+)(?:, line \d+, column \d+)?: /;
-const OWN = ['event_types', ...Object.values(FIELDS), 'start_from', 'drop_rules', 'request_style', 'settle', 'interval'];
+const OWN = [...REQUEST_PARAMETERS, 'start_from', 'drop_rules', 'request_style', 'settle', 'interval'];
 
 export default class InputForm {
     constructor(globalConfig, serviceName, state, mode, util) {
@@ -20,15 +16,14 @@ export default class InputForm {
     }
 
     async onSave(values) {
-        if (values.event_types === '') {
-            this.util.setErrorFieldMsg('event_types', 'Event types: choose at least one.');
+        const lack = missing(values);
+        if (lack) {
+            this.util.setErrorFieldMsg(lack.parameter, lack.text);
             return false;
         }
-        const types = values.event_types ? values.event_types.split(',') : [];
-        const empty = types.map((type) => FIELDS[type]).find((parameter) => values[parameter] === '');
-        if (empty) {
-            this.util.setErrorFieldMsg(empty, 'Choose at least one field set or field of each event type that you want.');
-            return false;
+        if (values.start_from === NO_TIME) {
+            // The control refuses it next, in words of its own.
+            return true;
         }
         const form = { name: values.name || 'preview' };
         OWN.filter((parameter) => values[parameter] != null).forEach((parameter) => {

@@ -3,7 +3,7 @@
  */
 
 import { dress, later, make, name, widen } from './dom.js';
-import { valuesOf } from './form.js';
+import { missing, valuesOf } from './form.js';
 import { ask } from './splunkd.js';
 
 const STYLES = { auto: 'Automatic', single: 'Single message', 'two-step': 'Two steps' };
@@ -14,6 +14,7 @@ export default class RequestStyle {
         this.el = el;
         this.data = data;
         this.setValue = setValue;
+        this.asked = 0;
     }
 
     render() {
@@ -37,18 +38,27 @@ export default class RequestStyle {
     }
 
     async preview(values, text, verdict) {
-        if (!values.event_types) {
-            text.textContent = '';
-            verdict.textContent = 'No event type is chosen: choose at least one.';
-            return;
+        this.asked += 1;
+        const mine = this.asked;
+        const [request, said] = await this.ask(values);
+        // Answers may come in another order than they were asked for: the last question counts.
+        if (mine === this.asked) {
+            text.textContent = request;
+            verdict.textContent = said;
+        }
+    }
+
+    async ask(values) {
+        const lack = missing(values);
+        if (lack) {
+            return ['', lack.text];
         }
         try {
             const [entry] = await ask(this.globalConfig, 'preview', { name: 'preview', ...values });
-            text.textContent = JSON.stringify(JSON.parse(entry.content.request), null, 2);
-            verdict.textContent = 'The Management Center is sent this, once, when the input connects.';
+            const request = JSON.stringify(JSON.parse(entry.content.request), null, 2);
+            return [request, 'The Management Center is sent this, once, when the input connects.'];
         } catch (refusal) {
-            text.textContent = '';
-            verdict.textContent = refusal.message;
+            return ['', refusal.message];
         }
     }
 }

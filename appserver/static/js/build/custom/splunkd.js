@@ -12,7 +12,7 @@ export class Refusal extends Error {}
  * @param {string} endpoint - Such as `state`, or `check/<name>` with the name encoded.
  * @param {object} [form] - What to send.
  * @returns {Promise<Array<{name: string, content: object}>>} The entries of the answer.
- * @throws {Refusal} When splunkd refuses or cannot be reached.
+ * @throws {Refusal} When splunkd refuses or cannot be reached, or when it is the login page that answers.
  */
 export async function ask(globalConfig, endpoint, form) {
     const { name, restRoot } = globalConfig.meta;
@@ -29,10 +29,12 @@ export async function ask(globalConfig, endpoint, form) {
     }).catch(() => {
         throw new Refusal('Splunk did not answer. Is it running, and are you still logged in?');
     });
-    const document = await response.json().catch(() => ({}));
+    const document = await response.json().catch(() => undefined);
+    if (response.status === 401 || (response.ok && !Array.isArray(document?.entry))) {
+        throw new Refusal('Your session has ended. Log in again.');
+    }
     if (!response.ok) {
-        const text = document.messages?.[0]?.text;
-        throw new Refusal(text || `Splunk refused (HTTP status ${response.status}).`);
+        throw new Refusal(document?.messages?.[0]?.text || `Splunk refused (HTTP status ${response.status}).`);
     }
     return document.entry;
 }

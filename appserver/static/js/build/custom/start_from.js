@@ -4,6 +4,9 @@
 
 import { dress, make, name, widen } from './dom.js';
 
+/** The value of the choice "A time" while none is given. */
+export const NO_TIME = 'Z';
+
 const CHOICES = [
     ['now', 'Now', 'Events from the first start on. Right for most.'],
     ['oldest', 'Oldest', 'Everything that the Management Center still holds, which can be many gigabytes.'],
@@ -54,7 +57,7 @@ export default class StartFrom {
     }
 
     validation(_field, value) {
-        return value === 'Z' ? 'Start from: give the day and the time, in UTC.' : undefined;
+        return value === NO_TIME ? 'Start from: give the day and the time, in UTC.' : undefined;
     }
 }
 

@@ -1,0 +1,31 @@
+/**
+ * The cells of the accounts table that tell whose certificate it is, and its fingerprint.
+ */
+
+import { dress, make } from './dom.js';
+
+const SHOWN = 8;
+const TEXTS = { certificate_subject: describeSubject, certificate_fingerprint: describeFingerprint };
+
+export default class Certificate {
+    constructor(globalConfig, serviceName, el, row, field) {
+        this.el = el;
+        this.row = row;
+        this.field = field;
+    }
+
+    render() {
+        dress(this.el).append(...TEXTS[this.field](String(this.row[this.field] || '')));
+    }
+}
+
+function describeSubject(subject) {
+    const note = 'has to be the address by which the Management Center sees this machine';
+    return [make('div', {}, subject || 'unknown'), make('div', { className: 'sfw-note' }, subject ? note : '')];
+}
+
+/** The whole of it is in the row when it is opened. */
+function describeFingerprint(fingerprint) {
+    const ends = `${fingerprint.slice(0, SHOWN)}\u2026${fingerprint.slice(-SHOWN)}`;
+    return [make('div', { className: 'sfw-whole', title: fingerprint }, fingerprint ? ends : 'unknown')];
+}
