@@ -39,6 +39,7 @@ class AccountHandler(rest.StanzaHandler):
         """Create an account, if its file can be used and its Management Center takes it."""
         name = rest.check_name("account", self.callerArgs.id)
         splunkd = rest.Splunkd(self.getSessionKey())
+        splunkd.require_secrets()
         if name in splunkd.stanzas(rest.ACCOUNTS):
             raise _already_there(name)
         for secret in SECRETS:
@@ -89,7 +90,9 @@ class AccountHandler(rest.StanzaHandler):
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Remove an account that no input uses."""
         name = self.callerArgs.id
-        for title, content in rest.Splunkd(self.getSessionKey()).stanzas(rest.INPUTS).items():
+        splunkd = rest.Splunkd(self.getSessionKey())
+        splunkd.require_secrets()
+        for title, content in splunkd.stanzas(rest.INPUTS).items():
             for parameter in ("account", "failover_account"):
                 if (content.get(parameter) or "").strip() == name:
                     raise admin.ArgValidationException(
@@ -102,6 +105,7 @@ class AccountHandler(rest.StanzaHandler):
         """Return what is stored of the account. A new file makes up for secrets that cannot be had any more."""
         name = self.callerArgs.id
         splunkd = rest.Splunkd(self.getSessionKey())
+        splunkd.require_secrets()
         stanza = splunkd.stanzas(rest.ACCOUNTS).get(name)
         if stanza is None:
             raise rest.missing("account", name)

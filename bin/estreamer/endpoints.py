@@ -47,6 +47,7 @@ class CheckHandler(rest.OwnHandler):
     def _check(self, answer: Any) -> None:
         name = self.callerArgs.id
         splunkd = rest.Splunkd(self.getSessionKey())
+        splunkd.require_secrets()
         if name not in splunkd.stanzas(rest.ACCOUNTS):
             raise rest.missing("account", name)
         steps = _steps(splunkd.confs(), name)

@@ -32,6 +32,8 @@ LOG_NAME = "ta_secure_firewall_estreamer_rest"
 ACCOUNTS = f"configs/conf-{splunk.ACCOUNT_CONF}"
 INPUTS = f"data/inputs/{splunk.SCHEME}"
 
+CONTEXT = "authentication/current-context"
+
 MASKS = ("******", "********")
 """What splunktaucclib shows in place of a secret, in this version and in older ones."""
 
@@ -255,6 +257,15 @@ class Splunkd:
             self._client().delete(f"{path}/{name}", output_mode="json")
         except HTTPError as error:
             raise _refused(path, error) from None
+
+    def require_secrets(self) -> None:
+        """Raise RestError 403 when the user may not read and store secrets.
+
+        splunkd would say so too, but the library asks it again and again before it believes that.
+        """
+        owned = {one for context in self.stanzas(CONTEXT).values() for one in context.get("capabilities") or ()}
+        if owned and "admin_all_objects" not in owned and not owned.issuperset(splunk.SECRET_CAPABILITIES):
+            raise RestError(403, CONTEXT)
 
     def confs(self) -> splunk.Confs:
         """Return the conf files of the add-on, with their secrets as far as the user may read them."""

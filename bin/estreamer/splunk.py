@@ -38,9 +38,11 @@ LONGEST_VALUE = 8000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """What the Logging tab offers."""
 
+SECRET_CAPABILITIES = ("list_storage_passwords", "edit_storage_passwords")
+
 RIGHTS = (
-    "Your role needs Splunk's capabilities list_storage_passwords and edit_storage_passwords, and access to this app's "
-    "settings (metadata/local.meta). The roles admin and sc_admin have all of it."
+    f"Your role needs Splunk's capabilities {' and '.join(SECRET_CAPABILITIES)}, and access to this app's settings "
+    "(metadata/local.meta). The roles admin and sc_admin have all of it."
 )
 """What a user's role must have beside the add-on's own capability, since handlers ask splunkd in the user's name."""
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests import chromium
 from tests.fmc.archive import GeneratedArchive
 from tests.fmc.server import FmcServer
+from tests.setup.secrecy import Secrecy
 from tests.splunkd import Splunkd
 from tests.splunkweb import SplunkWeb
 
@@ -54,3 +55,15 @@ def pages(browser: Browser, web: SplunkWeb) -> Iterator[Pages]:
     """A window in which the administrator is logged in."""
     with window(browser, web) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def secrecy(splunkd: Splunkd, web: SplunkWeb) -> Secrecy:
+    return Secrecy(splunkd, web)
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_came_out(secrecy: Secrecy) -> Iterator[None]:
+    """Search all that the pages were answered and all that was logged for all passwords and keys that went in."""
+    yield
+    assert secrecy.findings() == []

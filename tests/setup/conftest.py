@@ -7,6 +7,7 @@ import pytest
 
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
+from tests.setup.secrecy import Secrecy
 from tests.splunkd import Splunkd
 
 
@@ -23,3 +24,17 @@ def splunkd(tmp_path_factory: pytest.TempPathFactory, built_package: Path) -> It
     with Splunkd(tmp_path_factory.mktemp("splunkd") / "home") as running:
         running.install(built_package)
         yield running
+
+
+@pytest.fixture(scope="module")
+def secrecy(splunkd: Splunkd) -> Secrecy:
+    return Secrecy(splunkd)
+
+
+@pytest.fixture(autouse=True)
+def nothing_secret_came_out(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Search all that has come out of the shared splunkd during a test for all passwords and keys that went in."""
+    search = request.getfixturevalue("secrecy") if "splunkd" in request.fixturenames else None
+    yield
+    if search is not None:
+        assert search.findings() == []

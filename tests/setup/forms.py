@@ -18,6 +18,8 @@ PREVIEW = f"{APP}_preview"
 CATALOG = f"{APP}_catalog"
 STATE = f"{APP}_state"
 PASSWORD = "correct-horse-battery"
+ANOTHER_PASSWORD = "another-horse-battery"
+WRONG_PASSWORD = "mistaken-horse-battery"
 
 
 @functools.cache

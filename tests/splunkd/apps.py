@@ -12,7 +12,7 @@ from .confs import Confs
 from .data_inputs import DataInputs, check_interval, is_true
 from .documents import Surroundings
 from .endpoints import ConfEndpoint, Constant, Endpoint, Indexes, PasswordsEndpoint, Properties
-from .handlers import External, HandlerCall, members
+from .handlers import External, HandlerCall, Persistent, Processes, members, scripts
 from .home import SplunkHome
 from .install import App
 from .passwords import Passwords
@@ -52,6 +52,7 @@ class Apps:
     ) -> None:
         self.confs = Confs(home.path / "etc")
         self.handler_calls: list[HandlerCall] = []
+        self.handlers = Processes(home)
         self._home = home
         self._server_host = server_host
         self._sessions = sessions
@@ -63,6 +64,7 @@ class Apps:
 
     def install(self, package: Path) -> App:
         """Install a .spl. Raises InstallError or SchemeError."""
+        self.handlers.end()
         app = packages.install(package, self._home)
         self.introspect()
         return app
@@ -140,12 +142,15 @@ class Apps:
             return self._external(app, segments[1], session_key, checked=False), segments[2:]
         return self._external(app, segments[0], session_key), segments[1:]
 
-    def _external(self, app: App, name: str, session_key: str, *, checked: bool = True) -> External:
+    def _external(self, app: App, name: str, session_key: str, *, checked: bool = True) -> Endpoint:
+        offered = scripts(app, self.confs)
+        if checked and name in offered:
+            return offered[name]
         owned = self._capabilities(self._sessions.user(session_key))
         for member in members(app, self.confs):
             if member.name == name:
                 note = self.handler_calls.append
-                return External(member, app, self._home, session_key, note, owned, checked=checked)
+                return External(member, app, self.handlers, session_key, note, owned, checked=checked)
         raise RestProblem(404, "Not Found")
 
     def authorize(self, endpoint: Endpoint, app: str, method: str, session_key: str) -> None:
@@ -157,6 +162,8 @@ class Apps:
             asked = endpoint.requirements(method)
             if all(asked):
                 check(" or ".join(f"({one})" for one in asked), user, owned)
+        elif isinstance(endpoint, Persistent):
+            check(endpoint.requirement(method), user, owned)
         elif isinstance(endpoint, PasswordsEndpoint):
             check(f"admin_all_objects or {'edit' if write else 'list'}_storage_passwords", user, owned)
         else:

@@ -1,14 +1,21 @@
-"""The add-on's own REST endpoints: its restmap.conf, and its generated handlers run in a process of their own."""
+"""The add-on's own REST endpoints: its restmap.conf, and its handlers, run in processes of their own."""
 
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
+import tempfile
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from .confs import Confs
-from .endpoints import Arguments
+from .endpoints import Arguments, ReadOnly
 from .home import SplunkHome
 from .install import App
 from .replies import Entry, RestProblem
@@ -21,23 +28,28 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class HandlerCall:
-    """One run of a handler, for tests to look at: what it was asked, its answer's status, and its stderr."""
+    """One run of a handler, for tests to look at: what it was asked, its answer's status, and what it wrote."""
 
     endpoint: str
     action: str
     name: str | None
     status: int
+    stdout: str
     stderr: str
 
 
 @dataclass(frozen=True)
 class Member:
-    """One `[admin_external:...]` stanza of restmap.conf; `exposed_by` are the `[admin:...]` stanzas that name it."""
+    """One `[admin_external:...]` stanza of restmap.conf; `exposed_by` are the `[admin:...]` stanzas that name it.
+
+    A `persistent` one serves many requests in one process, any other one each.
+    """
 
     name: str
     script: str
     actions: frozenset[str]
     exposed_by: tuple[Mapping[str, str], ...] = ()
+    persistent: bool = False
 
     def requirements(self, method: str) -> list[str]:
         """Return the expressions of capabilities of which one must hold, "" among them if nothing is asked for."""
@@ -61,8 +73,131 @@ def members(app: App, confs: Confs) -> list[Member]:
         if any(key.partition(".")[0] == "capability" for key in settings):
             raise RestProblem(500, f"[admin_external:{name}] asks for a capability: splunkd does not look for it there")
         actions = frozenset(action.strip() for action in settings.get("handleractions", "").split(","))
-        found.append(Member(name, script, actions, tuple(offered[name])))
+        persistent = settings.get("handlerpersistentmode") == "true"
+        found.append(Member(name, script, actions, tuple(offered[name]), persistent))
     return found
+
+
+class Persistent(ReadOnly):
+    """An endpoint of a `[script:...]` stanza: who may use it is modelled, what it answers is not."""
+
+    def __init__(self, path: str, settings: Mapping[str, str]) -> None:
+        self.path = path
+        self._settings = settings
+
+    def requirement(self, method: str) -> str:
+        """Return the expression of capabilities that must hold. Raises RestProblem 500 where anybody may ask."""
+        if self._settings.get("requireAuthentication") != "true":
+            raise RestProblem(500, f"{self.path} answers without a login")
+        return requirement(self._settings, method)
+
+    def entries(self, app: str) -> list[Entry]:
+        raise RestProblem(501, f"the stand-in does not run {self._settings.get('handler')}")
+
+
+def scripts(app: App, confs: Confs) -> dict[str, Persistent]:
+    """Return the endpoints that the app's restmap.conf has persistent handlers for, by their paths."""
+    stanzas = {name: layer.settings for name, layer in confs.stanzas(app.name, "restmap").items()}
+    offered = [settings for name, settings in stanzas.items() if name.startswith("script:")]
+    paths = {settings.get("match", "").strip("/"): settings for settings in offered}
+    return {path: Persistent(path, settings) for path, settings in paths.items()}
+
+
+class Process:
+    """A process that runs a handler's script."""
+
+    def __init__(self, home: SplunkHome, script: Path) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the process lives
+        self._told = 0
+        self._process = subprocess.Popen(
+            [str(home.python), str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            cwd="/",
+            env=home.environment(),
+            start_new_session=True,
+        )
+
+    def ask(self, request: Mapping[str, object]) -> str:
+        """Hand over a request and return the line that the process prints, less if it ends. Raises TimeoutError."""
+        assert self._process.stdin
+        assert self._process.stdout
+        rest = memoryview(json.dumps(request).encode("ascii") + b"\n")
+        with suppress(BrokenPipeError):
+            while rest:
+                rest = rest[self._process.stdin.write(rest) :]
+        printed = b""
+        while not printed.endswith(b"\n"):
+            if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:
+                raise TimeoutError(f"a handler has not answered for {TIMEOUT:.0f} s")
+            more = self._process.stdout.read(1 << 20)
+            if not more:
+                break
+            printed += more
+        return printed.decode("utf-8", "backslashreplace")
+
+    def complaints(self) -> str:
+        """Return what was written to stderr since the last call."""
+        # The process writes where this descriptor stands: reading must not move it.
+        text = os.pread(self._errors.fileno(), os.fstat(self._errors.fileno()).st_size - self._told, self._told)
+        self._told += len(text)
+        return text.decode("utf-8", "backslashreplace")
+
+    def end(self) -> tuple[int, str]:
+        """See to it that the process ends; return its exit code, and what it wrote to stderr since the last call."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait(5)
+        self._process.stdout.close()
+        with self._errors:
+            return code, self.complaints()
+
+
+class Processes:
+    """The processes of persistent handlers that wait for the next request."""
+
+    def __init__(self, home: SplunkHome) -> None:
+        self._home = home
+        self._idle: dict[Path, list[Process]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, script: Path, persistent: bool, request: Mapping[str, object]) -> tuple[dict[str, Any], str, str]:
+        """Run a handler once; return its reply, and what it wrote to stdout and stderr. Raises TimeoutError."""
+        with self._lock:
+            waiting = self._idle.get(script)
+            process = waiting.pop() if waiting else Process(self._home, script)
+        try:
+            printed = process.ask(request)
+        except BaseException:
+            process.end()
+            raise
+        try:
+            reply: dict[str, Any] = json.loads(printed)
+        except ValueError:
+            code, errors = process.end()
+            text = f"handler ended with {code}, printed {printed[-500:]!r}: {errors}"
+            return {"status": 500, "message": text}, printed, errors
+        if not persistent:
+            return reply, printed, process.end()[1]
+        errors = process.complaints()
+        with self._lock:
+            self._idle.setdefault(script, []).append(process)
+        return reply, printed, errors
+
+    def end(self) -> None:
+        """End those that wait."""
+        with self._lock:
+            waiting = [process for processes in self._idle.values() for process in processes]
+            self._idle.clear()
+        for process in waiting:
+            process.end()
 
 
 class External:
@@ -75,7 +210,7 @@ class External:
         self,
         member: Member,
         app: App,
-        home: SplunkHome,
+        processes: Processes,
         session_key: str,
         note: Callable[[HandlerCall], None],
         owned: frozenset[str],
@@ -87,7 +222,7 @@ class External:
         self._checked = checked
         self._member = member
         self._app = app
-        self._home = home
+        self._processes = processes
         self._session_key = session_key
         self._note = note
 
@@ -125,23 +260,9 @@ class External:
             "capabilities": sorted(self._owned),
             "arguments": {key: [value] for key, value in arguments.items()},
         }
-        done = subprocess.run(
-            [str(self._home.python), str(self._app.path / "bin" / self._member.script)],
-            input=json.dumps(request).encode("ascii"),
-            capture_output=True,
-            cwd="/",
-            env=self._home.environment(),
-            timeout=TIMEOUT,
-            check=False,
-            start_new_session=True,
-        )
-        stderr = done.stderr.decode("utf-8", "backslashreplace")
-        try:
-            reply = json.loads(done.stdout)
-        except ValueError:
-            text = done.stdout.decode("utf-8", "backslashreplace")[-500:]
-            reply = {"status": 500, "message": f"handler ended with {done.returncode}, printed {text!r}: {stderr}"}
-        self._note(HandlerCall(self.path, ACTION_NAMES[action], name, reply["status"], stderr))
+        script = self._app.path / "bin" / self._member.script
+        reply, stdout, stderr = self._processes.run(script, self._member.persistent, request)
+        self._note(HandlerCall(self.path, ACTION_NAMES[action], name, reply["status"], stdout, stderr))
         if reply["status"] != 200:
             raise RestProblem(reply["status"], reply["message"])
         return [Entry(one["name"], one["content"], self._app.name) for one in reply["entries"]]

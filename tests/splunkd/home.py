@@ -36,7 +36,8 @@ class SplunkHome:
 
     @property
     def database(self) -> Path:
-        return self.path / "var" / "lib" / "splunk"
+        """Not where it lies unless told otherwise: scripts have to go by SPLUNK_DB."""
+        return self.path / "database"
 
     def checkpoint_dir(self, scheme: str) -> Path:
         """Return the folder that all stanzas of the scheme share, which splunkd creates."""
@@ -67,7 +68,7 @@ def create(path: Path, python: str, python_paths: Sequence[str] = ()) -> SplunkH
     base, major, minor = _describe(python)
     name = f"python{major}.{minor}"
     packages = path / "lib" / name / "site-packages"
-    for folder in ("bin", "etc/apps", "etc/system/local", "var/log/splunk", "var/lib/splunk/modinputs"):
+    for folder in ("bin", "etc/apps", "etc/system/local", "var/log/splunk", "database/modinputs"):
         (path / folder).mkdir(parents=True, exist_ok=True)
     executable = path / "bin" / name
     if not executable.exists():

@@ -33,8 +33,21 @@ class Request:
     session_key: str
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer, for tests to look at."""
+
+    method: str
+    path: str
+    form: dict[str, str]
+    status: int
+    body: bytes
+
+
 class RestServer:
     """Listens on a free port of 127.0.0.1 from construction until `close`.
+
+    `exchanges` has all requests and answers but those of storage/passwords, whose answers are secrets by their nature.
 
     `resolve(app, segments, session key)` finds the endpoint and what is left of the path, or raises RestProblem.
     `authorize(endpoint, app, method, session key)` raises RestProblem when the user may not use the endpoint.
@@ -43,6 +56,7 @@ class RestServer:
 
     def __init__(self, resolve: Resolve, authorize: Authorize, sessions: Sessions) -> None:
         self.down = False
+        self.exchanges: list[Exchange] = []
         self.sessions = sessions
         self._resolve = resolve
         self._authorize = authorize
@@ -148,17 +162,24 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         as_json = query.get("output_mode") == "json"
+        form: dict[str, str] = {}
         try:
             form = self._form()
             as_json = as_json or form.get("output_mode") == "json"
             feed = self.rest.answer(self._request(parts.path, query, form))
         except RestProblem as problem:
-            self._send(problem.status, render_message(problem.text, as_json), as_json)
+            self._answer(parts.path, form, problem.status, render_message(problem.text, as_json), as_json)
             return
         except Exception as error:
-            self._send(500, render_message(f"the stand-in broke: {error!r}", as_json), as_json)
+            text = render_message(f"the stand-in broke: {error!r}", as_json)
+            self._answer(parts.path, form, 500, text, as_json)
             raise
-        self._send(feed.status, render_json(feed) if as_json else render_atom(feed), as_json)
+        self._answer(parts.path, form, feed.status, render_json(feed) if as_json else render_atom(feed), as_json)
+
+    def _answer(self, path: str, form: dict[str, str], status: int, body: bytes, as_json: bool) -> None:
+        if "/storage/passwords" not in path:
+            self.rest.exchanges.append(Exchange(self.command, path, form, status, body))
+        self._send(status, body, as_json)
 
     def _form(self) -> dict[str, str]:
         length = int(self.headers.get("Content-Length") or 0)

@@ -4,7 +4,7 @@ Rules modelled: authorize.conf declares a capability as `[capability::<name>]` a
 restmap.conf asks for capabilities in `[admin:<name>]`, by expressions of names, `and`, `or` and parentheses, for all
 methods (`capability`) or one (`capability.<method>`); an `[admin_external:<name>]` that asks for one is refused here,
 where splunkd ignores it. storage/passwords asks for capabilities of Splunk's own. A conf's stanzas are read and written
-by the roles that default.meta names for the conf, or for everything.
+by the roles that local.meta, or else default.meta, names for the conf, or else for everything.
 """
 
 from __future__ import annotations
@@ -138,13 +138,18 @@ def check(expression: str, user: User, owned: frozenset[str]) -> None:
         )
 
 
-def check_access(app: App, conf: str, write: bool, user: User) -> None:
-    """Raise RestProblem 403 unless one of the user's roles may read or write the app's conf."""
-    path = app.path / "metadata" / "default.meta"
+def _metadata(app: App, name: str) -> dict[str, dict[str, str]]:
+    path = app.path / "metadata" / name
     # The stanza for everything has an empty name, which a conf file cannot have.
     text = path.read_text("utf-8").replace("[]\n", "[*]\n") if path.exists() else ""
-    stanzas = parse(text, "metadata/default.meta")
-    access = stanzas.get(conf, {}).get("access") or stanzas.get("*", {}).get("access") or DEFAULT_ACCESS
+    return parse(text, f"metadata/{name}")
+
+
+def check_access(app: App, conf: str, write: bool, user: User) -> None:
+    """Raise RestProblem 403 unless one of the user's roles may read or write the app's conf."""
+    local, default = (_metadata(app, name) for name in ("local.meta", "default.meta"))
+    found = [metadata.get(stanza, {}).get("access") for stanza in (conf, "*") for metadata in (local, default)]
+    access = next(filter(None, found), DEFAULT_ACCESS)
     roles = dict(ACCESS.findall(access)).get("write" if write else "read", "")
     allowed = {role.strip() for role in roles.split(",")}
     if "*" not in allowed and not allowed.intersection(user.roles):

@@ -23,12 +23,13 @@ from urllib.parse import quote, urlencode
 from . import home as splunk_home
 from .apps import Apps, InputSpec
 from .documents import Surroundings, run_document
-from .handlers import HandlerCall
+from .handlers import ACTION_NAMES, External, HandlerCall
 from .install import App, installed
 from .ledger import Ledger, LogLine, Run, Violation, Watched
 from .life import Life, StandInError
 from .reader import InputOrder
-from .rest import RestServer
+from .replies import RestProblem
+from .rest import Exchange, RestServer
 from .rights import ADMIN, SYSTEM, Sessions, User
 from .stream import Event
 
@@ -163,22 +164,50 @@ class Splunkd:
         """Return the runs of generated handlers, with what they wrote to stderr."""
         return list(self._apps.handler_calls)
 
+    def exchanges(self) -> list[Exchange]:
+        """Return all requests and answers of the REST API, but those of storage/passwords."""
+        return list(self._rest.exchanges)
+
+    def hand_over(self, endpoint: str, action: str, name: str | None, arguments: Mapping[str, str]) -> Answer:
+        """Run a generated handler with arguments as they are, also such as no request by HTTP can bring.
+
+        `action` is create, list, edit or remove. What real ones make of bytes that are no UTF-8 is not documented.
+        """
+        app = installed(self.home)[0].name
+        handler, _ = self._apps.resolve(app, [endpoint], self.session_key)
+        if not isinstance(handler, External):
+            raise StandInError(f"{endpoint} has no generated handler")
+        number = next(number for number, known in ACTION_NAMES.items() if known == action)
+        try:
+            found = handler.call(number, name, arguments)
+        except RestProblem as problem:
+            return Answer(problem.status, {}, problem.text)
+        return Answer(200, {entry.name: dict(entry.content) for entry in found}, "")
+
     def stanzas(self, conf: str, app: str | None = None) -> dict[str, dict[str, str]]:
         """Return the merged stanzas of an app's conf file."""
         name = app or installed(self.home)[0].name
         return {stanza: layer.settings for stanza, layer in self._apps.confs.stanzas(name, conf).items()}
 
+    def set_conf(self, conf: str, stanza: str, settings: Mapping[str, str]) -> None:
+        """Write settings of the app into its local conf file, as an administrator would with an editor."""
+        self._apps.confs.set(installed(self.home)[0].name, conf, stanza, dict(settings))
+
     def places_of(self, secret: str) -> list[str]:
         """Return where a text can be seen that should be nowhere.
 
-        Looks at every file below SPLUNK_HOME, at the stderr of inputs and handlers, and at the arguments and the
-        environment of the running inputs. Not looked at: the documents on stdin and what was asked over REST.
+        Looks at every file below SPLUNK_HOME, at the stderr of inputs, at what handlers wrote, at the answers of the
+        REST API (but those of storage/passwords), and at the arguments and the environment of the running inputs. Not
+        looked at: the documents on stdin and what was asked over REST.
         """
         wanted = secret.encode("utf-8")
         files = (path for path in self.home.path.rglob("*") if path.is_file() and not path.is_symlink())
         found = [str(path) for path in files if wanted in path.read_bytes()]
         found += [f"stderr of {line.stanza}: {line.level}" for line in self.log_lines() if secret in line.text]
-        found += [f"stderr of {call.endpoint} {call.action}" for call in self.handler_calls() if secret in call.stderr]
+        for call in self.handler_calls():
+            found += [f"output of {call.endpoint} {call.action}"] if secret in call.stdout + call.stderr else []
+        for one in self.exchanges():
+            found += [f"answer to {one.method} {one.path}"] if wanted in one.body else []
         for stanza in self._known():
             folder = Path("/proc", str(self.input_pid(stanza)))
             for name in ("cmdline", "environ"):
@@ -269,6 +298,7 @@ class Splunkd:
         """
         life = self._living()
         self._rest.down = True
+        self._apps.handlers.end()
         moment = time.monotonic()
         life.kill()
         with self._inputs_lock:
@@ -298,6 +328,7 @@ class Splunkd:
                 self._life.quit()
                 self._life = None
             self._rest.close()
+            self._apps.handlers.end()
             self._end_orphans()
 
     def _end_orphans(self) -> None:

@@ -74,11 +74,13 @@ class _Refused(Exception):
 class SplunkWeb:
     """Listens on a free port of 127.0.0.1 from entering until leaving.
 
-    `refusals` has the method, path and status of every request that was refused, for tests to look at.
+    `refusals` has the method, path and status of every request that was refused, for tests to look at; `replies` the
+    path and body of every answer that is not a file of the app.
     """
 
     def __init__(self, splunkd: Splunkd) -> None:
         self.refusals: list[tuple[str, str, int]] = []
+        self.replies: list[tuple[str, bytes]] = []
         self._splunkd = splunkd
         self._logins: dict[str, Login] = {}
         self._sessions: dict[str, _Session] = {}
@@ -336,6 +338,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.web.refusals.append((self.command, self.path, refused.status))
             text = json.dumps({"messages": [{"type": "ERROR", "text": refused.text}]})
             reply = _Reply(refused.status, text.encode(), "application/json")
+        if not APP_FILE.match(urlsplit(self.path).path):
+            self.web.replies.append((self.path, reply.body))
         # A page that is left breaks off what it has asked for.
         with suppress(ConnectionError):
             self._send(reply)

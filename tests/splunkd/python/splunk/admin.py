@@ -1,6 +1,7 @@
 """The part of Splunk's `splunk.admin` that generated REST handlers use, written for the stand-in.
 
-`init` reads one request from stdin as JSON, runs the handler class, and prints the answer to stdout as JSON.
+`init` reads requests from stdin, a line of JSON each, runs the handler class, and prints each answer as a line of JSON.
+One process serves many requests if restmap.conf says `handlerpersistentmode`, as splunkd has it.
 """
 
 import json
@@ -150,22 +151,25 @@ class MConfigHandler:
 
 
 def init(handler, ctxInfo=CONTEXT_NONE):  # noqa: N803 - Splunk's name
-    """Serve one request with the handler class."""
-    request = json.load(sys.stdin)
+    """Serve requests with the handler class, until there are no more."""
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_reply(handler, ctxInfo, json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def _reply(handler, context, request):
     info = ConfigInfo()
     __main__.___sessionKey = request["session_key"]
     try:
-        handler(1, ctxInfo, request).execute(info)
+        handler(1, context, request).execute(info)
     except AdminManagerException as error:
-        reply = {"status": error.status, "message": str(error)}
+        return {"status": error.status, "message": str(error)}
     except Exception as error:
         place = "See splunkd.log/python.log for more details."
         text = f'Unexpected error "{type(error)}" from python handler: "{error}". {place}'
-        reply = {"status": 500, "message": text}
-    else:
-        entries = [{"name": name, "content": _content(item)} for name, item in info.items()]
-        reply = {"status": 200, "entries": entries}
-    json.dump(reply, sys.stdout)
+        return {"status": 500, "message": text}
+    entries = [{"name": name, "content": _content(item)} for name, item in info.items()]
+    return {"status": 200, "entries": entries}
 
 
 def _content(item):
