@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from estreamer import check, wire
+from estreamer import check, pkcs12, wire
 from estreamer.errors import Stop
 from estreamer.settings import Account
 
@@ -63,6 +64,30 @@ def test_every_step_is_told(pki: Pki, server: int) -> None:
     assert said == list(steps)
     assert "'127.0.0.1'" in steps[0].text
     assert "days left" in steps[0].text
+
+
+def test_a_file_that_was_read_already_is_not_read_again(pki: Pki, server: int) -> None:
+    whole = account(pki, server)
+    credentials = pkcs12.read(whole.pkcs12, PASSWORD, datetime.now(timezone.utc), allow_legacy=False)
+    steps = check.run(account(pki, server, pkcs12=b"nothing"), credentials=credentials)
+    assert (names(steps), steps[-1].ok) == (OK_STEPS, True)
+
+
+def test_reading_the_file_is_part_of_the_time_that_a_check_may_take(
+    pki: Pki, server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = pkcs12.read
+    slept = 0.5
+
+    def slowly(*arguments: object) -> pkcs12.Credentials:
+        end = time.monotonic() + slept
+        while time.monotonic() < end:
+            pass
+        return read(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pkcs12, "read", slowly)
+    steps = check.run(account(pki, server), timeout=slept)
+    assert (names(steps)[0], steps[-1].ok, len(steps) < len(OK_STEPS)) == ("credentials", False, True)
 
 
 def test_the_goodbye_is_an_error_message(pki: Pki) -> None:

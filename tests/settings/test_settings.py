@@ -48,14 +48,24 @@ def test_the_secrets_of_an_account_are_not_in_its_representation():
     assert "the file" not in repr(account)
 
 
-@pytest.mark.parametrize("host", ["fmc", "fmc.example.com.", "10.0.0.1", "2001:db8::10", "fe80::1", "a-b_c.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("fmc", "fmc.example.com.", "10.0.0.1", "2001:db8::10", "fe80::1", "a-b_c.example"),
+        *("fe80::1%eth0", "fe80::1%bond0.100", "fe80::1%12", "fe80::1%" + "x" * 15),
+    ],
+)
 def test_names_and_addresses_are_hosts(host: str):
     assert settings.parse_host(host) == host
 
 
 @pytest.mark.parametrize(
     "host",
-    ["", "https://fmc", "fmc:8302", "10.0.0.256", "1.2.3", "[fmc]", "-a", "a..b", "a b", "../x", "é", "a" * 64, "x\0"],
+    [
+        *("", "https://fmc", "fmc:8302", "10.0.0.256", "1.2.3", "[fmc]", "-a", "a..b", "a b", "../x", "é", "a" * 64),
+        *("x\0", "fe80::1%", "fe80::1%x\n[default]\nhost = y", "fe80::1%x\\", 'fe80::1%"', "fe80::1%x y", "10.0.0.1%x"),
+        *("fe80::1%<img src=x onerror=alert(1)>", "[fe80::1%x]\n", "fe80::1%" + "x" * 16, "fe80::1%é", "fe80::1%a%b"),
+    ],
 )
 def test_anything_else_is_no_host(host: str):
     assert "host:" in refused("host_invalid", settings.parse_host, host)

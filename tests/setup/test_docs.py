@@ -14,6 +14,7 @@ from estreamer import state
 from tests.fmc.archive import GeneratedArchive
 from tests.fmc.server import FmcServer
 from tests.setup.forms import ACCOUNT, APP, INPUT, PASSWORD
+from tests.setup.secrecy import Secrecy
 from tests.splunkd import Splunkd
 
 PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
@@ -66,6 +67,7 @@ def test_examples_of_the_page_work_one_after_the_other(built_package: Path, tmp_
         assert splunkd.request("GET", INPUT).entries == {}
         assert splunkd.places_of(PASSWORD) == []
         assert PASSWORD not in done.stdout
+        assert Secrecy(splunkd).findings() == []
 
 
 @pytest.mark.package

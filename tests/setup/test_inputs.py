@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from estreamer import catalog, request
+from estreamer import bookmark, catalog, request
 
 from tests.catalogue import field_names
 from tests.places import ROOT
@@ -73,6 +73,90 @@ def test_edit_checks_what_is_given_with_what_is_stored(accounts: Splunkd) -> Non
     again = accounts.request("POST", INPUT, {"name": "edited", "account": "one"})
     assert (again.status, again.message) == (409, "name: there is an input 'edited' already.")
     assert accounts.request("POST", f"{INPUT}/missing", {"index": "main"}).status == 404
+
+
+@pytest.mark.package
+def test_input_cannot_be_renamed(accounts: Splunkd) -> None:
+    create(accounts, INPUT, {"name": "fixed", "account": "one", "disabled": "1"})
+    for form in ({"name": "other"}, {"name": "other", "settle": "60"}, {"name": "other", "disabled": "0"}):
+        answer = accounts.request("POST", f"{INPUT}/fixed", form)
+        assert (answer.status, answer.message) == (
+            400,
+            "name: an input cannot be renamed. Clone it under the new name and delete this one. The clone begins at "
+            "its start_from: the bookmark goes with this one.",
+        )
+    assert shown(accounts, INPUT, "fixed")["settle"] == "30"
+    assert accounts.request("POST", f"{INPUT}/fixed", {"name": "fixed", "settle": "60"}).status == 200
+    assert shown(accounts, INPUT, "fixed")["settle"] == "60"
+
+
+@pytest.mark.package
+def test_values_are_stored_as_they_were_understood(accounts: Splunkd) -> None:
+    form = {
+        "name": "blanks",
+        "account": "one ",
+        "failover_account": " two",
+        "event_types": " FileEvent , ConnectionEvent,FileEvent",
+        "file_fields": "HeaderFieldSet, URL ,URL",
+        "start_from": " oldest ",
+        "request_style": "single ",
+        "settle": " 60",
+        "index": " main ",
+        "interval": "61 ",
+        "disabled": "1",
+    }
+    create(accounts, INPUT, form)
+    stored = accounts.stanzas("inputs")["estreamer_fqe://blanks"]
+    assert {parameter: stored[parameter] for parameter in form if parameter != "name"} == {
+        "account": "one",
+        "failover_account": "two",
+        "event_types": "FileEvent,ConnectionEvent",
+        "file_fields": "HeaderFieldSet,URL",
+        "start_from": "oldest",
+        "request_style": "single",
+        "settle": "60",
+        "index": "main",
+        "interval": "61",
+        "disabled": "1",
+    }
+    assert accounts.request("POST", f"{INPUT}/blanks", {"account": "two ", "failover_account": "one "}).status == 200
+    for name in ("one", "two"):
+        answer = accounts.request("DELETE", f"{ACCOUNT}/{name}")
+        assert (answer.status, "of the input 'blanks'" in answer.message) == (400, True)
+
+
+def make_bookmark(splunkd: Splunkd, name: str) -> Path:
+    """Leave something where the bookmark of an input lies."""
+    folder = Path(bookmark.folder_of(str(splunkd.home.checkpoint_dir("estreamer_fqe")), f"estreamer_fqe://{name}"))
+    folder.mkdir()
+    (folder / "something").touch()
+    return folder
+
+
+@pytest.mark.package
+def test_removing_an_input_removes_its_bookmark_and_no_other(accounts: Splunkd) -> None:
+    for name in ("gone", "gone2"):
+        create(accounts, INPUT, {"name": name, "account": "one", "disabled": "1"})
+    removed, kept, of_none = (make_bookmark(accounts, name) for name in ("gone", "gone2", "never"))
+    assert accounts.request("DELETE", f"{INPUT}/gone").status == 200
+    assert not removed.exists()
+    assert kept.is_dir()
+    # What is not there cannot be removed, and nothing of it is touched.
+    assert accounts.request("DELETE", f"{INPUT}/never").status == 404
+    assert of_none.is_dir()
+
+
+@pytest.mark.package
+def test_bookmark_that_cannot_be_removed_is_logged_and_the_input_is_gone(accounts: Splunkd) -> None:
+    create(accounts, INPUT, {"name": "stuck", "account": "one", "disabled": "1"})
+    kept = make_bookmark(accounts, "stuck")
+    # The bookmark has no folders in its own: this one is not its to remove.
+    (kept / "folder").mkdir()
+    assert accounts.request("DELETE", f"{INPUT}/stuck").status == 200
+    assert "estreamer_fqe://stuck" not in accounts.stanzas("inputs")
+    assert kept.is_dir()
+    log = (accounts.home.logs / "ta_secure_firewall_estreamer_rest.log").read_text("utf-8")
+    assert 'action=remove_bookmark input="estreamer_fqe://stuck" problem="' in log
 
 
 @pytest.mark.package

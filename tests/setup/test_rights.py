@@ -31,6 +31,15 @@ def calls(splunkd: Splunkd) -> list[tuple[str, str]]:
     return found
 
 
+PACKETS = "TA_secure_firewall_estreamer_packets"
+EXCEPTIONS = {PACKETS: "search"}
+"""Endpoints that ask for another capability, and which.
+
+Packets are events, not settings: whoever may search has them, and the search for them runs in the name of the user who
+asks (docs/decisions/0010-packets-as-a-command-and-an-endpoint.md).
+"""
+
+
 @pytest.fixture(scope="module")
 def filled(splunkd: Splunkd) -> Iterator[Splunkd]:
     """A splunkd with an account and an input called `one`."""
@@ -47,6 +56,23 @@ def test_every_endpoint_of_restmap_asks_for_the_capability_by_every_method(fille
     for one in exposed.values():
         assert [one[f"capability.{method}"] for method in ("get", "post", "put", "delete")] == [CAPABILITY] * 4
     assert len(members) == 7
+
+
+def test_there_is_no_endpoint_beside_those_but_the_explained_exceptions(filled: Splunkd) -> None:
+    stanzas = filled.stanzas("restmap")
+    kinds = {name.partition(":")[0] for name in stanzas}
+    assert kinds == {"admin", "admin_external", "script"}
+    scripts = {name.partition(":")[2]: one for name, one in stanzas.items() if name.startswith("script:")}
+    assert {name: one["capability"] for name, one in scripts.items()} == EXCEPTIONS
+    for name, one in scripts.items():
+        assert (one["match"], one["requireAuthentication"], one["passSystemAuth"]) == (f"/{name}", "true", "false")
+
+
+def test_packets_are_refused_to_who_may_not_search(filled: Splunkd) -> None:
+    answer = filled.request("GET", PACKETS, session_key=filled.log_in("mallory", "nobody"))
+    assert (answer.status, "requires capability: search" in answer.message) == (403, True)
+    # What it answers to others is proven beside the packets: here nobody runs it.
+    assert filled.request("GET", PACKETS, session_key=filled.log_in("alice", "user")).status == 501
 
 
 def test_user_without_the_capability_is_refused_everywhere_and_changes_nothing(filled: Splunkd) -> None:

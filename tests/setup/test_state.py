@@ -15,7 +15,8 @@ from estreamer import state
 from tests.endtoend import addon
 from tests.fmc.archive import Archive, GeneratedArchive
 from tests.fmc.server import FmcServer
-from tests.setup.forms import ACCOUNT, PASSWORD, STATE, account, create, shown
+from tests.setup.forms import ACCOUNT, INPUT, PASSWORD, STATE, account, create, shown
+from tests.setup.secrecy import Secrecy
 from tests.splunkd import Splunkd
 
 STANZA = "estreamer_fqe://main"
@@ -104,8 +105,49 @@ def test_file_is_written_every_few_seconds_at_most(
     assert max(later - earlier for earlier, later in zip(writes, writes[1:])) <= state.REPORT_INTERVAL + 1
 
 
+def written(**changes: object) -> bytes:
+    """A file as an input writes it, but for the changes."""
+    whole = {**vars(state.Report(since=1e9, written=1e9)), "minutes": [[29_000_000, 5]]}
+    return json.dumps({**whole, **changes}).encode()
+
+
+WRONG = {
+    "state": ["other", 1, None, ["connected"]],
+    "since": [None, "x", -1, 1e300, float("nan"), True],
+    "written": [None, "2026", float("inf")],
+    "account": [1, ["x"], {}],
+    "host": [0, False],
+    "code": [1.5],
+    "reason": [{"a": 1}],
+    "retry_at": ["soon", 1e20],
+    "last_event": [[], -5],
+    "last_archival": ["0", 10**400],
+    "minutes": [5, "ab", [[1]], [[1, 2, 3]], [["1", 2]], [[1, None]], [[1.5, 2]], [[1, -2]], {"1": 2}],
+}
+
+
+def test_file_as_an_input_writes_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(written())
+    found = state.read(path)
+    assert found is not None
+    assert found.minutes == [(29_000_000, 5)]
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_file_with_a_value_of_another_kind_counts_as_none(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "state.json"
+    for wrong in WRONG[value]:
+        path.write_bytes(written(**{value: wrong}))
+        assert state.read(path) is None, wrong
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"minutes": 1}', b'{"minutes": [], "other": 1}', b"\xff" * 99]
+    "content",
+    [
+        *(b"", b"[]", b"{}", b'{"minutes": 1}', b'{"minutes": [], "other": 1}', b"\xff" * 99),
+        *(b"[" * 50_000, b'{"minutes": ' + b"[" * 60_000),
+    ],
 )
 def test_file_that_cannot_be_used_counts_as_none(tmp_path: Path, content: bytes) -> None:
     path = state.path_of(str(tmp_path), STANZA)
@@ -135,6 +177,20 @@ def wait_for_state(splunkd: Splunkd, wanted: str, timeout: float = 60.0) -> dict
 
 
 @pytest.mark.package
+def test_broken_file_of_one_input_hides_no_other(splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("fmc"))
+    for name in ("broken", "sound"):
+        create(splunkd, INPUT, {"name": name, "account": "fmc"})
+    folder = str(splunkd.home.checkpoint_dir("estreamer_fqe"))
+    for name, content in (("broken", written(since="x")), ("sound", written(state="stopped"))):
+        path = state.path_of(folder, f"estreamer_fqe://{name}")
+        path.parent.mkdir()
+        path.write_bytes(content)
+    found = splunkd.request("GET", STATE).entries
+    assert {name: found[name]["state"] for name in ("broken", "sound")} == {"broken": "not started", "sound": "stopped"}
+
+
+@pytest.mark.package
 def test_state_of_a_real_input_from_its_start_to_its_removal(built_package: Path, tmp_path: Path) -> None:
     with FmcServer(GeneratedArchive(500)) as server, Splunkd(tmp_path / "home", keep="digests") as splunkd:
         addon.install(splunkd, built_package, server)
@@ -158,6 +214,7 @@ def test_state_of_a_real_input_from_its_start_to_its_removal(built_package: Path
         assert splunkd.request("DELETE", f"{addon.INPUT}/main").status == 200
         assert splunkd.request("GET", STATE).entries == {}
         assert list(folder.iterdir()) == []
+        assert Secrecy(splunkd).findings() == []
 
 
 @pytest.mark.package
@@ -172,3 +229,4 @@ def test_state_of_an_input_whose_server_cannot_be_reached(built_package: Path, t
         found = wait_for_state(splunkd, "waiting to retry")
         assert found["code"] == "tls_refused"
         assert found["last_event"] == ""
+        assert Secrecy(splunkd).findings() == []
