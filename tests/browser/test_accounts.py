@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import socket
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.fmc.pki import shared_pki
 from tests.fmc.server import FmcServer
-from tests.setup.forms import ACCOUNT, PASSWORD, account, create, pkcs12, reachable, shown
+from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
 from tests.splunkd import Splunkd
 from tests.splunkweb import Login, SplunkWeb
 
+from .contrast import assert_readable
 from .pages import Pages, window
 
 pytestmark = pytest.mark.package
@@ -30,12 +33,20 @@ def closed_port() -> Iterator[str]:
         yield str(reserved.getsockname()[1])
 
 
+@pytest.fixture(autouse=True)
+def no_accounts(splunkd: Splunkd) -> Iterator[None]:
+    """Leave no account to the next test: a page of the table has ten."""
+    yield
+    for name in splunkd.stanzas(CONF):
+        assert splunkd.request("DELETE", f"{ACCOUNT}/{name}").status == 200
+
+
 def file(**options: object) -> bytes:
     return shared_pki().pkcs12(**{"password": PASSWORD, **options})  # type: ignore[arg-type]
 
 
 UPLOADS = {
-    "wrong password": (file(password="another"), "client.pkcs12", "does not open"),
+    "wrong password": (file(password=ANOTHER_PASSWORD), "client.pkcs12", "does not open"),
     "not a PKCS#12": (b"\x30\x03abc, and so on", "client.pkcs12", "This is no PKCS#12 file"),
     "text": (b"-----BEGIN CERTIFICATE-----", "client.p12", "it is text in the PEM format"),
     "no private key": (file(with_key=False), "client.pfx", "holds no private key"),
@@ -43,6 +54,7 @@ UPLOADS = {
     "expired": (file(variant="expired"), "client.pkcs12", "expired on"),
     "not yet valid": (file(variant="not-yet-valid"), "client.pkcs12", "is not valid before"),
     "weak key": (file(variant="weak-key"), "client.pkcs12", 'switch on "Legacy certificates"'),
+    "weak signature": (file(variant="sha1"), "client.pkcs12", "is signed with SHA1"),
     "too large": (b"\x30\x82" * 10300, "client.pkcs12", "client.pkcs12 is larger than 20 KB"),
     "empty": (b"", "client.pkcs12", "client.pkcs12 is empty"),
     "other ending": (file(), "client.pem", "client.pem does not end in .pkcs12, .p12 or .pfx"),
@@ -69,6 +81,10 @@ def test_each_wrong_file_and_value_is_refused_with_its_message_and_nothing_is_sa
         expect(pages.refusal()).to_contain_text(text)
         expect(pages.refusal()).not_to_contain_text("REST Error")
     pages.upload(file())
+    pages.fill(pkcs12_password="")
+    pages.press_save()
+    expect(pages.refusal()).to_contain_text("protected by a password and none was given: enter it.")
+    pages.fill(pkcs12_password=PASSWORD)
     for value, (parameter, text) in VALUES.items():
         before = pages.control(parameter).locator("input").first.input_value()
         pages.fill(**{parameter: value})
@@ -129,7 +145,7 @@ def test_edit_keeps_the_file_a_clone_needs_it_again_and_delete_asks_first(pages:
     assert "pkcs12" not in str(answer.request.post_data)
     pages.saved()
     expect(pages.cell("kept", "host")).to_have_text("fmc.example.com")
-    expect(pages.cell("kept", "certificate_subject")).to_have_text("127.0.0.1")
+    expect(pages.cell("kept", "certificate_subject")).to_contain_text("127.0.0.1")
 
     pages.row("kept").get_by_role("button", name="Clone").click()
     pages.fill(name="copy")
@@ -148,6 +164,96 @@ def test_edit_keeps_the_file_a_clone_needs_it_again_and_delete_asks_first(pages:
     expect(pages.row("copy")).to_have_count(0)
     assert "copy" not in splunkd.stanzas(CONF)
     assert "kept" in splunkd.stanzas(CONF)
+
+
+def test_table_tells_the_fingerprint_and_what_the_name_in_the_certificate_has_to_be(
+    pages: Pages, splunkd: Splunkd
+) -> None:
+    create(splunkd, ACCOUNT, account("named"))
+    fingerprint = shown(splunkd, ACCOUNT, "named")["certificate_fingerprint"]
+    pages.open("configuration")
+    expect(pages.cell("named", "certificate_subject")).to_contain_text(
+        "127.0.0.1has to be the address by which the Management Center sees this machine"
+    )
+    cell = pages.cell("named", "certificate_fingerprint")
+    expect(cell).to_have_text(f"{fingerprint[:8]}\u2026{fingerprint[-8:]}")
+    expect(cell.get_by_title(fingerprint)).to_be_visible()
+    pages.row("named").get_by_role("cell").first.click()
+    expect(pages.page.get_by_text(fingerprint, exact=True)).to_be_visible()
+
+
+def test_save_with_a_check_shows_its_steps_until_the_account_is_saved_without_one(
+    pages: Pages, splunkd: Splunkd, server: FmcServer
+) -> None:
+    create(splunkd, ACCOUNT, reachable("edited", server, check_connection="0"))
+    pages.open("configuration")
+    status = pages.cell("edited", "check_connection").get_by_role("status")
+    expect(status).to_be_empty()
+    pages.row("edited").get_by_role("button", name="Edit").click()
+    assert pages.save("_account").status == 200
+    pages.saved()
+    expect(status).to_contain_text("The connection works.")
+    expect(status.get_by_role("listitem")).to_have_count(5)
+    pages.page.get_by_role("button", name="Check the connection of edited").click()
+    expect(status).to_contain_text("The connection works.")
+    pages.row("edited").get_by_role("button", name="Edit").click()
+    pages.fill(host="localhost")
+    pages.untick("check_connection")
+    assert pages.save("_account").status == 200
+    pages.saved()
+    expect(pages.cell("edited", "host")).to_have_text("localhost")
+    expect(status).to_be_empty()
+
+
+def test_result_of_a_check_belongs_to_what_was_checked(pages: Pages, splunkd: Splunkd, closed_port: str) -> None:
+    create(splunkd, ACCOUNT, account("again", port=closed_port))
+    pages.open("configuration")
+    status = pages.cell("again", "check_connection").get_by_role("status")
+    pages.page.get_by_role("button", name="Check the connection of again").click()
+    expect(status).to_contain_text("The connection failed.")
+    pages.delete("again")
+    expect(pages.row("again")).to_have_count(0)
+    pages.page.get_by_role("button", name="Add", exact=True).click()
+    pages.fill(name="again", host="127.0.0.1", port=closed_port, pkcs12_password=PASSWORD)
+    pages.upload(file())
+    pages.untick("check_connection")
+    assert pages.save("_account").status == 201
+    pages.saved()
+    expect(pages.cell("again", "host")).to_have_text("127.0.0.1")
+    expect(status).to_be_empty()
+
+
+def test_answer_to_a_check_comes_into_the_row_that_is_in_sight_then(
+    pages: Pages, splunkd: Splunkd, closed_port: str
+) -> None:
+    create(splunkd, ACCOUNT, account("moving", port=closed_port))
+    pages.open("configuration")
+    held: list[Route] = []
+    pages.page.route(re.compile(f"{APP}_check/"), held.append)
+    pages.page.get_by_role("button", name="Check the connection of moving").click()
+    status = pages.cell("moving", "check_connection").get_by_role("status")
+    expect(status).to_have_text("Checking, for at most 15 seconds\u2026")
+    pages.page.get_by_placeholder("Search...").fill("no such account")
+    expect(pages.row("moving")).to_have_count(0)
+    pages.page.get_by_placeholder("Search...").fill("")
+    expect(status).to_have_text("Checking, for at most 15 seconds\u2026")
+    expect(pages.page.get_by_role("button", name="Check the connection of moving")).to_be_disabled()
+    held[0].continue_()
+    expect(status).to_contain_text("The connection failed.")
+    expect(pages.page.get_by_role("button", name="Check the connection of moving")).to_be_enabled()
+
+
+def test_page_that_outlives_its_session_says_so(pages: Pages, splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("late_at_night"))
+    pages.open("configuration")
+    login = {"status": 200, "content_type": "text/html", "body": "<!DOCTYPE html><title>Login</title>"}
+    answers = [login, {"status": 401, "content_type": "application/json", "body": "{}"}]
+    for answer in answers:
+        pages.page.route(re.compile(f"{APP}_check/"), lambda route, answer=answer: route.fulfill(**answer))
+        pages.page.get_by_role("button", name="Check the connection of late_at_night").click()
+        status = pages.cell("late_at_night", "check_connection").get_by_role("status")
+        expect(status).to_have_text("Your session has ended. Log in again.")
+        pages.page.unroute_all()
 
 
 def test_saved_account_is_checked_step_by_step_at_the_press_of_a_button(
@@ -187,10 +293,49 @@ def test_page_warns_of_certificates_that_expire_within_thirty_days(pages: Pages,
     expect(warning).to_have_count(0)
 
 
+def test_warning_is_about_all_accounts_and_not_only_the_rows_in_sight(pages: Pages, splunkd: Splunkd) -> None:
+    names = [f"aa{number:02}" for number in range(11)]
+    for name in names:
+        create(splunkd, ACCOUNT, account(name))
+    create(splunkd, ACCOUNT, account("zz_soon", pkcs12=pkcs12(variant="expiring")))
+    pages.open("configuration")
+    warning = pages.page.get_by_role("alert").filter(has_text="Certificates that expire within 30 days")
+    expect(pages.row("zz_soon")).to_have_count(0)
+    expect(warning).to_contain_text("zz_soon (11 days left)")
+    pages.page.get_by_placeholder("Search...").fill("aa0")
+    expect(pages.row("aa10")).to_have_count(0)
+    expect(warning).to_contain_text("zz_soon (11 days left)")
+    # What is saved is asked for anew, whether its row is in sight or not.
+    pages.page.get_by_placeholder("Search...").fill("")
+    pages.page.get_by_role("button", name="Add", exact=True).click()
+    pages.fill(name="zz_sooner", host="127.0.0.1", pkcs12_password=PASSWORD)
+    pages.upload(file(variant="expiring"))
+    pages.untick("check_connection")
+    assert pages.save("_account").status == 201
+    pages.saved()
+    expect(warning).to_contain_text("zz_sooner (11 days left)")
+
+
+def test_last_day_of_the_warning_is_the_thirtieth(pages: Pages, splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("edge"))
+
+    def answer(route: Route) -> None:
+        document = json.loads(route.fetch().text())
+        for entry in document["entry"]:
+            entry["content"]["certificate_days_left"] = {"edge": "30"}.get(entry["name"], "31")
+        route.fulfill(json=document)
+
+    pages.page.route(re.compile(rf"{ACCOUNT}\?"), answer)
+    pages.open("configuration")
+    warning = pages.page.get_by_role("alert").filter(has_text="Certificates that expire within 30 days")
+    expect(warning).to_contain_text("days: edge (30 days left). Create the client anew")
+    expect(pages.cell("edge", "certificate_not_after")).to_contain_text("\u26a0 30 days left")
+
+
 def test_script_in_a_certificate_is_shown_as_text(pages: Pages, splunkd: Splunkd, closed_port: str) -> None:
     create(splunkd, ACCOUNT, account("script", port=closed_port, pkcs12=pkcs12(address=SCRIPT)))
     pages.open("configuration")
-    expect(pages.cell("script", "certificate_subject")).to_have_text(SCRIPT)
+    expect(pages.cell("script", "certificate_subject")).to_contain_text(SCRIPT)
     pages.page.get_by_role("button", name="Check the connection of script").click()
     expect(pages.cell("script", "check_connection")).to_contain_text(SCRIPT)
     pages.row("script").get_by_role("cell").first.click()
@@ -198,6 +343,33 @@ def test_script_in_a_certificate_is_shown_as_text(pages: Pages, splunkd: Splunkd
     pages.page.get_by_role("button", name="Edit").first.click()
     pages.upload(file(), f"{SCRIPT.replace('/', '')}.p12")
     expect(pages.control("pkcs12").get_by_role("status")).to_contain_text(SCRIPT)
+
+
+def test_markup_in_any_field_is_shown_as_text(pages: Pages, splunkd: Splunkd) -> None:
+    pages.open("configuration")
+    pages.page.get_by_role("button", name="Add", exact=True).click()
+    good = {"name": "markup", "host": "127.0.0.1", "port": "8302", "fingerprint": "", "pkcs12_password": PASSWORD}
+    pages.fill(**good)
+    pages.upload(file())
+    pages.untick("check_connection")
+    for parameter, value in good.items():
+        hostile = f"hostile-1b2c3d4e {SCRIPT}" if parameter == "pkcs12_password" else SCRIPT
+        pages.fill(**{parameter: hostile})
+        pages.press_save()
+        expect(pages.refusal()).to_be_visible()
+        expect(pages.control(parameter).locator("input").first).to_have_value(hostile)
+        assert pages.page.locator("img[src=x]").count() == 0
+        pages.fill(**{parameter: value})
+    # What splunkd refuses is shown as splunkd quotes it.
+    pages.page.route(
+        re.compile(rf"{ACCOUNT}\?"),
+        lambda route: route.fulfill(status=400, json={"messages": [{"type": "ERROR", "text": f"host: {SCRIPT}"}]}),
+    )
+    pages.press_save()
+    expect(pages.refusal()).to_contain_text(SCRIPT)
+    assert pages.page.locator("img[src=x]").count() == 0
+    pages.page.unroute_all()
+    assert "markup" not in splunkd.stanzas(CONF)
 
 
 def test_whole_form_is_filled_and_saved_by_the_keyboard(
@@ -262,44 +434,20 @@ def test_user_without_the_capability_is_told_so_and_sees_nothing(
         pages.problems = [one for one in pages.problems if "permission" not in one]
 
 
-def test_pages_are_readable_in_the_dark_theme(
-    browser: Browser, web: SplunkWeb, splunkd: Splunkd, server: FmcServer
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_readable_in_both_themes(
+    browser: Browser, web: SplunkWeb, splunkd: Splunkd, server: FmcServer, theme: str
 ) -> None:
-    create(splunkd, ACCOUNT, account("dusk", pkcs12=pkcs12(variant="expiring")))
-    create(splunkd, ACCOUNT, reachable("night", server, check_connection="0"))
-    with window(browser, web, Login("owl", "hoot", theme="dark")) as pages:
+    create(splunkd, ACCOUNT, account(f"dusk_{theme}", pkcs12=pkcs12(variant="expiring")))
+    create(splunkd, ACCOUNT, reachable(f"night_{theme}", server, check_connection="0"))
+    with window(browser, web, Login(f"owl_{theme}", "hoot", theme=theme)) as pages:
         pages.open("configuration")
-        pages.page.get_by_role("button", name="Check the connection of night").click()
-        expect(pages.cell("night", "check_connection")).to_contain_text("The connection works.")
-        pages.shoot("accounts_dark")
-        assert_readable(pages, "td[data-column='check_connection'] .sfw")
-        pages.row("night").get_by_role("button", name="Edit").click()
-        pages.shoot("account_form_dark")
+        pages.page.get_by_role("button", name=f"Check the connection of night_{theme}").click()
+        expect(pages.cell(f"night_{theme}", "check_connection")).to_contain_text("The connection works.")
+        pages.shoot(f"accounts_{theme}")
+        for column in ("check_connection", "certificate_subject", "certificate_fingerprint", "certificate_not_after"):
+            assert_readable(pages, f"td[data-column='{column}'] .sfw")
+        assert_readable(pages, "#sfw-expiry-warning")
+        pages.row(f"night_{theme}").get_by_role("button", name="Edit").click()
+        pages.shoot(f"account_form_{theme}")
         assert_readable(pages, "[data-name='pkcs12'] .sfw")
-
-
-def assert_readable(pages: Pages, selector: str) -> None:
-    """Assert that a text stands out from what is behind it as WCAG's level AA asks."""
-    contrast = pages.page.locator(selector).first.evaluate(
-        """(element) => {
-            const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
-            const light = (text) => {
-                const [red, green, blue] = numbers(text).map((one) => {
-                    const part = one / 255;
-                    return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-                });
-                return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-            };
-            let behind = element;
-            const solid = (one) => {
-                const color = numbers(getComputedStyle(one).backgroundColor);
-                return color.length === 3 || color[3] === 1;
-            };
-            while (behind.parentElement && !solid(behind)) {
-                behind = behind.parentElement;
-            }
-            const lights = [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor].map(light);
-            return (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
-        }"""
-    )
-    assert contrast >= 4.5

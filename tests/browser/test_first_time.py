@@ -34,7 +34,11 @@ def test_from_empty_pages_to_events(browser: Browser, web: SplunkWeb, splunkd: S
         answer = pages.save("_account")
         assert answer.status == 201, answer.text()
         pages.saved()
-        expect(pages.cell("fmc", "certificate_subject")).to_have_text(server.address)
+        expect(pages.cell("fmc", "certificate_subject")).to_contain_text(server.address)
+        # The steps of the check are there to be read after the save, too.
+        steps = pages.cell("fmc", "check_connection").get_by_role("listitem")
+        expect(steps).to_have_count(5)
+        expect(steps.last).to_contain_text("\u2713 Client accepted: the server keeps the connection open")
         expect(pages.cell("fmc", "certificate_not_after")).to_contain_text("364 days left")
         # The check of the save has connected, and nothing but that.
         server.wait_for(lambda one: len(one.goodbyes) == 1)

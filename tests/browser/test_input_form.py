@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from estreamer import catalog, request
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.catalogue import field_names
 from tests.setup.forms import ACCOUNT, INPUT, account, create, shown
 from tests.splunkd import Splunkd
 from tests.splunkweb import Login, SplunkWeb
 
+from .contrast import assert_readable
 from .pages import ADMIN, Pages, window
-from .test_accounts import SCRIPT, assert_readable
+from .test_accounts import SCRIPT
 
 pytestmark = pytest.mark.package
 REFRESH = 16_000
@@ -143,7 +144,188 @@ def test_preview_follows_every_choice(new_input: Pages) -> None:
     assert json.loads(text.inner_text()) == json.loads(request.document(wanted))
     expect(pages.control("connection_fields").locator("summary").first).to_contain_text("Not asked for.")
     pages.control("event_types").get_by_role("checkbox", name="File events").uncheck()
-    expect(pages.control("request_style").get_by_text("No event type is chosen")).to_be_visible()
+    expect(pages.control("request_style").get_by_text("Event types: choose at least one.")).to_be_visible()
+    expect(text).to_be_empty()
+
+
+def test_preview_refuses_emptied_fields_as_the_save_does(new_input: Pages) -> None:
+    pages = new_input
+    pages.control("request_style").get_by_text("Preview of the request").click()
+    text = pages.control("request_style").locator("pre")
+    expect(text).to_contain_text('"ConnectionEvent"')
+    control = tree(pages, "connection_fields")
+    control.get_by_role("checkbox", name="Select all", exact=True).check()
+    expect(text).to_contain_text('"InitiatorIP"')
+    control.get_by_role("checkbox", name="Select all", exact=True).uncheck()
+    expect(pages.control("request_style").get_by_text("Choose at least one field set or field")).to_be_visible()
+    expect(text).to_be_empty()
+
+
+def test_preview_shows_the_last_choice_whatever_the_order_of_the_answers(new_input: Pages) -> None:
+    pages = new_input
+    held: list[Route] = []
+    pages.page.route(re.compile("_preview"), held.append)
+    pages.control("request_style").get_by_text("Preview of the request").click()
+    wait_for(pages, held, 1)
+    pages.control("event_types").get_by_role("checkbox", name="Connection events").uncheck()
+    wait_for(pages, held, 2)
+    text = pages.control("request_style").locator("pre")
+    held[1].continue_()
+    expect(text).to_contain_text('"FileEvent"')
+    with pages.page.expect_response(re.compile("_preview")):
+        held[0].continue_()
+    # The earlier answer is worked on in the same turn in which it comes.
+    pages.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
+    expect(text).not_to_contain_text('"ConnectionEvent"')
+
+
+def wait_for(pages: Pages, held: list[Route], count: int) -> None:
+    """Wait until so many requests are held back."""
+    for _ in range(200):
+        if len(held) >= count:
+            return
+        pages.page.wait_for_timeout(50)
+    raise AssertionError(f"{len(held)} requests instead of {count}")
+
+
+def test_form_that_is_left_before_the_catalogue_comes_does_no_harm(browser: Browser, web: SplunkWeb) -> None:
+    with window(browser, web, ADMIN) as pages:
+        held: list[Route] = []
+        pages.page.route(re.compile("_catalog"), held.append)
+        pages.open("inputs")
+        pages.page.get_by_role("button", name="Create New Input").click()
+        wait_for(pages, held, 1)
+        pages.page.get_by_role("button", name="Cancel").or_(pages.page.get_by_role("link", name="Inputs")).first.click()
+        expect(pages.form).to_have_count(0)
+        with pages.page.expect_response(re.compile("_catalog")):
+            held[0].continue_()
+        pages.page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
+
+
+def test_choice_of_a_time_without_a_time_is_refused_in_words_of_the_form(new_input: Pages) -> None:
+    pages = new_input
+    pages.fill(name="timeless")
+    pages.control("start_from").get_by_role("radio", name="A time").check()
+    pages.press_save()
+    expect(pages.refusal()).to_have_text("Start from: give the day and the time, in UTC.")
+
+
+def test_markup_in_any_text_field_is_shown_as_text(new_input: Pages, splunkd: Splunkd) -> None:
+    pages = new_input
+    pages.fill(name="markup")
+    fields = {
+        "name": pages.control("name").locator("input"),
+        "drop_rules": pages.control("drop_rules").locator("textarea"),
+        "settle": pages.control("settle").locator("input"),
+        "interval": pages.control("interval").locator("input"),
+    }
+    pages.page.get_by_text("Advanced").click()
+    for parameter in ("connection_fields", "intrusion_fields", "packet_fields", "file_fields"):
+        fields[parameter] = tree(pages, parameter).get_by_label("Other names")
+    pages.control("event_types").get_by_role("checkbox", name="Intrusion packets").check()
+    pages.control("request_style").get_by_text("Preview of the request").click()
+    for parameter, box in fields.items():
+        before = box.input_value()
+        box.fill(SCRIPT)
+        pages.press_save()
+        expect(pages.refusal(), parameter).to_be_visible()
+        expect(box, parameter).to_have_value(SCRIPT)
+        assert pages.page.locator("img[src=x]").count() == 0, parameter
+        box.fill(before)
+    tree_search = pages.control("connection_fields").get_by_role("searchbox")
+    tree_search.fill(SCRIPT)
+    expect(pages.control("connection_fields").get_by_text("No known field has that in its name")).to_be_visible()
+    tree_search.fill("")
+    assert "estreamer_fqe://markup" not in splunkd.stanzas("inputs")
+
+
+def test_whole_form_is_filled_and_saved_by_the_keyboard(browser: Browser, web: SplunkWeb, splunkd: Splunkd) -> None:
+    with window(browser, web, ADMIN) as pages:
+        open_form(pages)
+        keys = Keys(pages)
+        keys.until("name")
+        keys.type("keys")
+        keys.until("account")
+        keys.press("Enter")
+        expect(pages.page.get_by_role("option", name="two", exact=True)).to_be_visible()
+        keys.press("ArrowDown", "Enter")
+        expect(pages.control("account").get_by_role("combobox")).to_have_text(re.compile("one|two"))
+        keys.until("start_from")
+        keys.press("ArrowDown")
+        expect(pages.control("start_from").get_by_role("radio", name="Oldest")).to_be_checked()
+        keys.until("event_types")
+        keys.press("Space")
+        expect(pages.control("event_types").get_by_role("checkbox", name="Connection events")).not_to_be_checked()
+        keys.press("Tab")
+        keys.press("Space", "Space")
+        expect(pages.control("event_types").get_by_role("checkbox", name="Intrusion events")).to_be_checked()
+        keys.until("file_fields")
+        keys.press("Enter")
+        control = pages.control("file_fields")
+        keys.press("Tab", "Tab", "Tab")
+        expect(control.get_by_role("button", name="Minimal")).to_be_focused()
+        keys.press("Enter")
+        expect(control.get_by_role("button", name="Minimal")).to_have_attribute("aria-pressed", "true")
+        keys.press("Tab")
+        expect(control.get_by_role("searchbox")).to_be_focused()
+        keys.type("FileName")
+        # Enter in the search must not send the form.
+        keys.press("Enter")
+        expect(pages.form).to_be_visible()
+        box = control.get_by_role("checkbox", name="FileName", exact=True)
+        was = box.is_checked()
+        keys.until_focused(box)
+        keys.press("Space")
+        expect(box).to_be_checked(checked=not was)
+        keys.until("drop_rules")
+        keys.type("FileEvent FileName=x")
+        expect(pages.control("drop_rules").get_by_role("status")).to_contain_text("Line 1, column 11:")
+        keys.press("Tab", "Enter")
+        expect(pages.control("drop_rules").locator("textarea")).to_be_focused()
+        place = "document.activeElement.selectionStart"
+        assert pages.page.evaluate(place) == 10
+        keys.press("ArrowLeft")
+        keys.type(":")
+        expect(pages.control("drop_rules").get_by_role("status")).to_have_text("No mistake found.")
+        keys.until("request_style")
+        keys.press("ArrowDown")
+        keys.press("Tab", "Enter")
+        expect(pages.control("request_style").locator("pre")).to_contain_text('"FileEvent"')
+        keys.until_focused(pages.page.locator("button.saveBtn:visible, button[type=submit]:visible"))
+        with pages.page.expect_response(re.compile(rf"{INPUT}\?")) as answer:
+            keys.press("Enter")
+        assert answer.value.status == 201, answer.value.text()
+        pages.saved()
+        stored = shown(splunkd, INPUT, "keys")
+        assert (stored["start_from"], stored["request_style"]) == ("oldest", "single")
+        assert stored["event_types"] == "IntrusionEvent,FileEvent"
+        assert stored["drop_rules"] == "FileEvent: FileName=x"
+        disabled(pages, "keys")
+
+
+class Keys:
+    """The keyboard: what it reaches, it reaches by Tab."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self._pages.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self._pages.page.keyboard.type(text)
+
+    def until(self, parameter: str) -> None:
+        """Press Tab until something of that parameter has the focus."""
+        self.until_focused(self._pages.control(parameter).locator(":focus"))
+
+    def until_focused(self, element: Locator) -> None:
+        for _ in range(150):
+            self.press("Tab")
+            if element.count() and element.first.evaluate("(one) => one === document.activeElement"):
+                return
+        raise AssertionError(f"Tab does not reach {element}")
 
 
 def test_nothing_to_ask_for_is_refused_at_its_place(new_input: Pages, splunkd: Splunkd) -> None:
@@ -198,7 +380,7 @@ def test_start_is_now_oldest_or_a_time_in_utc(new_input: Pages, splunkd: Splunkd
     control.get_by_role("radio", name="A time").check()
     pages.fill(name="start")
     pages.press_save()
-    expect(pages.refusal()).to_contain_text("start_from: ")
+    expect(pages.refusal()).to_contain_text("Start from: give the day and the time")
     control.get_by_label("Time in UTC").fill("2026-05-31T14:00:00")
     pages.choose("failover_account", "two")
     assert pages.save(INPUT).status == 201
@@ -244,20 +426,26 @@ def test_inputs_page_tells_why_an_input_waits_and_refreshes_by_itself(pages: Pag
     disabled(pages, "waits")
 
 
-def test_input_pages_are_readable_in_the_dark_theme(browser: Browser, web: SplunkWeb, splunkd: Splunkd) -> None:
-    create(splunkd, INPUT, {"name": "dusk", "account": "one", "disabled": "1"})
-    with window(browser, web, Login("owl", "hoot", theme="dark")) as pages:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_input_pages_are_readable_in_both_themes(
+    browser: Browser, web: SplunkWeb, splunkd: Splunkd, theme: str
+) -> None:
+    create(splunkd, INPUT, {"name": f"dusk_{theme}", "account": "one", "disabled": "1"})
+    create(splunkd, INPUT, {"name": f"dawn_{theme}", "account": "one"})
+    with window(browser, web, Login(f"owl_{theme}", "hoot", theme=theme)) as pages:
         open_form(pages)
         control = tree(pages, "connection_fields")
         pages.fill(drop_rules="FileEvent FileName=x")
         expect(pages.control("drop_rules").get_by_role("status")).to_contain_text("Line 1, column 11")
         pages.control("request_style").get_by_text("Preview of the request").click()
         expect(pages.control("request_style").locator("pre")).to_contain_text("ConnectionEvent")
-        pages.shoot("input_form_dark")
+        pages.shoot(f"input_form_{theme}")
         for parameter in ("event_types", "connection_fields", "start_from", "drop_rules", "request_style"):
             assert_readable(pages, f"[data-name='{parameter}'] .sfw")
         expect(control.get_by_role("button", name="Recommended")).to_be_visible()
         pages.open("inputs")
-        expect(pages.cell("dusk", "state")).to_have_text("Disabled")
-        pages.shoot("inputs_dark")
+        expect(pages.cell(f"dusk_{theme}", "state")).to_have_text("Disabled")
+        expect(pages.cell(f"dawn_{theme}", "state")).to_contain_text("Waiting to retry at")
+        pages.shoot(f"inputs_{theme}")
         assert_readable(pages, "td[data-column='state'] .sfw")
+        disabled(pages, f"dawn_{theme}")
