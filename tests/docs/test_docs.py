@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,21 @@ def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
     assert [page for page in pages if f"({page})" not in index] == []
+
+
+def test_page_of_fields_says_what_the_catalogue_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    fields = importlib.import_module("fields")
+    monkeypatch.delitem(sys.modules, "fields")
+    monkeypatch.setattr(fields, "PAGE", tmp_path / "fields.md")
+    assert fields.main() == 0
+    written = (tmp_path / "fields.md").read_text(encoding="utf-8")
+    assert written == (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
+    catalog = json.loads((ROOT / "bin" / "estreamer" / "catalog.json").read_text(encoding="utf-8"))
+    for event_type in catalog["event_types"].values():
+        for group in event_type["groups"]:
+            for field in group["fields"]:
+                assert f"| {group['label']} | `{field['name']}` | {field['type']} | {field['evidence']} |" in written
 
 
 def test_every_test_that_proves_a_promise_exists():

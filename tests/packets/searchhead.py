@@ -114,6 +114,7 @@ class Endpoint:
         self.settings = read_conf(command.app.path / "default/restmap.conf")[STANZA]
         assert self.settings["scripttype"] == "persist"
         assert (command.app.path / "bin" / self.settings["script"]).is_file()
+        self.logs = command.place.logs
         self._head = head
         self._process = subprocess.Popen(
             [str(command.place.python), "-c", DRIVER, str(command.app.path / "bin"), self.settings["handler"]],
@@ -138,9 +139,13 @@ class Endpoint:
             "ns": {"app": APP},
             **changes,
         }
+        return self.hand_over(json.dumps(request).encode())
+
+    def hand_over(self, line: bytes) -> dict[str, Any]:
+        """Hand over a request as it is."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.write(line + b"\n")
         self._process.stdin.flush()
         reply: dict[str, Any] = json.loads(self._process.stdout.readline())
         return reply

@@ -203,6 +203,46 @@ def test_search_that_failed_gives_no_file(endpoint: Endpoint, head: SearchHead, 
     assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")) == (502, sentence)
 
 
+SECRET = "a-value-that-nobody-is-to-see"
+SERVER = {"rest_uri": "http://127.0.0.1:1"}
+MALFORMED = {
+    "nothing": b"",
+    "no JSON": SECRET.encode(),
+    "a list": b"[]",
+    "null": b"null",
+    "no server": json.dumps({"method": "GET", "session": {"authtoken": SECRET}}).encode(),
+    "an address that is none": json.dumps({"method": "GET", "server": {"rest_uri": "http://[" + SECRET}}).encode(),
+    "a query that is no pairs": json.dumps({"method": "GET", "server": SERVER, "query": [[SECRET]]}).encode(),
+    "a value that is no text": json.dumps({"method": "GET", "server": SERVER, "query": [["flow", [SECRET]]]}).encode(),
+    "a session that is no object": json.dumps({"method": "GET", "server": SERVER, "session": SECRET}).encode(),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_request_is_answered_with_a_sentence_and_its_place_is_logged(endpoint: Endpoint, case: str) -> None:
+    reply = endpoint.hand_over(MALFORMED[case])
+    status, text = refusal(reply)
+    assert status == 500
+    assert re.fullmatch(
+        r"The add-on failed \(\w+\)\. Where is in ta_secure_firewall_estreamer_rest\.log, in Splunk's log folder\.",
+        text,
+    )
+    log = (endpoint.logs / "ta_secure_firewall_estreamer_rest.log").read_text("utf-8")
+    assert re.search(r'action=unexpected_error error=\w+ at="(\w+\.py:\d+ ?)+"$', log.strip())
+    assert SECRET not in log + text
+
+
+@pytest.mark.parametrize("field", ["packet_time", "packet_link_type", "packet_wire_length", "packet_hex"])
+def test_row_that_is_not_as_the_command_makes_it_gives_a_sentence(
+    endpoint: Endpoint, head: SearchHead, field: str
+) -> None:
+    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
+    for broken in ({**row, field: "x"}, {name: value for name, value in row.items() if name != field}):
+        head.broken = json.dumps({"preview": False, "result": broken}).encode() + b"\n"
+        status, text = refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))
+        assert (status, text.startswith("The add-on failed (")) == (500, True)
+
+
 def row_of(size: int) -> bytes:
     row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "00" * size}
     return json.dumps({"result": row}).encode()
@@ -230,4 +270,5 @@ def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_
     assert settings["match"] == f"/{APP}_packets"
     web = read_conf(addon / "default/web.conf")[f"expose:{APP}_packets"]
     assert web == {"pattern": f"{APP}_packets", "methods": "GET"}
-    assert not re.search("(?i)system_?auth", (addon / "bin/estreamer_packets_rest.py").read_text(encoding="utf-8"))
+    for script in ("estreamer_packets_rest.py", "estreamer/packet_endpoint.py", "estreamer/packet_search.py"):
+        assert not re.search("(?i)system_?auth", (addon / "bin" / script).read_text(encoding="utf-8"))
