@@ -13,9 +13,6 @@ from splunktaucclib.rest_handler.error import RestError
 from . import check, pkcs12, rest, settings
 from .errors import Problem
 
-LONGEST_FILE = (pkcs12.MAX_STORED_SIZE + 2) // 3 * 4
-"""Characters of base64."""
-
 SWITCH = "check_connection"
 SECRETS = ("pkcs12", "pkcs12_password")
 
@@ -129,14 +126,14 @@ class AccountHandler(rest.StanzaHandler):
         given = self.payload
         if "pkcs12" in given:
             given["pkcs12"] = "".join(given["pkcs12"].split())
-        if len(given.get("pkcs12", "")) > LONGEST_FILE:
-            raise admin.ArgValidationException(
-                "pkcs12: the file is larger than 20 KB, and a client's PKCS#12 file has a few thousand bytes. Upload "
-                "the file of this client from the Management Center."
-            )
         rest.check_lengths({name: value for name, value in given.items() if name != "pkcs12"})
         wanted = settings.parse_check_connection(given.pop(SWITCH, ""))
         account = settings.parse_account(self.callerArgs.id, {**stored, **given})
+        if len(account.pkcs12) > pkcs12.MAX_STORED_SIZE:
+            raise admin.ArgValidationException(
+                f"pkcs12: the file is larger than {pkcs12.MAX_STORED_SIZE >> 10} KB, and a client's PKCS#12 file has a few "
+                "thousand bytes. Upload the file of this client from the Management Center."
+            )
         begun = time.monotonic()
         now = datetime.now(timezone.utc)
         credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import functools
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -75,7 +76,10 @@ def private_numbers(content: bytes, password: str) -> tuple[bytes, ...] | None:
     if "\0" in password:
         return None
     try:
-        key = pkcs12.load_key_and_certificates(content, password.encode("utf-8", "replace") or None)[0]
+        with warnings.catch_warnings():
+            # What is no strict DER is opened all the same.
+            warnings.simplefilter("ignore")
+            key = pkcs12.load_key_and_certificates(content, password.encode("utf-8", "replace") or None)[0]
     except ValueError:
         return None
     return () if key is None else tuple(numbers_of(key))

@@ -92,10 +92,12 @@ def test_input_cannot_be_renamed(accounts: Splunkd) -> None:
 
 @pytest.mark.package
 def test_values_are_stored_as_they_were_understood(accounts: Splunkd) -> None:
+    for name in ("first", "second"):
+        create(accounts, ACCOUNT, account(name))
     form = {
         "name": "blanks",
-        "account": "one ",
-        "failover_account": " two",
+        "account": "first ",
+        "failover_account": " second",
         "event_types": " FileEvent , ConnectionEvent,FileEvent",
         "file_fields": "HeaderFieldSet, URL ,URL",
         "start_from": " oldest ",
@@ -108,8 +110,8 @@ def test_values_are_stored_as_they_were_understood(accounts: Splunkd) -> None:
     create(accounts, INPUT, form)
     stored = accounts.stanzas("inputs")["estreamer_fqe://blanks"]
     assert {parameter: stored[parameter] for parameter in form if parameter != "name"} == {
-        "account": "one",
-        "failover_account": "two",
+        "account": "first",
+        "failover_account": "second",
         "event_types": "FileEvent,ConnectionEvent",
         "file_fields": "HeaderFieldSet,URL",
         "start_from": "oldest",
@@ -119,8 +121,9 @@ def test_values_are_stored_as_they_were_understood(accounts: Splunkd) -> None:
         "interval": "61",
         "disabled": "1",
     }
-    assert accounts.request("POST", f"{INPUT}/blanks", {"account": "two ", "failover_account": "one "}).status == 200
-    for name in ("one", "two"):
+    swapped = {"account": "second ", "failover_account": "first "}
+    assert accounts.request("POST", f"{INPUT}/blanks", swapped).status == 200
+    for name in ("first", "second"):
         answer = accounts.request("DELETE", f"{ACCOUNT}/{name}")
         assert (answer.status, "of the input 'blanks'" in answer.message) == (400, True)
 

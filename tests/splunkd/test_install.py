@@ -28,7 +28,7 @@ def test_package_is_unpacked_with_its_modes_and_its_checkpoint_folder_made(tmp_p
     assert (app.path / "bin" / "example.py").read_text() == FILES["bin/example.py"]
     assert (app.path / "bin" / "example.py").stat().st_mode & 0o777 == 0o644
     assert (app.path / "bin" / "tool.sh").stat().st_mode & 0o777 == 0o755
-    assert (tmp_path / "home" / "var" / "lib" / "splunk" / "modinputs" / "example").is_dir()
+    assert (tmp_path / "home" / "database" / "modinputs" / "example").is_dir()
     assert (tmp_path / "home" / "var" / "log" / "splunk").is_dir()
 
 
