@@ -131,8 +131,8 @@ class AccountHandler(rest.StanzaHandler):
         account = settings.parse_account(self.callerArgs.id, {**stored, **given})
         if len(account.pkcs12) > pkcs12.MAX_STORED_SIZE:
             raise admin.ArgValidationException(
-                f"pkcs12: the file is larger than {pkcs12.MAX_STORED_SIZE >> 10} KB, and a client's PKCS#12 file has a few "
-                "thousand bytes. Upload the file of this client from the Management Center."
+                f"pkcs12: the file is larger than {pkcs12.MAX_STORED_SIZE >> 10} KB, and a client's PKCS#12 file has a "
+                "few thousand bytes. Upload the file of this client from the Management Center."
             )
         begun = time.monotonic()
         now = datetime.now(timezone.utc)

@@ -55,4 +55,5 @@ def assert_readable(pages: Pages, selector: str) -> None:
     """Assert that every visible text in the elements can be read."""
     found = pages.page.locator(selector).evaluate_all(MEASURE)
     assert found, f"there is no text in {selector}"
-    assert [(text, round(contrast, 2)) for contrast, text in found if contrast < LEAST] == []
+    faint = [f"{text}: {contrast:.2f}" for contrast, text in found if contrast < LEAST]
+    assert not faint, "\n".join(faint)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, Route, expect
 from playwright.sync_api import Error as PageError
 
 from tests.places import ROOT
@@ -50,6 +50,40 @@ class Pages:
         """Open a page and wait for its table."""
         self.page.goto(self.web.page(view))
         expect(self.page.get_by_role("table")).to_be_visible()
+
+    # What splunkd answers
+
+    def hold(self, endpoint: str) -> list[Route]:
+        """Hold back requests to an endpoint from now on; return the list that they come into."""
+        held: list[Route] = []
+
+        def keep(route: Route) -> None:
+            held.append(route)
+
+        self.page.route(re.compile(endpoint), keep)
+        return held
+
+    def wait_for(self, held: list[Route], count: int) -> None:
+        """Wait until so many requests are held back."""
+        for _ in range(PATIENCE // 50):
+            if len(held) >= count:
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{len(held)} requests instead of {count}")
+
+    def answer(self, endpoint: str, status: int, body: str) -> None:
+        """Answer requests to an endpoint in splunkd's place from now on."""
+
+        def fulfill(route: Route) -> None:
+            route.fulfill(
+                status=status, content_type="application/json" if body.startswith("{") else "text/html", body=body
+            )
+
+        self.page.route(re.compile(endpoint), fulfill)
+
+    def let_through(self) -> None:
+        """Let splunkd answer again."""
+        self.page.unroute_all()
 
     # Tables
 

@@ -173,10 +173,10 @@ def test_table_tells_the_fingerprint_and_what_the_name_in_the_certificate_has_to
     fingerprint = shown(splunkd, ACCOUNT, "named")["certificate_fingerprint"]
     pages.open("configuration")
     expect(pages.cell("named", "certificate_subject")).to_contain_text(
-        "127.0.0.1has to be the address by which the Management Center sees this machine"
+        "127.0.0.1must be this machine, as the Management Center sees it"
     )
     cell = pages.cell("named", "certificate_fingerprint")
-    expect(cell).to_have_text(f"{fingerprint[:8]}\u2026{fingerprint[-8:]}")
+    expect(cell).to_have_text(f"{fingerprint[:6]}\u2026{fingerprint[-6:]}")
     expect(cell.get_by_title(fingerprint)).to_be_visible()
     pages.row("named").get_by_role("cell").first.click()
     expect(pages.page.get_by_text(fingerprint, exact=True)).to_be_visible()
@@ -185,23 +185,23 @@ def test_table_tells_the_fingerprint_and_what_the_name_in_the_certificate_has_to
 def test_save_with_a_check_shows_its_steps_until_the_account_is_saved_without_one(
     pages: Pages, splunkd: Splunkd, server: FmcServer
 ) -> None:
-    create(splunkd, ACCOUNT, reachable("edited", server, check_connection="0"))
+    create(splunkd, ACCOUNT, reachable("stepped", server, check_connection="0"))
     pages.open("configuration")
-    status = pages.cell("edited", "check_connection").get_by_role("status")
+    status = pages.cell("stepped", "check_connection").get_by_role("status")
     expect(status).to_be_empty()
-    pages.row("edited").get_by_role("button", name="Edit").click()
+    pages.row("stepped").get_by_role("button", name="Edit").click()
     assert pages.save("_account").status == 200
     pages.saved()
     expect(status).to_contain_text("The connection works.")
     expect(status.get_by_role("listitem")).to_have_count(5)
-    pages.page.get_by_role("button", name="Check the connection of edited").click()
+    pages.page.get_by_role("button", name="Check the connection of stepped").click()
     expect(status).to_contain_text("The connection works.")
-    pages.row("edited").get_by_role("button", name="Edit").click()
+    pages.row("stepped").get_by_role("button", name="Edit").click()
     pages.fill(host="localhost")
     pages.untick("check_connection")
     assert pages.save("_account").status == 200
     pages.saved()
-    expect(pages.cell("edited", "host")).to_have_text("localhost")
+    expect(pages.cell("stepped", "host")).to_have_text("localhost")
     expect(status).to_be_empty()
 
 
@@ -228,8 +228,7 @@ def test_answer_to_a_check_comes_into_the_row_that_is_in_sight_then(
 ) -> None:
     create(splunkd, ACCOUNT, account("moving", port=closed_port))
     pages.open("configuration")
-    held: list[Route] = []
-    pages.page.route(re.compile(f"{APP}_check/"), held.append)
+    held = pages.hold(f"{APP}_check/")
     pages.page.get_by_role("button", name="Check the connection of moving").click()
     status = pages.cell("moving", "check_connection").get_by_role("status")
     expect(status).to_have_text("Checking, for at most 15 seconds\u2026")
@@ -246,14 +245,12 @@ def test_answer_to_a_check_comes_into_the_row_that_is_in_sight_then(
 def test_page_that_outlives_its_session_says_so(pages: Pages, splunkd: Splunkd) -> None:
     create(splunkd, ACCOUNT, account("late_at_night"))
     pages.open("configuration")
-    login = {"status": 200, "content_type": "text/html", "body": "<!DOCTYPE html><title>Login</title>"}
-    answers = [login, {"status": 401, "content_type": "application/json", "body": "{}"}]
-    for answer in answers:
-        pages.page.route(re.compile(f"{APP}_check/"), lambda route, answer=answer: route.fulfill(**answer))
+    status = pages.cell("late_at_night", "check_connection").get_by_role("status")
+    for code, body in ((200, "<!DOCTYPE html><title>Login</title>"), (401, "{}")):
+        pages.answer(f"{APP}_check/", code, body)
         pages.page.get_by_role("button", name="Check the connection of late_at_night").click()
-        status = pages.cell("late_at_night", "check_connection").get_by_role("status")
         expect(status).to_have_text("Your session has ended. Log in again.")
-        pages.page.unroute_all()
+        pages.let_through()
 
 
 def test_saved_account_is_checked_step_by_step_at_the_press_of_a_button(
@@ -361,14 +358,12 @@ def test_markup_in_any_field_is_shown_as_text(pages: Pages, splunkd: Splunkd) ->
         assert pages.page.locator("img[src=x]").count() == 0
         pages.fill(**{parameter: value})
     # What splunkd refuses is shown as splunkd quotes it.
-    pages.page.route(
-        re.compile(rf"{ACCOUNT}\?"),
-        lambda route: route.fulfill(status=400, json={"messages": [{"type": "ERROR", "text": f"host: {SCRIPT}"}]}),
-    )
+    refusal = {"messages": [{"type": "ERROR", "text": f"host: {SCRIPT}"}]}
+    pages.answer(rf"{ACCOUNT}\?", 400, json.dumps(refusal))
     pages.press_save()
     expect(pages.refusal()).to_contain_text(SCRIPT)
     assert pages.page.locator("img[src=x]").count() == 0
-    pages.page.unroute_all()
+    pages.let_through()
     assert "markup" not in splunkd.stanzas(CONF)
 
 

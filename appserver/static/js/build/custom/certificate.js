@@ -4,7 +4,7 @@
 
 import { dress, make } from './dom.js';
 
-const SHOWN = 8;
+const SHOWN = 6;
 const TEXTS = { certificate_subject: describeSubject, certificate_fingerprint: describeFingerprint };
 
 export default class Certificate {
@@ -20,7 +20,7 @@ export default class Certificate {
 }
 
 function describeSubject(subject) {
-    const note = 'has to be the address by which the Management Center sees this machine';
+    const note = 'must be this machine, as the Management Center sees it';
     return [make('div', {}, subject || 'unknown'), make('div', { className: 'sfw-note' }, subject ? note : '')];
 }
 

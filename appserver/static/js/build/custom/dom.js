@@ -12,7 +12,7 @@ const STYLE = `
 .sfw p { margin: 4px 0; }
 .sfw input[type='checkbox'], .sfw input[type='radio'] { margin: 0 8px 0 0; vertical-align: -2px; }
 .sfw input[type='text'], .sfw input[type='search'], .sfw input[type='datetime-local'], .sfw select, .sfw textarea,
-.sfw button { font: inherit; color: inherit; background-color: rgba(128, 128, 128, 0.08);
+.sfw button { font: inherit; color: inherit; background-color: transparent;
     border: 1px solid rgba(128, 128, 128, 0.8); border-radius: 3px; padding: 4px 8px; }
 .sfw input[type='text'], .sfw input[type='search'], .sfw textarea { width: 100%; }
 .sfw textarea, .sfw pre { font-family: monospace; font-size: 13px; }
@@ -24,7 +24,7 @@ const STYLE = `
 .sfw button[aria-pressed='true'] { border-color: currentColor; box-shadow: inset 0 0 0 1px currentColor; }
 .sfw :is(input, select, textarea, button, summary):focus-visible { outline: 2px solid #2f8ae0; outline-offset: 2px; }
 .sfw summary { cursor: pointer; }
-.sfw .sfw-note { opacity: 0.8; font-size: 12px; }
+.sfw .sfw-note { font-size: 12px; }
 .sfw .sfw-problem { border-left: 3px solid #e0562f; padding-left: 8px; }
 .sfw .sfw-fine { border-left: 3px solid #3fa266; padding-left: 8px; }
 .sfw .sfw-warning { border-left: 3px solid #e6a400; padding-left: 8px; }
@@ -36,6 +36,7 @@ const STYLE = `
 .sfw .sfw-drop { border: 1px dashed rgba(128, 128, 128, 0.9); border-radius: 3px; padding: 10px; }
 .sfw .sfw-over { background-color: rgba(47, 138, 224, 0.2); }
 .sfw .sfw-banner { margin: 8px 0; padding: 8px 12px; border: 1px solid rgba(128, 128, 128, 0.5); }
+.sfw .sfw-banner.sfw-warning { border-left: 3px solid #e6a400; }
 .sfw .sfw-text { max-width: 340px; }
 .sfw .sfw-whole { white-space: nowrap; }
 .sfw-wide { width: 900px !important; max-width: 100%; }
