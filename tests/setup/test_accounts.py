@@ -367,7 +367,7 @@ def test_save_connects_and_reports_each_step(splunkd: Splunkd, server: FmcServer
         found = splunkd.request(method, f"{CHECK}/checked", {} if method == "POST" else None).entries["checked"]
         assert (found["ok"], found["failed_step"], found["problem"]) == ("1", "", "")
         assert [(step["name"], step["ok"]) for step in json_of(found["steps"])] == [(name, True) for name in steps]
-    assert len(server.goodbyes) == before + 3
+    server.wait_for(lambda one: len(one.goodbyes) == before + 3)
 
 
 def test_failed_check_does_not_save_and_says_which_step_and_what_to_do(splunkd: Splunkd, server: FmcServer) -> None:

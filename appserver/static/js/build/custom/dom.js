@@ -2,6 +2,7 @@
  * Plain elements that follow the page's theme. Texts become text nodes, so nothing that was stored is ever markup.
  */
 
+// The class is doubled where the page has a rule of its own for whatever is in a group of the form.
 const STYLE = `
 .sfw, .sfw * { box-sizing: border-box; }
 .sfw { display: block; width: 100%; line-height: 1.45; font-size: 14px; }
@@ -20,6 +21,7 @@ const STYLE = `
 .sfw pre { margin: 4px 0; padding: 8px; overflow: auto; max-height: 320px; line-height: 1.4;
     border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 3px; }
 .sfw button { cursor: pointer; }
+.sfw.sfw button { background-color: transparent; }
 .sfw button:disabled { cursor: progress; opacity: 0.7; }
 .sfw button[aria-pressed='true'] { border-color: currentColor; box-shadow: inset 0 0 0 1px currentColor; }
 .sfw :is(input, select, textarea, button, summary):focus-visible { outline: 2px solid #2f8ae0; outline-offset: 2px; }
