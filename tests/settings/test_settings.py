@@ -7,7 +7,8 @@ import base64
 import pytest
 from estreamer import request, settings, wire
 from estreamer.errors import Problem
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 FILE = base64.b64encode(b"the file").decode()
@@ -176,7 +177,11 @@ def test_what_is_no_time_between_1970_and_2106_is_refused(text: str):
 
 texts = st.one_of(st.text(max_size=40), st.none())
 
+# Where tests run for the first time, the tables of characters are made first.
+patient = hypothesis_settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
+
+@patient
 @given(
     st.dictionaries(st.sampled_from([*ACCOUNT, "port", "pkcs12_password", "fingerprint", "legacy_certificates"]), texts)
 )
@@ -191,6 +196,7 @@ def test_no_account_whatever_raises_anything_but_a_problem(parameters: dict[str,
 names = ["account", "failover_account", "event_types", "file_fields", "start_from", "drop_rules", "settle", "index"]
 
 
+@patient
 @given(st.dictionaries(st.sampled_from(names), texts))
 def test_no_input_whatever_raises_anything_but_a_problem(parameters: dict[str, str | None]):
     try:
