@@ -99,7 +99,7 @@ def _is_sound(report: Report) -> bool:
     return (
         report.state in _STATES.values()
         and all(text is None or isinstance(text, str) for text in texts)
-        and all(_is_number(moment) for moment in (report.since, report.written))
+        and all(_is_number(moment) for moment in (report.since, report.reported_at))
         and all(moment is None or _is_number(moment) for moment in moments)
         and all(_is_number(number) and isinstance(number, int) for number in counts)
     )

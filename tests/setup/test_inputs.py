@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from estreamer import bookmark, catalog, request
