@@ -107,14 +107,14 @@ def test_file_is_written_every_few_seconds_at_most(
 
 def written(**changes: object) -> bytes:
     """A file as an input writes it, but for the changes."""
-    whole = {**vars(state.Report(since=1e9, written=1e9)), "minutes": [[29_000_000, 5]]}
+    whole = {**vars(state.Report(since=1e9, reported_at=1e9)), "minutes": [[29_000_000, 5]]}
     return json.dumps({**whole, **changes}).encode()
 
 
 WRONG = {
     "state": ["other", 1, None, ["connected"]],
     "since": [None, "x", -1, 1e300, float("nan"), True],
-    "written": [None, "2026", float("inf")],
+    "reported_at": [None, "2026", float("inf")],
     "account": [1, ["x"], {}],
     "host": [0, False],
     "code": [1.5],
