@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -132,15 +133,33 @@ def test_top_talkers(panel: Callable[[str], list[Row]], events: list[Event]) -> 
             size[key] += event.get("InitiatorBytes", 0) + event.get("ResponderBytes", 0)
     addresses = {address for address, _ in connections}
     ranked = sorted(addresses, key=lambda address: -size[address, "current"])[:10]
-    shown = [(row["address"], row["connections"], row["bytes"], row["bytes_before"]) for row in panel("ds_talkers")]
+    rows = panel("ds_talkers")
+    shown = [(row["address"], row["connections"], row["bytes"], row["bytes before"]) for row in rows]
     assert [(address, *(int(float(str(one))) for one in numbers)) for address, *numbers in shown] == [
         (address, connections[address, "current"], size[address, "current"], size[address, "previous"])
         for address in ranked
+    ]
+    assert [row["change"] for row in rows] == [
+        change(size[address, "current"], size[address, "previous"]) for address in ranked
     ]
 
 
 def table(rows: list[Row], name: str, before: str, shown: str = "events") -> dict[str, tuple[int, int]]:
     return {str(row[name]): (int(float(str(row[shown]))), int(float(str(row[before])))) for row in rows}
+
+
+def change(measure: int, before: int) -> str:
+    """Return a change as the tables tell it."""
+    if measure == before:
+        return "as before"
+    if before == 0:
+        return "new"
+    percentage = Decimal(100 * (measure - before)) / before
+    return f"{'+' if measure > before else ''}{percentage.quantize(Decimal(1), ROUND_HALF_UP)}%"
+
+
+def changes(rows: list[Row], name: str) -> dict[str, str]:
+    return {str(row[name]): str(row["change"]) for row in rows}
 
 
 def both(events: list[Event], values: Callable[[Event], set[str]]) -> dict[str, tuple[int, int]]:
@@ -155,7 +174,8 @@ def test_top_blocked_rules(panel: Callable[[str], list[Row]], events: list[Event
     blocked = [event for event in events if kind("ConnectionEvent")(event) and action(event) == "blocked"]
     wanted = both(blocked, lambda event: {event.get("FirewallRule", "")} - FILLERS - {"Not Checked"})
     rows = panel("ds_rules")
-    assert table(rows, "rule", "blocked_before", "blocked") == wanted
+    assert table(rows, "rule", "blocked before", "blocked") == wanted
+    assert changes(rows, "rule") == {rule: change(*numbers) for rule, numbers in wanted.items()}
     assert [row["rule"] for row in rows] == sorted(wanted, key=lambda rule: -wanted[rule][0])
 
 
@@ -177,7 +197,9 @@ def test_countries(panel: Callable[[str], list[Row]], events: list[Event]) -> No
         [event for event in events if not kind("ConnectionEvent")(event) and not is_long(event)],
         lambda event: {event.get("InitiatorCountry", ""), event.get("ResponderCountry", "")} - FILLERS,
     )
-    assert table(panel("ds_countries"), "country", "before") == wanted
+    rows = panel("ds_countries")
+    assert table(rows, "country", "events before") == wanted
+    assert changes(rows, "country") == {country: change(*numbers) for country, numbers in wanted.items()}
 
 
 def test_the_map_knows_every_country(browser: Browser, panel: Callable[[str], list[Row]]) -> None:

@@ -1,0 +1,71 @@
+"""However many values there are, a dashboard's base search keeps few of each kind: those that its panels are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.searchtime import spl
+
+from .answers import SearchHead
+from .opened import Opened
+from .views import read_views
+
+VIEWS = read_views()
+KEPT = 3
+MEASURES = {"source": "bytes_out", "target": "bytes_in", "process": "threat_confidence"}
+
+
+class Narrow:
+    """Data of which dashboards keep so few values that these events have more."""
+
+    def __init__(self, data: spl.Data) -> None:
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def macro(self, name: str, arity: int) -> spl.Macro | None:
+        """Return a macro, that of the limit with a lower one."""
+        return spl.Macro(str(KEPT)) if name == "sfw_rows" else self._data.macro(name, arity)
+
+
+@pytest.mark.parametrize(
+    ("view", "tokens"),
+    [
+        ("connections", {}),
+        ("connections", {"source": "model"}),
+        ("intrusions", {}),
+        ("intrusions", {"source": "model"}),
+        ("files_and_malware", {}),
+        ("host_profile", {}),
+    ],
+)
+def test_rows_of_each_kind_are_few_but_for_steps_of_time(head: SearchHead, view: str, tokens: dict[str, str]) -> None:
+    whole = Opened(VIEWS[view], head.data, **tokens).rows("base")
+    kept = Opened(VIEWS[view], Narrow(head.data), **tokens).rows("base")
+    before, after = (Counter(row["kind"] for row in rows) for rows in (whole, kept))
+    assert before["time"] == after["time"] > KEPT
+    assert max(count for kind, count in after.items() if kind != "time") <= 2 * KEPT
+    assert sum(after.values()) < sum(before.values())
+    assert set(before) == set(after)
+
+
+@pytest.mark.parametrize("source", ["events", "model"])
+def test_the_most_frequent_stay_and_those_with_the_most_bytes(head: SearchHead, source: str) -> None:
+    whole = Opened(VIEWS["connections"], head.data, source=source).rows("base")
+    kept = Opened(VIEWS["connections"], Narrow(head.data), source=source).rows("base")
+    for kind in ("source", "target"):
+        rows = [row for row in whole if row["kind"] == kind]
+        names = {row["value"] for row in kept if row["kind"] == kind}
+        assert len(rows) > 2 * KEPT
+        for field in ("events", MEASURES[kind]):
+            ranked = sorted(rows, key=lambda row: -float(row[field]))
+            assert {row["value"] for row in ranked[: KEPT - 1]} <= names, field
+
+
+def test_nothing_is_lost_from_the_sums(head: SearchHead) -> None:
+    whole, kept = (Opened(VIEWS["connections"], data).rows("totals") for data in (head.data, Narrow(head.data)))
+    assert whole == kept
