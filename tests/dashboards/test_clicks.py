@@ -24,6 +24,9 @@ CHARTS = {"splunk.area", "splunk.bar", "splunk.column", "splunk.line"}
 NOTHING_WRONG = {("setup_check", panel) for panel in ("viz_tags", "viz_length")}
 """Panels of which no row of these events has anything wrong, so that their link, which asks for that, finds nothing."""
 
+MADE_UP = {("packets", "host_profile")}
+"""Links by an address of a packet: these packets have other addresses than the events that they are of."""
+
 each = pytest.mark.parametrize("view", VIEWS.values(), ids=str)
 
 
@@ -46,7 +49,8 @@ def clicks(page: Opened, kind: str) -> Iterator[tuple[Part, Mapping[str, Any], d
                 result = page.result(part.sources["primary"])
                 for hit in hits:
                     row = _hit(result, hit or (wanted[0] if wanted else None))
-                    yield part, options, {**page.tokens, **clicked(row, result.fields, hit)}
+                    name = str(row[result.fields[0]]) if part.kind == "splunk.map" else hit
+                    yield part, options, {**page.tokens, **clicked(row, result.fields, name)}
 
 
 def _hit(result: spl.Result, field: str | None) -> Mapping[str, Any]:
@@ -93,7 +97,7 @@ def test_every_link_to_a_dashboard_shows_what_was_clicked(view: View, head: Sear
     page = Opened(view, head.data, **({"address": HOST} if view.name == "host_profile" else {}))
     for name, path, asked in links(page):
         target = VIEWS.get(path.rpartition("/")[2])
-        if target is None:
+        if target is None or (view.name, target.name) in MADE_UP:
             continue
         tokens = {key.removeprefix("form."): value for key, value in asked.items() if not key.startswith("form.time.")}
         opened = Opened(target, head.data, **tokens)
