@@ -59,6 +59,20 @@ class Opened:
         return spl.run(search, self._data, earliest=earliest, latest=latest, now=NOW, base=base)
 
 
+class Replaced:
+    """Data with some macros in place of those of the same name."""
+
+    def __init__(self, data: spl.Data, macros: Mapping[str, str]) -> None:
+        self._data, self._macros = data, macros
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def macro(self, name: str, arity: int) -> spl.Macro | None:
+        """Return a macro of that name."""
+        return spl.Macro(self._macros[name]) if name in self._macros else self._data.macro(name, arity)
+
+
 def _shown(value: Any) -> Any:
     return [text(one) for one in value] if isinstance(value, tuple) else text(value)
 

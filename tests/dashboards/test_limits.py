@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from tests.searchtime import spl
 
 from .answers import SearchHead
-from .opened import Opened
+from .opened import Opened, Replaced
 from .views import read_views
 
 VIEWS = read_views()
@@ -18,18 +17,9 @@ KEPT = 3
 MEASURES = {"source": "bytes_out", "target": "bytes_in", "process": "threat_confidence"}
 
 
-class Narrow:
-    """Data of which dashboards keep so few values that these events have more."""
-
-    def __init__(self, data: spl.Data) -> None:
-        self._data = data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._data, name)
-
-    def macro(self, name: str, arity: int) -> spl.Macro | None:
-        """Return a macro, that of the limit with a lower one."""
-        return spl.Macro(str(KEPT)) if name == "sfw_rows" else self._data.macro(name, arity)
+def narrow(data: spl.Data) -> Replaced:
+    """Return data of which dashboards keep so few values that these events have more."""
+    return Replaced(data, {"sfw_rows": str(KEPT)})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +35,7 @@ class Narrow:
 )
 def test_rows_of_each_kind_are_few_but_for_steps_of_time(head: SearchHead, view: str, tokens: dict[str, str]) -> None:
     whole = Opened(VIEWS[view], head.data, **tokens).rows("base")
-    kept = Opened(VIEWS[view], Narrow(head.data), **tokens).rows("base")
+    kept = Opened(VIEWS[view], narrow(head.data), **tokens).rows("base")
     before, after = (Counter(row["kind"] for row in rows) for rows in (whole, kept))
     assert before["time"] == after["time"] > KEPT
     assert max(count for kind, count in after.items() if kind != "time") <= 2 * KEPT
@@ -56,7 +46,7 @@ def test_rows_of_each_kind_are_few_but_for_steps_of_time(head: SearchHead, view:
 @pytest.mark.parametrize("source", ["events", "model"])
 def test_the_most_frequent_stay_and_those_with_the_most_bytes(head: SearchHead, source: str) -> None:
     whole = Opened(VIEWS["connections"], head.data, source=source).rows("base")
-    kept = Opened(VIEWS["connections"], Narrow(head.data), source=source).rows("base")
+    kept = Opened(VIEWS["connections"], narrow(head.data), source=source).rows("base")
     for kind in ("source", "target"):
         rows = [row for row in whole if row["kind"] == kind]
         names = {row["value"] for row in kept if row["kind"] == kind}
@@ -67,5 +57,5 @@ def test_the_most_frequent_stay_and_those_with_the_most_bytes(head: SearchHead, 
 
 
 def test_nothing_is_lost_from_the_sums(head: SearchHead) -> None:
-    whole, kept = (Opened(VIEWS["connections"], data).rows("totals") for data in (head.data, Narrow(head.data)))
+    whole, kept = (Opened(VIEWS["connections"], data).rows("totals") for data in (head.data, narrow(head.data)))
     assert whole == kept
