@@ -59,3 +59,15 @@ def test_the_most_frequent_stay_and_those_with_the_most_bytes(head: SearchHead, 
 def test_nothing_is_lost_from_the_sums(head: SearchHead) -> None:
     whole, kept = (Opened(VIEWS["connections"], data).rows("totals") for data in (head.data, narrow(head.data)))
     assert whole == kept
+
+
+@pytest.mark.parametrize("source", ["events", "model"])
+def test_the_overview_compares_the_greatest_of_each_period(head: SearchHead, source: str) -> None:
+    view, narrowed = VIEWS["overview"], Replaced(head.data, {"sfw_overview_rows": str(KEPT)})
+    whole, kept = (Opened(view, data, source=source) for data in (head.data, narrowed))
+    kinds = Counter((row["period"], row["key"].partition("/")[0]) for row in kept.rows("ds_connections"))
+    assert kinds["current", "talker"] == kinds["previous", "talker"] == KEPT
+    assert kinds["current", "rule"] <= KEPT
+    first, found = kept.rows("ds_talkers")[0], whole.rows("ds_talkers")[0]
+    assert (first["address"], first["bytes"]) == (found["address"], found["bytes"])
+    assert kept.rows("ds_connections_time") == whole.rows("ds_connections_time")
