@@ -168,10 +168,18 @@ class Browser:
         self.open(view, theme, tokens)
         path = self._pictures / f"{view.name}-{theme}.png" if picture else None
         if path:
-            self.page.screenshot(path=path, full_page=True)
+            self._photograph(path, [one.name for one in view.visualizations])
         seen = self.page.evaluate(_PANELS, [one.name for one in view.visualizations])
         panels = tuple(Panel(*one) for one in seen)
         return Rendering(view, theme, panels, tuple(self._server.head.answers), path, tuple(self._errors))
+
+    def _photograph(self, path: Path, names: list[str]) -> None:
+        """Take a picture of the whole page, in a window as high as the page, once its panels have come to rest there."""
+        height = self.page.evaluate("() => document.documentElement.scrollHeight")
+        self.page.set_viewport_size({"width": WIDTH, "height": height})
+        self.page.wait_for_function(_SETTLED, arg=[names, QUIET], polling=50)
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def address(view: str, tokens: Mapping[str, str]) -> str:

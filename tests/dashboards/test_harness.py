@@ -165,7 +165,7 @@ TIME = "$global_time.earliest"
         (f"{CLICK}/options/tokens", [], "viz_rule: drilldown.customUrl has no option tokens"),
         (
             CLICK,
-            {"type": "drilldown.setToken", "options": {"tokens": [{"keys": "name"}]}},
+            {"type": "drilldown.setToken", "options": {"tokens": [{"token": "a", "keys": "name"}]}},
             "viz_rule: tokens holds no keys",
         ),
         (

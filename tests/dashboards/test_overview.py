@@ -235,3 +235,14 @@ def test_a_click_on_a_talker_opens_its_profile(browser: Browser) -> None:
     browser.page.wait_for_function("() => window.dashboards.links.length > 0")
     times = "form.time.earliest=-24h%40h&form.time.latest=now"
     assert browser.links() == [{"url": f"/app/{APP}/host_profile?form.address=172.16.3.102&{times}", "newTab": False}]
+
+
+def test_the_arrow_of_each_number_is_its_change(browser: Browser, events: list[Event]) -> None:
+    browser.open(OVERVIEW, "light")
+    for name, matches in COUNTS.items():
+        before, now = counted(events, matches)
+        panel = browser.page.locator(f'[data-id="{name.replace("ds_", "viz_")}"]')
+        percentage = (Decimal(100 * abs(now - before)) / before).quantize(Decimal(1), ROUND_HALF_UP)
+        assert panel.locator('[data-test="trendValue"]').inner_text() == f"{percentage}%", name
+        arrow = panel.locator('[data-test="trendValueIndicator"] svg').get_attribute("aria-label")
+        assert arrow == ("increase" if now > before else "decrease"), name

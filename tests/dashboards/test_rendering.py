@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from . import examples
+from .answers import SearchHead, asked
 from .browser import Browser
 from .views import ROOT, THEMES, View, read_views
 
@@ -50,9 +51,9 @@ def test_a_host_profile_without_an_address_asks_for_one_and_searches_nothing(bro
     assert "Type an address above" in " ".join(one.text for one in seen.panels)
 
 
-def test_the_map_is_coloured_as_its_definition_says(browser: Browser) -> None:
-    seen = browser.render(VIEWS["overview"], "dark", picture=False)
-    rows = max(answer.rows for answer in seen.answers if answer.label == "ds_countries")
+def test_the_map_is_coloured_as_its_definition_says(browser: Browser, head: SearchHead) -> None:
+    view = VIEWS["overview"]
+    browser.open(view, "dark")
     fills = browser.page.eval_on_selector_all("[data-area]", "(all) => all.map((one) => one.getAttribute('fill'))")
-    assert len(fills) == rows
+    assert len(fills) == len(asked(head, view, "ds_countries", view.defaults()).rows)
     assert {"#E79A8F", "#B3241A"} <= {fill.upper() for fill in fills}
