@@ -174,7 +174,7 @@ class Browser:
         return Rendering(view, theme, panels, tuple(self._server.head.answers), path, tuple(self._errors))
 
     def _photograph(self, path: Path, names: list[str]) -> None:
-        """Take a picture of the whole page, in a window as high as the page, once its panels have come to rest there."""
+        """Take a picture of the whole page, in a window as high as it, once its panels have come to rest there."""
         height = self.page.evaluate("() => document.documentElement.scrollHeight")
         self.page.set_viewport_size({"width": WIDTH, "height": height})
         self.page.wait_for_function(_SETTLED, arg=[names, QUIET], polling=50)
