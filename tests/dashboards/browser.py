@@ -177,6 +177,7 @@ class Browser:
         """Take a picture of the whole page, in a window as high as it, once its panels have come to rest there."""
         height = self.page.evaluate("() => document.documentElement.scrollHeight")
         self.page.set_viewport_size({"width": WIDTH, "height": height})
+        self.page.mouse.move(0, 0)
         self.page.wait_for_function(_SETTLED, arg=[names, QUIET], polling=50)
         self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})

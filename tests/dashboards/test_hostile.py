@@ -15,9 +15,11 @@ from tests.alerts.internal import Index
 from tests.searchtime import Indexed, Knowledge, spl
 
 from . import population
+from .answers import SearchHead
+from .browser import Browser
 from .checks import SPLUNK_VIEWS
 from .opened import Opened, followed
-from .views import View, read_views
+from .views import View, read_views, resolve
 
 VIEWS = read_views()
 _QUOTED_OR_MACRO = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`')
@@ -125,3 +127,11 @@ def test_a_hostile_value_of_any_token_is_not_executed(data: Index, view: View, v
                 run()
             except spl.SplError as error:
                 assert "unknown command delete" not in str(error), (token, search)
+
+
+def test_splunks_packages_put_values_into_a_search_as_these_tests_do(browser: Browser, head: SearchHead) -> None:
+    view = VIEWS["intrusions"]
+    tokens = {"signature": MARKS, "address": HOSTILE[1], "span": "10m | x"}
+    browser.open(view, "light", tokens)
+    wanted = resolve(view.data_source("base").options["query"], {**view.defaults(), **tokens})
+    assert {answer.search.startswith(wanted) for answer in head.answers} == {True}
