@@ -72,26 +72,34 @@ def test_filters_leave_what_they_say(head: SearchHead, view: View) -> None:
     assert [row["source"] for row in rows(head, view, "packets", address="203.0.113.9")] == ["203.0.113.9"]
 
 
-def narrow(view: View) -> View:
-    """Return the dashboard as it would be if it looked at two events and showed two packets."""
+def narrow(view: View, events: int) -> View:
+    """Return the dashboard as it would be if it looked at so many events and showed two packets."""
     text = json.dumps(view.definition)
     assert text.count("head 2000") == text.count("sort 500") == 1
-    return replace(view, definition=json.loads(text.replace("head 2000", "head 2").replace("sort 500", "sort 2")))
+    text = text.replace("head 2000", f"head {events}").replace("sort 500", "sort 2")
+    return replace(view, definition=json.loads(text))
 
 
 def test_an_address_is_found_however_many_later_packets_are_of_others(addon: Path, view: View) -> None:  # noqa: F811
     own = packet(1, FRAMES[0], InitiatorIP=ENDS[0], ResponderIP=ENDS[1])
     others = [packet(10 + n, FRAMES[1], InitiatorIP="203.0.113.9", ResponderIP=ENDS[1]) for n in range(3)]
     head = SearchHead(Searched(Knowledge.read(addon), [own, *others]), 1744760000.0)
-    found = rows(head, narrow(view), "packets", address=ENDS[0])
+    found = rows(head, narrow(view, 2), "packets", address=ENDS[0])
     assert [row["source port"] for row in found] == ["50000"]
 
 
-def test_what_is_not_decoded_is_as_late_as_its_event(addon: Path, view: View) -> None:  # noqa: F811
-    events = [packet(1, FRAMES[0]), packet(2, FRAMES[1]), packet(3, b"", PacketData="no packet at all")]
+@pytest.mark.parametrize(("when", "shown"), [(1, (0, 2)), (3, (1, 1))])
+def test_what_is_not_decoded_is_as_late_as_its_event(
+    addon: Path,  # noqa: F811
+    view: View,
+    when: int,
+    shown: tuple[int, int],
+) -> None:
+    others = [packet(number, FRAMES[0]) for number in (1, 2, 3) if number != when]
+    events = [packet(when, b"", PacketData="no packet at all"), *others]
     head = SearchHead(Searched(Knowledge.read(addon), events), 1744760000.0)
-    shown = rows(head, narrow(view), "unread"), rows(head, narrow(view), "packets")
-    assert [len(one) for one in shown] == [1, 1]
+    page = narrow(view, 3)
+    assert (len(rows(head, page, "unread")), len(rows(head, page, "packets"))) == shown
 
 
 @pytest.mark.parametrize("tokens", [{}, {"connection": FLOW}, {"address": "203.0.113.9"}])
