@@ -246,3 +246,13 @@ def test_the_arrow_of_each_number_is_its_change(browser: Browser, events: list[E
         assert panel.locator('[data-test="trendValue"]').inner_text() == f"{percentage}%", name
         arrow = panel.locator('[data-test="trendValueIndicator"] svg').get_attribute("aria-label")
         assert arrow == ("increase" if now > before else "decrease"), name
+
+
+@pytest.mark.parametrize(("series", "previous"), [("events", False), ("period before", True)])
+def test_a_click_on_a_bar_of_the_period_before_leads_there(browser: Browser, series: str, previous: bool) -> None:
+    browser.open(OVERVIEW, "light")
+    number = ["events", "period before"].index(series)
+    browser.page.locator(f'[data-id="viz_impact"] .highcharts-series-{number} .highcharts-point').first.click()
+    browser.page.wait_for_function("() => window.dashboards.links.length > 0")
+    (link,) = browser.links()
+    assert ("sfw_times%28previous%29" in link["url"]) is previous
