@@ -128,6 +128,7 @@ class Delivery:
         self._next_look = 0.0
         self._next_record = 0.0
         self._last_archival = 0
+        self._lag: int | None = None
         self._stop_at: float | None = None
         self._mended_by_output = 0
         self._written_events = 0
@@ -224,7 +225,7 @@ class Delivery:
             bundle_gaps=figures.bundle_gaps,
             reconnects=figures.reconnects,
             blocked=round(figures.blocked, 1),
-            lag=round(time.time() - self._last_archival) if self._last_archival else None,
+            lag=self._lag,
             bookmark=self._bookmark.position,
             client_certificate_expires=_seconds(self.client_certificate_expires),
             server_certificate_expires=_seconds(self.server_certificate_expires),
@@ -307,7 +308,9 @@ class Delivery:
                     self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
                 complained = True
                 self._waiting.pause(BOOKMARK_RETRY)
-        self._last_archival = archivals[-1] or self._last_archival
+        if archivals[-1]:
+            self._last_archival = archivals[-1]
+            self._lag = max(0, round(time.time() - self._last_archival))
 
     def _settle(self, now: float) -> None:
         settled = self._settling.read(self._output.written_bytes - self._output.unread(), now)

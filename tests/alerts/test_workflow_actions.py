@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
 from tests.alerts.internal import Index
 from tests.alerts.test_alerts import NOW, late
+from tests.dashboards.answers import SearchHead, asked
+from tests.dashboards.views import read_views
 from tests.package.confs import read_conf
-from tests.searchtime import Event, Knowledge, spl
+from tests.searchtime import Event, Knowledge
 from tests.searchtime.mapping.case import connection, file, found, intrusion
 
 EVENTS = {"sfw_connection": connection(), "sfw_intrusion": intrusion(), "sfw_file": file()}
+TIMES = {"time.earliest", "time.latest"}
 WANTED = {
-    "sfw_host_profile": ("host_profile", {"address"}),
-    "sfw_file_trajectory": ("files_and_malware", {"hash"}),
-    "sfw_signature": ("intrusions", {"signature"}),
-    "sfw_investigate": ("investigate", {"connection", "time.earliest", "time.latest"}),
+    "sfw_host_profile": ("host_profile", {"address", *TIMES}),
+    "sfw_file_trajectory": ("files_and_malware", {"hash", *TIMES}),
+    "sfw_signature": ("intrusions", {"signature", *TIMES}),
+    "sfw_url": ("connections", {"url", *TIMES}),
+    "sfw_investigate": ("investigate", {"connection", *TIMES}),
 }
 HOSTILE = 'http://a.example/" | delete | search "\\'
 
@@ -52,24 +56,39 @@ def test_every_field_that_an_action_uses_is_in_the_events_it_is_for(
 
 
 def test_every_action_is_there_and_opens_a_page_of_its_own(actions: Mapping[str, Mapping[str, str]]) -> None:
-    assert set(actions) == {*WANTED, "sfw_url", "sfw_management_center"}
+    assert set(actions) == {*WANTED, "sfw_management_center"}
     for one in actions.values():
         assert one["label"].startswith("Secure Firewall: ")
-        assert one.get("link.target", one.get("search.target")) == "blank"
+        assert one["link.target"] == "blank"
     assert actions["sfw_management_center"]["link.uri"] == "https://$host$/"
 
 
-def test_who_else_asked_for_a_url_is_found_even_if_the_url_holds_a_search(
-    actions: Mapping[str, Mapping[str, str]], knowledge: Knowledge
+@pytest.mark.parametrize("name", WANTED)
+def test_a_link_of_an_old_event_opens_the_time_of_that_event(
+    actions: Mapping[str, Mapping[str, str]], knowledge: Knowledge, name: str
 ) -> None:
-    text = actions["sfw_url"]["search.search_string"]
-    assert set(re.findall(r"\$(\w+)\$", text)) == {"ConnectionID", "InstanceID", "FirstPacketSecond", "DeviceUUID"}
+    kind = next(kind for kind in EVENTS if actions[name]["eventtypes"] in ("sfw_*", kind))
+    event = found(knowledge, EVENTS[kind]).fields
+    given = dict(parse_qsl(urlsplit(actions[name]["link.uri"]).query))
+    names = [given[name].strip("$") for name in ("form.time.earliest", "form.time.latest")]
+    earliest, latest = (float(str(event[name])) for name in names)
+    happened = float(str(event.get("EventSecond", event["FirstPacketSecond"])))
+    assert earliest <= happened < latest == happened + 86400
+
+
+def test_who_else_asked_for_a_url_is_found_even_if_the_url_holds_a_search(knowledge: Knowledge) -> None:
     events = [
         late(connection(URL=HOSTILE, ConnectionID=1)),
         late(connection(URL=HOSTILE, ConnectionID=2, InitiatorIP="192.0.2.2")),
         late(connection(URL="http://b.example/", ConnectionID=3, InitiatorIP="192.0.2.3")),
     ]
-    clicked = found(knowledge, connection(URL=HOSTILE, ConnectionID=1)).fields
-    search = re.sub(r"\$(\w+)\$", lambda name: str(clicked[name[1]]), text)
-    rows = spl.run(search, Index(knowledge, events), now=NOW).rows
-    assert {row["src"] for row in rows} == {str(clicked["src"]), "192.0.2.2"}
+    own = str(found(knowledge, connection()).fields["src"])
+    tokens = {"url": HOSTILE, "time.earliest": str(NOW - 86400), "time.latest": str(NOW)}
+    head = SearchHead(Index(knowledge, events), NOW)
+    rows = asked_of(head, "sources", tokens)
+    assert {row["address"] for row in rows} == {own, "192.0.2.2"}
+
+
+def asked_of(head: SearchHead, source: str, tokens: Mapping[str, str]) -> list[dict[str, object]]:
+    view = read_views()["connections"]
+    return list(asked(head, view, source, {**view.defaults(), **tokens}).rows)

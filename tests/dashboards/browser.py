@@ -74,6 +74,10 @@ _PANELS = """(names) => names.map((name) => {
     if (chart && !chart.querySelector('.highcharts-point, .highcharts-graph, .highcharts-area')) {
         return [name, said, 'its chart is empty'];
     }
+    const map = panel.querySelector('[data-map]');
+    if (map && !map.querySelector('[data-area]')) {
+        return [name, said, 'its map has no area'];
+    }
     return [name, said, said || panel.querySelector('svg, canvas, img') ? null : 'it is blank'];
 })"""
 
@@ -89,13 +93,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A dashboard as it was seen: its panels, what its searches were answered, its picture, and the page's errors."""
+    """A dashboard as it was seen: its panels, what its searches were answered, its picture if one was taken, and the
+    page's errors.
+    """
 
     view: View
     theme: str
     panels: tuple[Panel, ...]
     answers: tuple[Answer, ...]
-    picture: Path
+    picture: Path | None
     errors: tuple[str, ...]
 
 
@@ -152,14 +158,26 @@ class Browser:
         except Late:
             self._errors.append("the dashboard was not finished in time")
 
-    def render(self, view: View, theme: str, tokens: Mapping[str, str] | None = None) -> Rendering:
-        """Render a dashboard, take its picture, and tell what is seen."""
+    def render(
+        self, view: View, theme: str, tokens: Mapping[str, str] | None = None, *, picture: bool = True
+    ) -> Rendering:
+        """Render a dashboard, take its picture unless it is not wanted, and tell what is seen."""
         self.open(view, theme, tokens)
-        picture = self._pictures / f"{view.name}-{theme}.png"
-        self.page.screenshot(path=picture, full_page=True)
+        path = self._pictures / f"{view.name}-{theme}.png" if picture else None
+        if path:
+            self._photograph(path, [one.name for one in view.visualizations])
         seen = self.page.evaluate(_PANELS, [one.name for one in view.visualizations])
         panels = tuple(Panel(*one) for one in seen)
-        return Rendering(view, theme, panels, tuple(self._server.head.answers), picture, tuple(self._errors))
+        return Rendering(view, theme, panels, tuple(self._server.head.answers), path, tuple(self._errors))
+
+    def _photograph(self, path: Path, names: list[str]) -> None:
+        """Take a picture of the whole page, in a window as high as it, once its panels have come to rest there."""
+        height = self.page.evaluate("() => document.documentElement.scrollHeight")
+        self.page.set_viewport_size({"width": WIDTH, "height": height})
+        self.page.mouse.move(0, 0)
+        self.page.wait_for_function(_SETTLED, arg=[names, QUIET], polling=50)
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def address(view: str, tokens: Mapping[str, str]) -> str:

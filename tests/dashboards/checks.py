@@ -30,6 +30,12 @@ PACKAGE_HANDLERS = {
 CLICKED = re.compile(r"(name|value|row\..+\.value|trellis\.(name|value))$")
 """Tokens that a click brings, as Splunk's page on setting tokens on a click names them."""
 
+HANDLED = {
+    "drilldown.customUrl": {"url", "newTab", "events", "fields"},
+    "drilldown.setToken": {"tokens", "tokenNamespace", "events", "fields"},
+}
+"""The options of the handlers that are in use here, as Splunk's packages read them."""
+
 TRANSFORMING = {"stats", "chart", "timechart", "top", "rare", "tstats", "table", "mstats"}
 SPLUNK_VIEWS = {"search"}
 """Views of Splunk's own that a link may name."""
@@ -37,6 +43,11 @@ SPLUNK_VIEWS = {"search"}
 _CONTEXT = re.compile(r"\b(?:rangeValue|matchValue|gradient|formatByType|pick|prepend|multiFormat)\((\w+)\)")
 _INDEX = re.compile(r"\s*(?:\|\s*)?(?:search\s+)?\(?\s*index\s*(=|IN\b)")
 _GENERATED = re.compile(r"\|\s*tstats\b.*\bwhere\b.*\bindex\s*(=|IN\b)", re.DOTALL)
+
+_TOKENS = re.compile(r"\$[\w.:-]+(?:\|[a-z])*\$")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_QUOTED_OR_MACRO = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`')
+_INNERMOST = re.compile(r"\[[^\[\]]*\]")
 
 Macro = Callable[[str, int], Any]
 
@@ -108,6 +119,19 @@ def misspelt(view: View, known: Known) -> list[str]:
         for handler in one.handlers:
             if handler["type"] not in HOST_HANDLERS | PACKAGE_HANDLERS:
                 faults.append(f"{one.name}: there is no {handler['type']}")
+            else:
+                faults += _mishandled(one, handler)
+    return faults
+
+
+def _mishandled(part: Part, handler: Mapping[str, Any]) -> list[str]:
+    """Return members and options of a handler that do nothing."""
+    options = set(handler.get("options", {}))
+    wrong = (set(handler) - {"type", "options"}) | (options - HANDLED.get(handler["type"], options))
+    faults = [f"{part.name}: {handler['type']} has no option {name}" for name in sorted(wrong)]
+    if handler["type"] == "drilldown.setToken":
+        inner = {key for one in handler["options"].get("tokens", []) for key in one}
+        faults += [f"{part.name}: tokens holds no {key}" for key in sorted(inner - {"token", "key", "value"})]
     return faults
 
 
@@ -116,9 +140,9 @@ def _keys(value: Any) -> list[str]:
     return [*(value if isinstance(value, Mapping) else []), *(key for one in inner for key in _keys(one))]
 
 
-def unresolved(view: View) -> list[str]:
-    """Return tokens that nothing sets. What a search uses has to have a value from the start."""
-    defaults = set(view.defaults())
+def unresolved(view: View, awaited: Collection[str] = ()) -> list[str]:
+    """Return tokens that nothing sets. What a search uses has to have a value from the start, unless it is awaited."""
+    defaults = set(view.defaults()) | set(awaited)
     known = defaults | view.settable() | _set_by_clicks(view)
     faults = []
     for one in (*view.visualizations, *view.inputs):
@@ -191,6 +215,44 @@ def lost_clicks(view: View) -> list[str]:
     return faults
 
 
+def unescaped(view: View) -> list[str]:
+    """Return where a value that a link can bring would be read as a part of a search, and not as a text in it.
+
+    In a search a token needs `|s`, which puts it into quotes and escapes those inside, or `|u`, which leaves nothing
+    but letters, digits and a few harmless marks. In quotes that the search has itself, and among the arguments of a
+    macro, which loses its quotes, no filter helps.
+    """
+    faults = []
+    for one in view.data_sources:
+        faults += [f"{one.name}: {fault}" for fault in _unescaped(one.options.get("query", ""))]
+    for part in view.visualizations:
+        for handler in part.handlers:
+            address = urlsplit(handler.get("options", {}).get("url", ""))
+            if handler["type"] == "drilldown.customUrl" and address.path.rpartition("/")[2] in SPLUNK_VIEWS:
+                asked = dict(parse_qsl(address.query, keep_blank_values=True)).get("q", "")
+                faults += [f"{part.name}: {fault}" for fault in _unescaped(asked, in_link=True)]
+    return faults
+
+
+def _unescaped(search: str, in_link: bool = False) -> list[str]:
+    raw = [found for found in _TOKENS.findall(search) if "|s" not in found and (in_link or "|u" not in found)]
+    faults = [f"{token} lacks |s, which puts it into quotes" for token in raw]
+    for piece in _QUOTED_OR_MACRO.findall(search):
+        quoted = piece.startswith('"')
+        inside = _TOKENS.findall(piece if quoted else piece.partition("(")[2])
+        where = "quotes" if quoted else "the arguments of a macro"
+        faults += [f"{token} stands in {where}" for token in inside]
+    return faults
+
+
+def commands_of(search: str) -> set[str]:
+    """Return the names of the commands of a search, those of its subsearches left out."""
+    bare = _STRING.sub('""', search)
+    while (shorter := _INNERMOST.sub(" ", bare)) != bare:
+        bare = shorter
+    return set(re.findall(r"\|\s*(\w+)", bare))
+
+
 def clicked_fields(part: Part) -> set[str]:
     """Return the fields of a row that a panel's clicks use."""
     used = {name for handler in part.handlers for name in tokens(handler.get("options", {}))}
@@ -228,8 +290,7 @@ def wrong_heads(view: View, macro: Macro) -> list[str]:
             macro_first = query.lstrip().startswith("`") or _GENERATED.match(query.lstrip()) or "`" in query
             if not (macro_first and (_INDEX.match(whole) or _GENERATED.match(whole))):
                 faults.append(f"{one.name}: does not begin with an index macro")
-            commands = set(re.findall(r"\|\s*(\w+)", whole))
-            if one.name in extended and not commands & TRANSFORMING:
+            if one.name in extended and not commands_of(whole) & TRANSFORMING:
                 faults.append(f"{one.name}: is a base and has no transforming command")
     return faults
 

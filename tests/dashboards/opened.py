@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.searchtime import spl
 from tests.searchtime.evals.times import relative
 from tests.searchtime.evals.values import text, texts
-from tests.searchtime.spl.subsearches import quoted
 
+from . import examples
 from .population import NOW
-from .views import Part, View, resolve
-
-_FILTERED = re.compile(r"\$([^$|]+)(\|s)?\|u\$")
+from .views import Part, View, resolve, tokens
 
 Row = dict[str, Any]
 
@@ -26,7 +23,7 @@ class Opened:
 
     def __init__(self, view: View, data: spl.Data, **tokens: str) -> None:
         self.view = view
-        self.tokens = {**view.defaults(), **tokens}
+        self.tokens = {**examples.TOKENS.get(view.name, {}), **view.defaults(), **tokens}
         self._data = data
         self._known: dict[str, spl.Result] = {}
 
@@ -62,6 +59,20 @@ class Opened:
         return spl.run(search, self._data, earliest=earliest, latest=latest, now=NOW, base=base)
 
 
+class Replaced:
+    """Data with some macros in place of those of the same name."""
+
+    def __init__(self, data: spl.Data, macros: Mapping[str, str]) -> None:
+        self._data, self._macros = data, macros
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def macro(self, name: str, arity: int) -> spl.Macro | None:
+        """Return a macro of that name."""
+        return spl.Macro(self._macros[name]) if name in self._macros else self._data.macro(name, arity)
+
+
 def _shown(value: Any) -> Any:
     return [text(one) for one in value] if isinstance(value, tuple) else text(value)
 
@@ -69,21 +80,20 @@ def _shown(value: Any) -> Any:
 def followed(url: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Return where the address of a link leads and its parameters, decoded, with tokens replaced.
 
-    A token is written `$name|u$`, or `$name|s|u$` for one in quotes. Raises KeyError for a token without a value.
+    Raises KeyError for a token without a value.
     """
-
-    def value(token: re.Match[str]) -> str:
-        found = values[token.group(1)]
-        return quoted(found) if token.group(2) else found
-
-    parts = urlsplit(url)
-    asked = parse_qs(parts.query, keep_blank_values=True)
-    return parts.path, {name: _FILTERED.sub(value, found[-1]) for name, found in asked.items()}
+    for name in tokens(url) - set(values):
+        raise KeyError(name)
+    parts = urlsplit(resolve(url, values))
+    return parts.path, dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
 
 
-def clicked(row: Mapping[str, Any], fields: Iterable[str]) -> dict[str, str]:
-    """Return the tokens of a click on a row: in a table its cells, in a chart the first field's and a series' name."""
+def clicked(row: Mapping[str, Any], fields: Iterable[str], hit: str | None = None) -> dict[str, str]:
+    """Return the tokens of a click on a row: in a table its cells, in a chart the first field's and a series' name.
+
+    `hit` names the series or the column that was hit, else it is the first series.
+    """
     cells = {name: texts(row[name])[0] if row.get(name) else "" for name in fields}
     first, *series = cells
-    last = {"value": str(cells[first]), "name": series[0] if series else first}
+    last = {"value": str(cells[first]), "name": hit or (series[0] if series else first)}
     return {**{f"row.{name}.value": str(value) for name, value in cells.items()}, **last}

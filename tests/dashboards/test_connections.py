@@ -97,6 +97,7 @@ def test_zones_from_ingress_to_egress(page: Opened, events: list[Event]) -> None
 def test_users_hosts_and_categories(page: Opened, events: list[Event]) -> None:
     assert pairs(page, "users", "user") == counts(events, lambda event: named(event, "UserName"))
     assert pairs(page, "hosts", "host") == counts(events, host)
+    assert pairs(page, "urls", "URL") == counts(events, lambda event: named(event, "URL"))
     categories = counts(events, lambda event: near(event, "URL_Category"))
     shown = {row["category"]: int(row["events"]) for row in page.rows("categories")}
     assert shown == {name: number for name, (number, _) in categories.items()}
@@ -160,6 +161,9 @@ def test_the_data_model_tells_the_same_as_the_events(head: SearchHead, tokens: d
         ({"action": "allowed"}, lambda one: not is_blocked(one)),
         ({"rule": "Permit Outbound"}, lambda one: one.get("FirewallRule") == "Permit Outbound"),
         ({"rule": "unknown"}, lambda one: named(one, "FirewallRule") is None),
+        ({"url": "updates.example.net"}, lambda one: host(one) == "updates.example.net"),
+        ({"url": "https://www.example.com/*"}, lambda one: one.get("URL", "").startswith("https://www.example.com/")),
+        ({"url": "(none)"}, lambda one: named(one, "URL") is None),
     ],
 )
 def test_inputs_narrow_the_whole_page(head: SearchHead, events: list[Event], tokens: dict[str, str], keep: Any) -> None:
@@ -168,6 +172,10 @@ def test_inputs_narrow_the_whole_page(head: SearchHead, events: list[Event], tok
     assert 0 < len(kept) < len(events)
     assert int(page.rows("totals")[0]["events"]) == len(kept)
     assert pairs(page, "sources", "address") == counts(kept, lambda event: event["InitiatorIP"])
+
+
+def test_the_data_model_finds_no_url(head: SearchHead) -> None:
+    assert Opened(VIEW, head.data, source="model", url="*example*").rows("base") == []
 
 
 def _unescaped(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

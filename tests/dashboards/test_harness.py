@@ -121,6 +121,7 @@ def all_faults(one: View) -> list[str]:
         lambda: checks.unresolved(one),
         lambda: checks.broken_links(one, {"other": TARGET}),
         lambda: checks.lost_clicks(one),
+        lambda: checks.unescaped(one),
         lambda: checks.without_clicks(one),
         lambda: checks.wrong_heads(one, lambda name, _: MACROS.get(name)),
         lambda: checks.overlapping(one),
@@ -133,6 +134,7 @@ def test_a_sound_dashboard_has_no_fault() -> None:
 
 
 CLICK = "visualizations/viz_rule/eventHandlers/0"
+TIME = "$global_time.earliest"
 
 
 @pytest.mark.parametrize(
@@ -160,11 +162,39 @@ CLICK = "visualizations/viz_rule/eventHandlers/0"
         ),
         (f"{CLICK}/options/url", "/a?b=$value$", "viz_rule: $value$ lacks |u, which encodes it for an address"),
         (f"{CLICK}/type", "drilldown.costumUrl", "viz_rule: there is no drilldown.costumUrl"),
+        (f"{CLICK}/fields", ["rule"], "viz_rule: drilldown.customUrl has no option fields"),
+        (f"{CLICK}/options/tokens", [], "viz_rule: drilldown.customUrl has no option tokens"),
+        (
+            CLICK,
+            {"type": "drilldown.setToken", "options": {"tokens": [{"token": "a", "keys": "name"}]}},
+            "viz_rule: tokens holds no keys",
+        ),
+        (
+            f"{CLICK}/options/url",
+            f"/app/{APP}/search?q=search%20rule%3D%22$row.rule.value|u$%22",
+            "viz_rule: $row.rule.value|u$ lacks |s, which puts it into quotes",
+        ),
         ("visualizations/viz_rule/eventHandlers", None, "viz_rule"),
         ("dataSources/ds_base/options/query", "index=* | stats count", "ds_base: does not begin with an index macro"),
         ("dataSources/ds_base/options/query", "`bare` | stats count", "ds_base: does not begin with an index macro"),
         ("dataSources/ds_base/options/query", "`none` | stats count", "ds_base: unknown macro none"),
         ("dataSources/ds_base/options/query", "`sfw_events`", "ds_base: is a base and has no transforming command"),
+        (
+            "dataSources/ds_base/options/query",
+            "`sfw_events` [search `sfw_events` | stats count by src | table src]",
+            "ds_base: is a base and has no transforming command",
+        ),
+        (
+            "dataSources/ds_none/options/query",
+            f"| search a={TIME}$",
+            f"ds_none: {TIME}$ lacks |s, which puts it into quotes",
+        ),
+        ("dataSources/ds_none/options/query", f'| search a="{TIME}|s$"', f"ds_none: {TIME}|s$ stands in quotes"),
+        (
+            "dataSources/ds_none/options/query",
+            f"| `bare({TIME}|s$)`",
+            f"ds_none: {TIME}|s$ stands in the arguments of a macro",
+        ),
         ("dataSources/ds_none/options/query", "stats count by rule", "ds_none: a chain begins with a pipe"),
         ("dataSources/ds_none/options/query", "| search rule=$rule$", "ds_none: rule has no value from the start"),
         ("inputs/input_time/options/defaultValue", None, "defaults: global_time.earliest has no value from the start"),

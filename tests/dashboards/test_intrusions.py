@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.searchtime import Knowledge
+from tests.searchtime.mapping.case import ABSENT, arrived, intrusion
+from tests.searchtime.searched import Searched
 
 from . import population
 from .answers import SearchHead
@@ -144,3 +149,44 @@ def test_inputs_narrow_the_whole_page(head: SearchHead, events: list[Event], tok
 
 def _rule(event: Event) -> tuple[str, str]:
     return f"{event['GeneratorID']}:{event['SignatureID']}", event["IntrusionRuleMessage"]
+
+
+@pytest.mark.parametrize("source", ["events", "model"])
+def test_an_event_whose_rule_has_no_name_counts(addon: Path, source: str) -> None:
+    when = population.NOW - 3600
+    raws = (intrusion(EventSecond=when), intrusion(EventSecond=when, IntrusionRuleMessage=ABSENT))
+    page = Opened(VIEW, Searched(Knowledge.read(addon), [arrived(raw, when, when + 1) for raw in raws]), source=source)
+    assert [row["events"] for row in page.rows("totals")] == ["2"]
+    assert {row["signature"]: row["events"] for row in page.rows("signatures")}["unknown"] == "1"
+
+
+@pytest.mark.parametrize("tokens", [{}, {"address": "172.16.3.101"}, {"signature": "*MALWARE*"}])
+def test_the_data_model_tells_the_same_as_the_events(head: SearchHead, tokens: dict[str, str]) -> None:
+    read, summed = (Opened(VIEW, head.data, source=source, **tokens) for source in ("events", "model"))
+    (told,), (counted,) = read.rows("totals"), summed.rows("totals")
+    assert counted == {name: told[name] for name in ("events", "blocked", "attackers", "targets")}
+    for source, fields in SAME.items():
+        assert _chosen(summed.rows(source), fields) == _chosen(read.rows(source), fields) != [], source
+    assert _by_signature(summed) == _by_signature(read)
+    steps = [(float(row["_time"]), row["blocked"]) for row in read.rows("over_time")]
+    assert [(float(row["_time"]), row["blocked"]) for row in summed.rows("over_time")] == steps
+
+
+SAME = {
+    "attacking": ("address", "events", "blocked", "targets"),
+    "attacked": ("address", "events", "blocked"),
+}
+"""What panels show from either source."""
+
+
+def _by_signature(page: Opened) -> dict[str, tuple[int, int]]:
+    """Return events and blocked ones by signature, whichever generators it has: the model does not know them."""
+    found: dict[str, tuple[int, int]] = {}
+    for row in page.rows("signatures"):
+        events, blocked = found.get(row["signature"], (0, 0))
+        found[row["signature"]] = (events + int(row["events"]), blocked + int(row["blocked"]))
+    return found
+
+
+def _chosen(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row[name] for name in fields) for row in rows)

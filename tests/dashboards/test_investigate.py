@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.searchtime import Knowledge
+from tests.searchtime import Knowledge, spl
 from tests.searchtime.mapping.case import arrived, connection, file, intrusion, packet
 from tests.searchtime.searched import Searched
 
 from . import population
 from .answers import SearchHead
 from .counted import key_of, raw_events
-from .opened import Opened
+from .opened import Opened, Replaced
 from .views import read_views
 
 VIEW = read_views()["investigate"]
@@ -118,3 +119,12 @@ def test_every_connection_of_the_population_is_shown_whole(head: SearchHead) -> 
         shown = [key_of(json.loads(one["raw"])) for one in own.rows("raw")]
         assert shown == [row["connection"]] * len(wanted)
         assert wanted != []
+
+
+@pytest.mark.parametrize(("key", "reads"), [(CONNECTION, False), ("*", True)])
+def test_other_connections_are_read_only_while_none_is_chosen(data: Searched, key: str, reads: bool) -> None:
+    found = re.match(r"`sfw_events` \[(.*`sfw_connection_terms`)\]", Opened(VIEW, data, connection=key).query("base"))
+    assert found is not None
+    counted = {"sfw_notable_first": "stats count as read", "sfw_connection_terms": "stats max(read) as read"}
+    (row,) = spl.run(found[1], Replaced(data, counted), now=population.NOW).rows
+    assert (int(str(row["read"])) > 0) is reads

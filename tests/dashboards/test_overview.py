@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -136,15 +137,33 @@ def test_top_talkers(panel: Callable[[str], list[Row]], events: list[Event]) -> 
             size[key] += event.get("InitiatorBytes", 0) + event.get("ResponderBytes", 0)
     addresses = {address for address, _ in connections}
     ranked = sorted(addresses, key=lambda address: -size[address, "current"])[:10]
-    shown = [(row["address"], row["connections"], row["bytes"], row["bytes_before"]) for row in panel("ds_talkers")]
+    rows = panel("ds_talkers")
+    shown = [(row["address"], row["connections"], row["bytes"], row["bytes before"]) for row in rows]
     assert [(address, *(int(float(str(one))) for one in numbers)) for address, *numbers in shown] == [
         (address, connections[address, "current"], size[address, "current"], size[address, "previous"])
         for address in ranked
+    ]
+    assert [row["change"] for row in rows] == [
+        change(size[address, "current"], size[address, "previous"]) for address in ranked
     ]
 
 
 def table(rows: list[Row], name: str, before: str, shown: str = "events") -> dict[str, tuple[int, int]]:
     return {str(row[name]): (int(float(str(row[shown]))), int(float(str(row[before])))) for row in rows}
+
+
+def change(measure: int, before: int) -> str:
+    """Return a change as the tables tell it."""
+    if measure == before:
+        return "as before"
+    if before == 0:
+        return "new"
+    percentage = Decimal(100 * (measure - before)) / before
+    return f"{'+' if measure > before else ''}{percentage.quantize(Decimal(1), ROUND_HALF_UP)}%"
+
+
+def changes(rows: list[Row], name: str) -> dict[str, str]:
+    return {str(row[name]): str(row["change"]) for row in rows}
 
 
 def both(events: list[Event], values: Callable[[Event], set[str]]) -> dict[str, tuple[int, int]]:
@@ -159,7 +178,8 @@ def test_top_blocked_rules(panel: Callable[[str], list[Row]], events: list[Event
     blocked = [event for event in events if kind("ConnectionEvent")(event) and action(event) == "blocked"]
     wanted = both(blocked, lambda event: {event.get("FirewallRule", "")} - FILLERS - {"Not Checked"})
     rows = panel("ds_rules")
-    assert table(rows, "rule", "blocked_before", "blocked") == wanted
+    assert table(rows, "rule", "blocked before", "blocked") == wanted
+    assert changes(rows, "rule") == {rule: change(*numbers) for rule, numbers in wanted.items()}
     assert [row["rule"] for row in rows] == sorted(wanted, key=lambda rule: -wanted[rule][0])
 
 
@@ -183,7 +203,9 @@ def test_countries_count_the_events_of_either_end_but_connections(
         [event for event in events if not kind("ConnectionEvent")(event) and not is_long(event)],
         lambda event: {event.get("InitiatorCountry", ""), event.get("ResponderCountry", "")} - FILLERS,
     )
-    assert table(panel("ds_countries"), "country", "before") == wanted
+    rows = panel("ds_countries")
+    assert table(rows, "country", "events before") == wanted
+    assert changes(rows, "country") == {country: change(*numbers) for country, numbers in wanted.items()}
 
 
 def test_the_map_knows_every_country(browser: Browser, panel: Callable[[str], list[Row]]) -> None:
@@ -219,3 +241,24 @@ def test_a_click_on_a_talker_opens_its_profile(browser: Browser) -> None:
     browser.page.wait_for_function("() => window.dashboards.links.length > 0")
     times = "form.time.earliest=-24h%40h&form.time.latest=now"
     assert browser.links() == [{"url": f"/app/{APP}/host_profile?form.address=172.16.3.102&{times}", "newTab": False}]
+
+
+def test_the_arrow_of_each_number_is_its_change(browser: Browser, events: list[Event]) -> None:
+    browser.open(OVERVIEW, "light")
+    for name, matches in COUNTS.items():
+        before, now = counted(events, matches)
+        panel = browser.page.locator(f'[data-id="{name.replace("ds_", "viz_")}"]')
+        percentage = (Decimal(100 * abs(now - before)) / before).quantize(Decimal(1), ROUND_HALF_UP)
+        assert panel.locator('[data-test="trendValue"]').inner_text() == f"{percentage}%", name
+        arrow = panel.locator('[data-test="trendValueIndicator"] svg').get_attribute("aria-label")
+        assert arrow == ("increase" if now > before else "decrease"), name
+
+
+@pytest.mark.parametrize(("series", "previous"), [("events", False), ("period before", True)])
+def test_a_click_on_a_bar_of_the_period_before_leads_there(browser: Browser, series: str, previous: bool) -> None:
+    browser.open(OVERVIEW, "light")
+    number = ["events", "period before"].index(series)
+    browser.page.locator(f'[data-id="viz_impact"] .highcharts-series-{number} .highcharts-point').first.click()
+    browser.page.wait_for_function("() => window.dashboards.links.length > 0")
+    (link,) = browser.links()
+    assert ("sfw_times%28previous%29" in link["url"]) is previous

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -16,7 +17,13 @@ from tests.places import ROOT
 VIEWS = ROOT / "default" / "data" / "ui" / "views"
 THEMES = ("light", "dark")
 
-_TOKEN = re.compile(r"\$((?:[\w .-]+:)?[\w.-]+)(?:\|[a-z])?\$")
+_TOKEN = re.compile(r"\$((?:[\w .-]+:)?[\w.-]+)((?:\|[a-z])*)\$")
+
+_FILTERS: Mapping[str, Callable[[str], str]] = {
+    "s": lambda value: json.dumps(value, ensure_ascii=False),
+    "u": lambda value: quote(value, safe="!'()*-._~"),
+}
+"""The filters of tokens: JSON.stringify, which puts a text into quotes, and encodeURIComponent."""
 
 Definition = Mapping[str, Any]
 
@@ -141,16 +148,19 @@ def texts(value: Any) -> Iterator[str]:
 
 def tokens(value: Any) -> set[str]:
     """Return the names of all tokens that a value of JSON uses."""
-    return {name for text in texts(value) for name in _TOKEN.findall(text)}
+    return {name for text in texts(value) for name, _ in _TOKEN.findall(text)}
 
 
 def resolve(text: str, values: Mapping[str, str]) -> str:
-    """Return the text with tokens replaced; those without a value stay."""
+    """Return the text with tokens replaced as Splunk's packages do it; those without a value stay."""
 
     def value(found: re.Match[str]) -> str:
-        name = found.group(1)
+        name, filters = found.groups()
         if name not in values:
             return found.group(0)
-        return f'"{values[name]}"' if found.group(0).endswith("|s$") else values[name]
+        result = values[name]
+        for one in filters.split("|")[1:]:
+            result = _FILTERS[one](result)
+        return result
 
     return _TOKEN.sub(value, text)

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,8 +16,9 @@ from estreamer import packet_download
 from estreamer.packet_download import Search
 
 from tests.dashboards.answers import SearchHead, asked
+from tests.dashboards.pages import HEADING
 from tests.dashboards.views import View, read_views, resolve
-from tests.packets.test_download import EVENTS, FLOW, FRAMES
+from tests.packets.test_download import ENDS, EVENTS, FLOW, FRAMES, packet
 from tests.packets.test_pcap import tcpdump
 from tests.places import APP, ROOT
 from tests.searchtime import Knowledge, spl
@@ -69,6 +71,47 @@ def test_filters_leave_what_they_say(head: SearchHead, view: View) -> None:
     assert [row["source"] for row in rows(head, view, "packets", address="203.0.113.9")] == ["203.0.113.9"]
 
 
+def narrow(view: View, events: int) -> View:
+    """Return the dashboard as it would be if it looked at so many events and showed two packets."""
+    text = json.dumps(view.definition)
+    assert text.count("head 2000") == text.count("sort 500") == 1
+    text = text.replace("head 2000", f"head {events}").replace("sort 500", "sort 2")
+    return replace(view, definition=json.loads(text))
+
+
+def test_an_address_is_found_however_many_later_packets_are_of_others(addon: Path, view: View) -> None:
+    own = packet(1, FRAMES[0], InitiatorIP=ENDS[0], ResponderIP=ENDS[1])
+    others = [packet(10 + n, FRAMES[1], InitiatorIP="203.0.113.9", ResponderIP=ENDS[1]) for n in range(3)]
+    head = SearchHead(Searched(Knowledge.read(addon), [own, *others]), 1744760000.0)
+    found = rows(head, narrow(view, 2), "packets", address=ENDS[0])
+    assert [row["source port"] for row in found] == ["50000"]
+
+
+@pytest.mark.parametrize(("when", "shown"), [(1, (0, 2)), (3, (1, 1))])
+def test_what_is_not_decoded_is_as_late_as_its_event(
+    addon: Path,
+    view: View,
+    when: int,
+    shown: tuple[int, int],
+) -> None:
+    others = [packet(number, FRAMES[0]) for number in (1, 2, 3) if number != when]
+    events = [packet(when, b"", PacketData="no packet at all"), *others]
+    head = SearchHead(Searched(Knowledge.read(addon), events), 1744760000.0)
+    page = narrow(view, 3)
+    assert (len(rows(head, page, "unread")), len(rows(head, page, "packets"))) == shown
+
+
+@pytest.mark.parametrize("tokens", [{}, {"connection": FLOW}, {"address": "203.0.113.9"}])
+def test_the_numbers_lead_to_a_search_for_what_they_count(
+    head: SearchHead, view: View, tokens: Mapping[str, str]
+) -> None:
+    (panel,) = [one for one in view.visualizations if one.name == "viz_packets_count"]
+    values = {**view.defaults(), **TIMES, **tokens}
+    asked = dict(parse_qsl(urlsplit(resolve(panel.handlers[0]["options"]["url"], values)).query))
+    (total,) = rows(head, view, "totals", **tokens)
+    assert len(spl.run(asked["q"], head.data, now=head.now).rows) == int(total["packets"]) > 0
+
+
 def links(head: SearchHead, view: View, **tokens: str) -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
     """Each row of the table of downloads, and the query that a click on it sends."""
     (panel,) = [one for one in view.visualizations if one.name == "viz_files"]
@@ -104,11 +147,11 @@ def test_each_link_gives_the_packets_that_its_row_tells(
         assert count == int(row["packets"])
         seen[(row["file"], row["link type"])] = count
     assert counts.items() <= seen.items()
-    assert any(file == "all packets in the time range, with these filters" for file, _ in seen)
+    assert any(file == "all that the filters find" for file, _ in seen)
 
 
 def test_every_search_of_the_page_runs(head: SearchHead) -> None:
-    page = (ROOT / "docs" / "packets.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "packets.md").read_text(encoding="utf-8").partition(HEADING)[0]
     searches = re.findall(r"^(`sfw_packets` \|.*)$", page, re.MULTILINE)
     found = {search: spl.run(search, head.data, now=head.now).rows for search in searches if "CONNECTION" not in search}
     empty = [search for search, rows in found.items() if not rows]

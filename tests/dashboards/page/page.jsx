@@ -9,6 +9,7 @@ import EnterpriseViewOnlyPreset from '@splunk/dashboard-presets/EnterpriseViewOn
 import { migrateToTabsLayout } from '@splunk/dashboard-utils';
 import { DashboardValidator } from '@splunk/dashboard-validation';
 import SplunkThemeProvider from '@splunk/themes/SplunkThemeProvider';
+import { Options } from '@splunk/visualization-encoding/Options';
 
 const links = [];
 
@@ -30,26 +31,27 @@ class Link {
 }
 
 // Stands in for the map, which Splunk's packages draw by WebGL: a machine without a graphics card is too slow for that.
-// The first column names the areas, the second has their values.
-function FlatMap({ dataSources, width, height }) {
+// What it draws is what the definition says, evaluated as the map does it: the areas of its layer and their colours.
+function FlatMap({ dataSources, options, context, width, height }) {
     const [areas, setAreas] = useState([]);
     useEffect(() => {
         geoRegistry.getByURL('geo://default/world').then((world) => setAreas(world.features));
     }, []);
-    const [names = [], values = []] = dataSources?.primary?.data?.columns ?? [];
-    const most = Math.max(1, ...values.map(Number));
+    const [layer] = dataSources?.primary?.data ? Options.evaluate({ options, context }, dataSources).layers : [{}];
+    const { areaIds = [], areaValues = [], dataColors = [] } = layer;
+    const number = (name) => (areaValues[areaIds.indexOf(name)] === undefined ? -1 : areaIds.indexOf(name));
     const point = ([x, y]) => `${(((x + 180) / 360) * width).toFixed(1)},${(((84 - y) / 142) * height).toFixed(1)}`;
     const outline = ({ type, coordinates }) =>
         (type === 'Polygon' ? coordinates : coordinates.flat()).map((ring) => `M${ring.map(point).join('L')}Z`).join('');
-    const opacity = (name) => (names.includes(name) ? 0.25 + (0.75 * values[names.indexOf(name)]) / most : 0.2);
     return (
-        <svg width={width} height={height}>
+        <svg width={width} height={height} data-map>
             {areas.map(({ geometry, properties: { name } }) => (
                 <path
                     key={name}
                     d={outline(geometry)}
-                    fill={names.includes(name) ? '#c23b2e' : '#8a96a3'}
-                    fillOpacity={opacity(name)}
+                    data-area={number(name) < 0 ? undefined : name}
+                    fill={dataColors[number(name)] ?? '#8a96a3'}
+                    fillOpacity={number(name) < 0 ? 0.2 : 1}
                 />
             ))}
         </svg>
