@@ -123,13 +123,17 @@ class Process:
     def ask(self, request: Mapping[str, object]) -> str:
         """Hand over a request and return the line that the process prints, less if it ends. Raises TimeoutError."""
         assert self._process.stdin
-        assert self._process.stdout
         rest = memoryview(json.dumps(request).encode("ascii") + b"\n")
         with suppress(BrokenPipeError):
             while rest:
                 rest = rest[self._process.stdin.write(rest) :]
+        return self._read(to_the_end=False)
+
+    def _read(self, *, to_the_end: bool) -> str:
+        """Return what the process prints, until a line is whole or until it closes its output."""
+        assert self._process.stdout
         printed = b""
-        while not printed.endswith(b"\n"):
+        while to_the_end or not printed.endswith(b"\n"):
             if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:
                 raise TimeoutError(f"a handler has not answered for {TIMEOUT:.0f} s")
             more = self._process.stdout.read(1 << 20)
@@ -137,6 +141,12 @@ class Process:
                 break
             printed += more
         return printed.decode("utf-8", "backslashreplace")
+
+    def afterthought(self) -> str:
+        """Tell the process that there are no more requests, and return what it prints then. Raises TimeoutError."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        return self._read(to_the_end=True)
 
     def complaints(self) -> str:
         """Return what was written to stderr since the last call."""
@@ -171,10 +181,12 @@ class Processes:
     def run(self, script: Path, persistent: bool, request: Mapping[str, object]) -> tuple[dict[str, Any], str, str]:
         """Run a handler once; return its reply, and what it wrote to stdout and stderr. Raises TimeoutError."""
         with self._lock:
-            waiting = self._idle.get(script)
+            waiting = self._idle.get(script) if persistent else None
             process = waiting.pop() if waiting else Process(self._home, script)
         try:
             printed = process.ask(request)
+            if not persistent:
+                printed += process.afterthought()
         except BaseException:
             process.end()
             raise

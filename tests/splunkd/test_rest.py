@@ -13,7 +13,7 @@ from solnlib.credentials import CredentialManager
 from splunklib import client
 
 from tests.splunkd import Splunkd
-from tests.splunkd.example import NAME, pack
+from tests.splunkd.example import FILES, NAME, pack
 
 SECRET = "the-secret-of-the-test"
 
@@ -267,6 +267,65 @@ def test_handler_that_prints_beside_its_answer_is_an_error(tmp_path: Path) -> No
         answer = splunkd.request("GET", "example_things")
         assert answer.status == 500
         assert "hello" in answer.message
+        splunkd.install(pack(tmp_path / "b.spl", {"bin/example_rh.py": FILES["bin/example_rh.py"] + "print('bye')\n"}))
+        answer = splunkd.request("GET", "example_things")
+        assert answer.status == 500
+        assert "bye" in answer.message
+
+
+COUNTING = """
+import os, sys
+import splunk.admin as admin
+
+class Handler(admin.MConfigHandler):
+    def handleList(self, info):
+        info["one"]["process"] = str(os.getpid())
+        sys.stderr.write(f"asked for {self.callerArgs.id}\\n")
+        if self.callerArgs.id == "end":
+            os._exit(3)
+
+if __name__ == "__main__":
+    admin.init(Handler, admin.CONTEXT_APP_ONLY)
+"""
+PERSISTENT = FILES["default/restmap.conf"] + "handlerpersistentmode = true\n"
+
+
+def test_persistent_handler_serves_in_one_process_until_it_ends(tmp_path: Path) -> None:
+    changes = {"bin/example_rh.py": COUNTING, "default/restmap.conf": PERSISTENT}
+    with Splunkd(tmp_path / "home") as splunkd:
+        splunkd.install(pack(tmp_path / "a.spl", changes))
+        found = [splunkd.request("GET", f"example_view/{name}").entries["one"]["process"] for name in "ab"]
+        assert found[0] == found[1]
+        # The other endpoint is not persistent: its requests have a process each.
+        others = [splunkd.request("GET", "example_things").entries["one"]["process"] for _ in "ab"]
+        assert len({*others, found[0]}) == 3
+        answer = splunkd.request("GET", "example_view/end")
+        assert (answer.status, "handler ended with 3" in answer.message) == (500, True)
+        assert splunkd.request("GET", "example_view/c").entries["one"]["process"] != found[0]
+        calls = [call for call in splunkd.handler_calls() if call.endpoint == "example_view"]
+        assert [call.stderr for call in calls] == [f"asked for {name}\n" for name in ("a", "b", "end", "c")]
+        assert found[0] in calls[0].stdout
+        last = splunkd.request("GET", "example_view/d").entries["one"]["process"]
+    assert not Path("/proc", last).exists()
+
+
+def test_answers_are_kept_for_tests_to_search_but_those_of_passwords(splunkd: Splunkd) -> None:
+    splunkd.request("POST", "storage/passwords", {"name": "a", "realm": "b", "password": SECRET})
+    splunkd.request("POST", "example_things", {"name": "new", "color": "blue"})
+    splunkd.request("POST", "example_things", {"name": "new", "color": "black"})
+    found = [(one.method, one.path.rpartition("/")[2], one.form, one.status) for one in splunkd.exchanges()]
+    assert found == [
+        ("POST", "example_things", {"name": "new", "color": "blue"}, 201),
+        ("POST", "example_things", {"name": "new", "color": "black"}, 500),
+    ]
+    assert b"no black" in splunkd.exchanges()[1].body
+
+
+def test_handler_can_be_handed_what_no_request_brings(splunkd: Splunkd) -> None:
+    answer = splunkd.hand_over("example_things", "create", "new", {"color": "\ud800"})
+    assert (answer.status, answer.entries) == (200, {"new": {"color": "\ud800"}})
+    refused = splunkd.hand_over("example_things", "remove", "new", {})
+    assert (refused.status, refused.message) == (404, "no such thing")
 
 
 def test_rest_is_gone_while_splunkd_is_dead(splunkd: Splunkd) -> None:

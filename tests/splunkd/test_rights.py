@@ -103,3 +103,37 @@ def test_expressions_of_capabilities_are_read_as_the_spec_says() -> None:
     for wrong in ("a b", "a and", "(a", "a)", "or", "!a", ""):
         with pytest.raises(RestProblem):
             holds(wrong, owned)
+
+
+SCRIPT = """
+[script:example_file]
+match = /example_file
+handler = example_file.Handler
+requireAuthentication = {login}
+capability = see_example
+"""
+
+
+@pytest.mark.parametrize(("login", "status"), [("true", {"u": 501, "n": 403}), ("false", {"u": 500, "n": 500})])
+def test_persistent_script_asks_for_a_login_and_its_capability(
+    tmp_path: Path, login: str, status: dict[str, int]
+) -> None:
+    changes = {"default/restmap.conf": GUARDED + SCRIPT.format(login=login), "default/authorize.conf": AUTHORIZE}
+    with Splunkd(tmp_path / "home") as running:
+        running.install(pack(tmp_path / "script.spl", changes))
+        roles = {"u": "user", "n": "power"}
+        found = {
+            user: running.request("GET", "example_file", session_key=running.log_in(user, role)).status
+            for user, role in roles.items()
+        }
+    assert found == status
+
+
+def test_local_metadata_goes_before_that_of_the_package(splunkd: Splunkd) -> None:
+    user = splunkd.log_in("u", "user")
+    assert splunkd.request("GET", "configs/conf-example_things", session_key=user).status == 403
+    metadata = splunkd.home.apps / "TA_example" / "metadata"
+    (metadata / "local.meta").write_text("[example_things]\naccess = read : [ user ], write : [ admin ]\n")
+    assert splunkd.request("GET", "configs/conf-example_things", session_key=user).status == 200
+    edit = splunkd.request("POST", "configs/conf-example_things/shipped", {"color": "blue"}, session_key=user)
+    assert edit.status == 403
