@@ -71,7 +71,7 @@ def run_all(only: str | None, tests: Sequence[str]) -> int:
         environments = {version: prepare(ROOT, version, requirements, path) for version, path in pythons.items()}
     package = build_package()
     newest = environments[max(environments, key=lambda version: tuple(map(int, version.split("."))))]
-    failed = [] if tests else [name for name, command in static_checks(newest) if not passes(name, command)]
+    failed = [] if tests else [name for name, command in before_tests(newest) if not passes(name, command)]
     for version, python in environments.items():
         measured = not tests and python == newest
         wanted = list(tests) if python == newest else [name for name in tests if not runs_once(name)]
@@ -141,9 +141,12 @@ def build_package() -> str:
     return run("Building the package", [str(ROOT / "package.sh")]).strip().splitlines()[-1]
 
 
-def static_checks(python: str) -> list[tuple[str, list[str]]]:
-    """Return the checks that run nothing of the add-on, by name."""
+def before_tests(python: str) -> list[tuple[str, list[str]]]:
+    """Return what comes before all tests, by name: checks that run nothing of the add-on, and what takes too long in a
+    test.
+    """
     return [
+        ("making the page that renders dashboards", [python, "tools/dashboards.py"]),
         ("ruff check", [python, "-m", "ruff", "check", *STYLE]),
         ("ruff format", [python, "-m", "ruff", "format", "--check", *STYLE]),
         ("mypy", [python, "-m", "mypy"]),
