@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from tests.fmc.pki import Pki, shared_pki
 from tests.logs import close_logs
 from tests.places import APP, ROOT
 from tests.searchtime import Knowledge
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 STUCK_SECONDS = 300
 """After which a test that not even its time limit could end takes its process with it, and says where it hung.
@@ -104,3 +108,13 @@ def log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setenv("SPLUNK_HOME", str(tmp_path / "home"))
     yield folder
     close_logs(folder)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """What drives Chromium, for all tests of a process: a second one cannot be started beside it."""
+    # It is installed for the newest Python only.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as started:
+        yield started

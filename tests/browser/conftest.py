@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 from tests import chromium
 from tests.fmc.archive import GeneratedArchive
@@ -21,11 +21,10 @@ EVENTS = 40
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = chromium.launch(playwright)
-        yield running
-        running.close()
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    running = chromium.launch(playwright)
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from tests.alerts.internal import Index
 from tests.places import ROOT
@@ -40,14 +40,13 @@ def head(addon: Path) -> SearchHead:
 
 
 @pytest.fixture(scope="session")
-def browser(head: SearchHead, page: Path) -> Iterator[Browser]:
+def browser(playwright: Playwright, head: SearchHead, page: Path) -> Iterator[Browser]:
     """One Chromium for all dashboards of this process."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     server = Server(head, page)
     try:
-        with sync_playwright() as playwright:
-            opened = Browser(playwright, server, PICTURES)
-            yield opened
-            opened.close()
+        opened = Browser(playwright, server, PICTURES)
+        yield opened
+        opened.close()
     finally:
         server.close()
