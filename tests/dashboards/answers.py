@@ -9,16 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests import loopback
 from tests.searchtime import spl
 from tests.searchtime.evals.times import relative
 from tests.searchtime.evals.values import text
@@ -203,14 +202,13 @@ def _entry(job: Job, now: float) -> dict[str, Any]:
     }
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     """Serves the page and the REST API. The server that it belongs to has `head` and `page`."""
 
     server: Server
     protocol_version = "HTTP/1.1"
-    timeout = 60
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class's name
         address = urlsplit(self.path)
         asked = parse_qs(address.query)
         if address.path == "/page.js":
@@ -222,12 +220,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b"", "text/plain")
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the base class's name
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode("utf-8")
         self._answer(urlsplit(self.path).path, parse_qs(body, keep_blank_values=True))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
-        """Write nothing: a test's output is its own."""
 
     def _answer(self, path: str, given: Mapping[str, list[str]]) -> None:
         try:
@@ -274,30 +269,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-class Server(ThreadingHTTPServer):
-    """A search head's web server on a free port of this machine, until it is closed."""
-
-    daemon_threads = True
+class Server(loopback.Server):
+    """A search head's web server, until it is closed."""
 
     def __init__(self, head: SearchHead, page: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
         self.head = head
         self.page = page
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """The address that a browser asks."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that has gone; a fault of our own is told as usual."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-    def close(self) -> None:
-        """End the server."""
-        self.shutdown()
-        self.server_close()
-        self._thread.join(10)
+        super().__init__(Handler)

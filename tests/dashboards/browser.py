@@ -119,7 +119,7 @@ class Browser:
         self.page.add_init_script(_CLOCK % (server.head.now * 1000))
         self._errors: list[str] = []
         self.page.on("pageerror", lambda error: self._errors.append(str(error)))
-        self.page.goto(f"{server.address}/en-US/app/{APP}/overview")
+        self.page.goto(f"{server.uri}/en-US/app/{APP}/overview")
 
     def close(self) -> None:
         """End Chromium."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests import loopback
 from tests.package.confs import read_conf
 from tests.packets.command import Command
 from tests.places import APP
@@ -49,10 +48,8 @@ class SearchHead:
         self._data = {user: Searched(knowledge, events) for user, events in visible.values()}
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            timeout = TIMEOUT
-
-            def do_POST(self) -> None:
+        class Handler(loopback.Handler):
+            def do_POST(self) -> None:  # noqa: N802 - the base class's name
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 status, content = outer.answer(self.path, self.headers.get("Authorization", ""), body)
                 self.send_response(status)
@@ -61,22 +58,14 @@ class SearchHead:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                """Keep quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._server = loopback.Server(Handler)
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.uri
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(TIMEOUT)
+        self._server.close()
 
     def answer(self, path: str, authorization: str, body: str) -> tuple[int, bytes]:
         scheme, _, token = authorization.partition(" ")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests import loopback
 from tests.places import APP
 from tests.splunkd.replies import Entry, Feed, RestProblem, render_atom, render_message
 
@@ -40,24 +39,19 @@ class Management:
         class Handler(_Handler):
             management = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._server = loopback.Server(Handler)
 
     def __enter__(self) -> Management:
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self._server.close()
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.uri
 
     def add_account(self, name: str, settings: Mapping[str, str], **secrets: str) -> None:
         """Store an account as the Configuration page does: secrets apart, in pieces, and masked in the conf."""
@@ -97,10 +91,10 @@ class Management:
         ]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.Handler):
     management: Management
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class's name
         parts = urlsplit(self.path)
         try:
             if self.headers.get("Authorization") != f"Splunk {SESSION_KEY}":
@@ -114,6 +108,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "Close")
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+from tests import loopback
 
 from .endpoints import Arguments, Endpoint, get
 from .handlers import LIST, External
@@ -65,19 +64,14 @@ class RestServer:
         class Handler(_Handler):
             rest = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._server = loopback.Server(Handler)
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.uri
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self._server.close()
 
     def answer(self, request: Request) -> Feed:
         """Carry out a request. Raises RestProblem."""
@@ -137,25 +131,10 @@ def _matches(entry: Entry, search: str) -> bool:
     return all(values.get(key) == value for key, value in terms)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.SplunkHandler):
     rest: RestServer
-    protocol_version = "HTTP/1.1"
-    server_version = "Splunkd"
-    timeout = 30
 
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
-
-    def _serve(self) -> None:
+    def serve(self) -> None:
         self.close_connection = True
         if self.rest.down:
             return

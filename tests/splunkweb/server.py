@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from html import escape
 from http.client import HTTPConnection
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from defusedxml import ElementTree
 
+from tests import loopback
 from tests.splunkd import App, Splunkd
 from tests.splunkd.install import installed
 
@@ -90,22 +90,17 @@ class SplunkWeb:
         class Handler(_Handler):
             web = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._server = loopback.Server(Handler)
 
     def __enter__(self) -> SplunkWeb:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self._server.close()
 
     @property
     def port(self) -> int:
-        return int(self._server.server_address[1])
+        return self._server.port
 
     @property
     def origin(self) -> str:
@@ -308,25 +303,10 @@ def _file(folder: Path, name: str) -> _Reply:
     return _Reply(200, path.read_bytes(), kind, (("Cache-Control", "max-age=3600"),))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.SplunkHandler):
     web: SplunkWeb
-    protocol_version = "HTTP/1.1"
-    server_version = "Splunkd"
-    timeout = 30
 
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
-
-    def _serve(self) -> None:
+    def serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         try:
             if length > BODY_LIMIT:

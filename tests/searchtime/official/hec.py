@@ -6,11 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests import loopback
 from tests.searchtime.indexing import Indexed
 from tests.searchtime.knowledge import Knowledge
 
@@ -29,24 +29,20 @@ class Collector:
         self.events: list[Indexed] = []
         self._knowledge = knowledge
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._server = loopback.Server(_handler(self))
 
     @property
     def url(self) -> str:
         """Return what test tools know as the collector's URI."""
-        return f"http://127.0.0.1:{self._server.server_port}{_PATH}"
+        return f"{self._server.uri}{_PATH}"
 
     def __enter__(self) -> Collector:
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()
 
     def take(self, endpoint: str, parameters: dict[str, str], body: bytes) -> None:
         """Index what was sent to an endpoint. Raises ValueError for what the collector would refuse."""
@@ -95,9 +91,9 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
         yield document
 
 
-def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+def _handler(collector: Collector) -> type[loopback.Handler]:
+    class Handler(loopback.Handler):
+        def do_POST(self) -> None:  # noqa: N802 - the base class's name
             address = urlsplit(self.path)
             parameters = {name: values[-1] for name, values in parse_qs(address.query).items()}
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -118,8 +114,5 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            """Write no log: the tests tell what failed."""
 
     return Handler

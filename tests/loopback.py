@@ -1,0 +1,64 @@
+"""HTTP on loopback, for the stand-ins that are asked over it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers requests. `timeout` is in seconds: after that, a connection that stays silent is ended."""
+
+    timeout = 60
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: the output of a test is its own."""
+
+
+class SplunkHandler(Handler):
+    """Answers every method that Splunk knows by `serve`, which subclasses have."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "Splunkd"
+    timeout = 30
+
+    def do_GET(self) -> None:
+        self.serve()
+
+    def do_POST(self) -> None:
+        self.serve()
+
+    def do_DELETE(self) -> None:
+        self.serve()
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on a free port of 127.0.0.1 until `close`; each connection has a thread of its own."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone; what fails here is told as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+    def close(self) -> None:
+        """End the server, and wait for that."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join(10)
