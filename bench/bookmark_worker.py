@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from estreamer import bookmark
 from estreamer.bookmark import Bookmark
 
 STANZA, SOURCE, READER, SETTLE = "estreamer_fqe://bench", "fmc", "reader", 30
@@ -45,7 +44,7 @@ def deliver(folder: str, events: int, per_second: int, batch: int) -> dict[str, 
     cpu, next_settling = 0.0, time.monotonic() + 1.0
     for archivals, payloads in batches(0, events, per_second, batch):
         begun = time.process_time()
-        opened.delivered(archivals, [bookmark.digest(one) for one in payloads], None)
+        opened.delivered(opened.entry(archivals, payloads, None))
         cpu += time.process_time() - begun
         if time.monotonic() >= next_settling:
             opened.settled(opened.sequence)
@@ -66,7 +65,7 @@ def resume(folder: str, events: int, per_second: int, batch: int) -> dict[str, f
     for archivals, payloads in batches(first, events, per_second, batch):
         begun = time.process_time()
         again = [
-            found.duplicates.is_duplicate(archival, bookmark.digest(one), None)
+            found.duplicates.is_duplicate(archival, one, None)
             for archival, one in zip(archivals, payloads)
         ]
         cpu += time.process_time() - begun

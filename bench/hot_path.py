@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-from estreamer import bookmark as bookmarks
 from estreamer.bookmark import Bookmark
 from estreamer.delivery import Delivery
 from estreamer.session import Session
@@ -40,7 +39,7 @@ STEPS = {
     "describe": "kind and time, whether it looks sound (events)",
     "encode": "what XML forbids, escaping, the element around it (output)",
     "write": "into the pipe (output)",
-    "digest": "length and CRC-32 (bookmark)",
+    "digest": "keyed digests (bookmark)",
     "record": "into the bookmark's journal (bookmark)",
     "rest": "the batch in columns, numbers, settling (delivery)",
 }
@@ -177,11 +176,10 @@ def delivery(descriptor: int, timers: Timers) -> Iterator[Callable[..., None]]:
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
         output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
-        digests, bookmarks.digests = bookmarks.digests, timers.timed("digest", bookmarks.digests)
+        bookmark.entry = timers.timed("digest", bookmark.entry)  # type: ignore[method-assign]
         try:
             yield timers.timed("rest", delivering.deliver)
         finally:
-            bookmarks.digests = digests
             bookmark.close()
 
 

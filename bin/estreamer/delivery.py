@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
 
-from . import bookmark as bookmarks
 from . import events
-from .bookmark import Bookmark, DuplicateFilter
+from .bookmark import Bookmark, DuplicateFilter, Entry
 from .errors import Problem, Stop
 from .output import Output, ReaderGone
 from .session import UNSTAMPED, Event
@@ -85,7 +84,7 @@ class _Batch:
 
     archivals: Sequence[int]
     payloads: Sequence[bytes]
-    identities: list[int] | None
+    identities: list[bytes | None] | None
     times: list[bytes]
     texts: Sequence[bytes]
     places: Sequence[int]
@@ -166,11 +165,13 @@ class Delivery:
         if not received:
             return
         batch = self._prepare(received)
-        chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch))
+        # Before the pipe takes it: what fails here for what an event says must not be delivered again at each start.
+        entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities)
+        chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
         before = self._output.written_bytes
         written = self._output.write(chunk, self._wait_for_pipe)
         complete = written == len(batch.texts)
-        self._record(batch, len(received) if complete else batch.places[written])
+        self._record(entry, len(received) if complete else batch.places[written])
         self.figures.written += written
         self._written_events += written
         self.figures.written_bytes += self._output.written_bytes - before
@@ -248,7 +249,7 @@ class Delivery:
         identity = None
         if duplicates.needs_identity:
             identity = events.identity(payload, events.describe(payload, record_type)[0])
-        return duplicates.is_duplicate(archival, bookmarks.digest(payload), identity)
+        return duplicates.is_duplicate(archival, payload, identity)
 
     def _prepare(self, received: list[Event]) -> _Batch:
         """Return events in columns, with what is to be written of them. The hot path: a pass for each thing."""
@@ -256,7 +257,7 @@ class Delivery:
         described = self._describer.describe(payloads, record_types)
         identities = None
         if self._identify:
-            identities = [events.identity(payload, kind) or 0 for payload, (kind, _, _) in zip(payloads, described)]
+            identities = [events.identity(payload, kind) for payload, (kind, _, _) in zip(payloads, described)]
         places: Sequence[int] = range(len(received))
         texts: Sequence[bytes] = payloads
         if self._kinds_with_rules:
@@ -291,25 +292,23 @@ class Delivery:
         self.figures.dropped_bytes_by_rule[rule] += len(payload)
         return True
 
-    def _record(self, batch: _Batch, count: int) -> None:
+    def _record(self, entry: Entry, count: int) -> None:
         """Record the first `count` events in the bookmark; while the disk refuses, do nothing else. Raises Stop."""
         if not count:
             return
-        archivals = batch.archivals[:count]
-        digests = bookmarks.digests(batch.payloads[:count])
-        identities = None if batch.identities is None else batch.identities[:count]
         complained = False
         while True:
             try:
-                self._bookmark.delivered(archivals, digests, identities)
+                self._bookmark.delivered(entry, count)
                 break
             except Problem as problem:
                 if not complained:
                     self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
                 complained = True
                 self._waiting.pause(BOOKMARK_RETRY)
-        if archivals[-1]:
-            self._last_archival = archivals[-1]
+        last = entry.archivals[count - 1]
+        if last:
+            self._last_archival = last
             self._lag = max(0, round(time.time() - self._last_archival))
 
     def _settle(self, now: float) -> None:
@@ -333,13 +332,12 @@ class Delivery:
                 self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
             self._settling_refused = True
 
-    def _numbers(self, batch: _Batch) -> Sequence[int]:
+    def _numbers(self, batch: _Batch, archivals: Sequence[int]) -> Sequence[int]:
         """Return the sequence numbers in the bookmark that the events to be written will have."""
         first = self._bookmark.sequence + 1
-        if len(batch.places) == len(batch.archivals) and 0 not in batch.archivals:
+        if len(batch.places) == len(archivals) and 0 not in archivals:
             return range(first, first + len(batch.places))
-        recorded = map(bool, batch.archivals)
-        numbers = list(accumulate(recorded, initial=first - 1))
+        numbers = list(accumulate(map(bool, archivals), initial=first - 1))
         return [numbers[place + 1] for place in batch.places]
 
     def _wait_until_read(self) -> None:

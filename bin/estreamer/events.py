@@ -7,7 +7,6 @@ that follows one of these inside a string is escaped.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -232,8 +231,8 @@ _ANY_IDENTITY_FIELD = re.compile(
 )
 
 
-def identity(payload: bytes, kind: str) -> int | None:
-    """Return 64 bits that identify an event whichever Management Center rendered it, or None without a connection key.
+def identity(payload: bytes, kind: str) -> bytes | None:
+    """Return what identifies an event whichever Management Center rendered it, or None without a connection key.
 
     Only fields count that the sensor set: names differ between two Management Centers (one may not resolve what the
     other does), and so may the order of fields.
@@ -242,5 +241,4 @@ def identity(payload: bytes, kind: str) -> int | None:
     if not all(name.encode() in found for name in _CONNECTION_KEY):
         return None
     names = (*_CONNECTION_KEY, *_IDENTITY_FIELDS.get(kind, ()))
-    text = b"\0".join([kind.encode(), *(found.get(name.encode(), b"") for name in names)])
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
+    return b"\0".join([kind.encode(), *(found.get(name.encode(), b"") for name in names)])

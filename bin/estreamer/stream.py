@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import NoReturn
 
 from . import pkcs12, request, tls, wire
-from .bookmark import Bookmark, DuplicateFilter, patiently
+from .bookmark import Bookmark, Clock, DuplicateFilter, patiently
 from .delivery import Delivery
 from .errors import Problem, Stop
 from .logs import Log, SharedLog
@@ -94,7 +94,8 @@ def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: i
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
-        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle)
+        clock = Clock(time.time, time.monotonic)
+        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock)
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from estreamer.bookmark import Bookmark, digest, limits
+from estreamer.bookmark import Bookmark, limits
 
 from tests.bookmark import system
 from tests.faults.disk import Disk, Remains, Step, kept_after, remains_after
@@ -62,7 +62,7 @@ def sent_again(bookmark: Bookmark, until: int) -> Iterator[Sent]:
         if event.archival < resume.timestamp:
             continue
         known = resume.duplicates
-        if known is None or not known.is_duplicate(event.archival, digest(event.payload), event.number + 1):
+        if known is None or not known.is_duplicate(event.archival, event.payload, b"%d" % event.number):
             yield event
 
 
@@ -149,11 +149,12 @@ class Story:
 
     def _deliver(self, events: list[Sent]) -> None:
         self._now(index=(*self._moment.index, *events), in_doubt=len(events))
-        self._bookmark.delivered(
+        entry = self._bookmark.entry(
             [event.archival for event in events],
-            [digest(event.payload) for event in events],
-            [event.number + 1 for event in events],
+            [event.payload for event in events],
+            [b"%d" % event.number for event in events],
         )
+        self._bookmark.delivered(entry)
         self._now(in_doubt=0)
 
     def _settle(self, behind: int) -> None:

@@ -11,6 +11,8 @@ Constraints
   only in its memory is delivered again.
 * The process may be killed between any two system calls, the machine may lose power, the disk may be full.
 * One write of a few kilobytes for a batch of events, none that rewrites anything: this runs for every batch.
+* Time stamps come from elsewhere and may be any number: nothing is asked for from later than this machine's own time,
+  and the files have a limit that holds whatever the stamps say.
 
 The files are described at the head of `journal`.
 """
@@ -20,28 +22,34 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Callable
 from urllib.parse import quote
 
 from ..errors import Problem
+from . import digests as keyed
 from . import journal, limits, lock
-from .duplicates import DuplicateFilter, digest, digests
-from .history import History, Resume, end_at, higher
-from .journal import Generation, State
+from .digests import Digests
+from .duplicates import DuplicateFilter
+from .generations import Generation, Generations
+from .history import History, Resume, believed, higher
+from .journal import Moment, State
 from .lock import patiently
 from .settling import Settling
 
 __all__ = [
     "Bookmark",
+    "Clock",
+    "Digests",
     "DuplicateFilter",
+    "Entry",
     "Recovery",
     "Resume",
     "State",
-    "digest",
-    "digests",
     "folder_of",
     "patiently",
     "remove",
@@ -49,7 +57,7 @@ __all__ = [
 
 
 def remove(checkpoint_dir: str, stanza: str, patience: float = 5.0) -> None:
-    """Delete the bookmark of an input, if there is one: it starts anew from its `start_from`.
+    """Delete the bookmark of an input, if there is one: it starts again from its `start_from`.
 
     An input that is being stopped is given `patience` seconds to let go of it. Raises Problem `bookmark_locked` when it
     does not, OSError when the disk refuses.
@@ -73,16 +81,39 @@ def folder_of(checkpoint_dir: str, stanza: str) -> str:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """Where the time comes from: `wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A batch of events as the bookmark records it: all that depends on what they say is computed.
+
+    Archival timestamps are 0 where the server told none.
+    """
+
+    archivals: Sequence[int]
+    digests: array[int]
+    identities: array[int] | None
+
+
+@dataclass(frozen=True)
 class Recovery:
     """What opening a bookmark found worth telling.
 
     `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
-    `unsettled` counts the delivered events that another splunkd will be given again.
+    `unsettled` counts the delivered events that another splunkd will be given again. `same_reader` says that the
+    splunkd of the process before still reads. `key_lost` is there when the key of the entries is not.
     """
 
     put_aside: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     unsettled: int = 0
+    same_reader: bool = False
+    key_lost: Problem | None = None
 
 
 class Bookmark:
@@ -92,26 +123,30 @@ class Bookmark:
     `bookmark_write_failed` when the disk does not take it; the record is then not there, and the call can be repeated.
     """
 
-    def __init__(self, folder: str, held: lock.Lock, settle: int) -> None:
+    def __init__(self, folder: str, held: lock.Lock, settle: int, clock: Clock) -> None:
         self._folder = folder
         self._lock = held
         self._settle = settle
+        self._clock = clock
+        self._digests = Digests(bytes(keyed.KEY_SIZE))
         self._state: State | None = None
-        self._file: int | None = None
-        self._size = 0
-        self._generations: list[Generation] = []
-        self._next_number = 1
+        self._generations = Generations(folder)
         self._high = 0
         self._tenures = 0
         """How often the source changed, as far as the generations tell that are kept."""
         self._settled_high = 0
         self._highs: deque[tuple[int, int]] = deque()
+        """Up to which event which position holds, of what has not settled."""
+        self._moment: Moment | None = None
+        self._last_archival = 0
         self.recovery = Recovery()
         self.settling = Settling(settle)
         """What splunkd has read and not yet had long enough, by the process before this one as well."""
 
     @classmethod
-    def open(cls, checkpoint_dir: str, stanza: str, *, reader: str, settle: int) -> Bookmark:
+    def open(
+        cls, checkpoint_dir: str, stanza: str, *, reader: str, settle: int, clock: Clock | None = None
+    ) -> Bookmark:
         """Open the bookmark of `stanza`, and keep any other process from using it.
 
         Raises Problem: `bookmark_locked`, `bookmark_unreadable`, `bookmark_newer`, `bookmark_not_accessible`,
@@ -119,7 +154,7 @@ class Bookmark:
         """
         folder = folder_of(checkpoint_dir, stanza)
         held = lock.Lock(folder)
-        bookmark = cls(folder, held, settle)
+        bookmark = cls(folder, held, settle, clock or Clock())
         try:
             bookmark._recover(reader)
         except BaseException:
@@ -139,10 +174,15 @@ class Bookmark:
 
     @property
     def position(self) -> int:
-        """The archival timestamp of the last delivered event, or the initial timestamp while there is none."""
+        """The archival timestamp to resume from, or the initial timestamp while no event has come."""
         if self._high or self._state is None:
             return self._high
         return self._state.start
+
+    @property
+    def forgotten(self) -> int:
+        """How many events were forgotten since the bookmark was opened although they may be sent again."""
+        return self._generations.forgotten
 
     def style(self, source: str) -> str | None:
         """Return the request style that worked with this source, if one has."""
@@ -152,18 +192,40 @@ class Bookmark:
         """Return where to resume with this source, or None while there is no bookmark."""
         if self._state is None:
             return None
-        history = History(self._settle, recognising=True)
-        for generation in self._needed_by(source, self._state.source):
+        clock = self._own_time()
+        # What one source delivered is compared with what another sends by up to twice the margin; with a single source
+        # that would be minutes of events in memory for nothing.
+        alone = source == self._state.source and not self._tenures
+        oldest = believed(self._high, clock) - self._settle - (0 if alone else 2 * limits.FAILOVER_MARGIN)
+        history = History(self._settle, self._digests)
+        for generation in self._generations.needed_from(oldest):
             for kind, body in journal.read_records(generation.path)[0]:
                 history.add(kind, body)
-        return history.resume(source, self._high)
+        ahead = self._last_archival - clock > limits.CLOCK_TOLERANCE
+        found = history.resume(source, self._high, clock)
+        return replace(found, ahead=(self._last_archival, clock)) if found is not None and ahead else found
+
+    def _own_time(self) -> int:
+        """Return this machine's time when the last event was recorded, by its clock of today (Unix seconds).
+
+        The clock may have been set since, or may have been ahead itself. Version 1 recorded no time, but left it at its
+        files.
+        """
+        now = int(self._clock.wall())
+        if self._moment is None:
+            return min(now, int(next(self._generations.last_change(), now)) if self._high else now)
+        running = int(self._clock.monotonic())
+        passed = running - self._moment.monotonic
+        # A smaller number than then: the machine has been restarted since, so at least that long has passed.
+        return min(self._moment.clock, now - (passed if passed >= 0 else running))
 
     def begin(self, source: str, timestamp: int, reader: str, stanza: str) -> None:
         """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
         if self._state is None:
-            self._save(State(stanza, source, timestamp, reader, 0, 0, {}))
+            self._digests = Digests(keyed.make_key(self._folder))
+            self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.key_id))
         elif self._state.source != source:
-            self._save(replace(self._state, source=source, start=timestamp))
+            self._save(replace(self._state, source=source, start=timestamp, high=0, settled_high=0))
             self._high = 0
             self._tenures += 1
 
@@ -172,22 +234,38 @@ class Bookmark:
         if self._state is not None and self._state.styles.get(source) != style:
             self._save(replace(self._state, styles={**self._state.styles, source: style}))
 
-    def delivered(self, archivals: Sequence[int], digests: Sequence[int], identities: Sequence[int] | None) -> None:
-        """Record events that splunkd's pipe has taken, in order, before the server is told.
+    def entry(
+        self, archivals: Sequence[int], payloads: Sequence[bytes], identities: Sequence[bytes | None] | None
+    ) -> Entry:
+        """Return what is to be recorded of events: for `delivered`, once splunkd's pipe has taken them.
+
+        An archival timestamp that is no number of 32 bits counts as 0. Whatever fails because of what events say fails
+        here, where they can still be delivered again without being doubled.
+        """
+        if min(archivals) < 0 or max(archivals) > journal.LATEST:
+            archivals = [one if 0 <= one <= journal.LATEST else 0 for one in archivals]
+        known = None if identities is None else self._digests.of_identities(identities)
+        return Entry(archivals, self._digests.of(payloads), known)
+
+    def delivered(self, entry: Entry, count: int | None = None) -> None:
+        """Record that splunkd's pipe has taken the first `count` events of an entry (all of them without one), in
+        order, before the server is told.
 
         Events without archival timestamp (0) cannot be resumed from and are left out. The hot path: one record for a
         batch, whose events are nearly always of one archival second.
         """
         state = self._writable()
-        if archivals.count(0):
-            archivals, digests, identities = _without_zeros(archivals, digests, identities)
+        archivals, digests, identities = _counting(entry, len(entry.archivals) if count is None else count)
         if not archivals:
             return
+        moment = Moment(*(min(max(0, int(now())), journal.LATEST) for now in (self._clock.wall, self._clock.monotonic)))
         kind = journal.WRITTEN if identities is None else journal.WRITTEN_WITH_IDENTITIES
-        self._append(kind, journal.written_body(state.written + 1, archivals, digests, identities))
+        body = journal.written_body(state.written + 1, moment, archivals, digests, identities)
+        self._generations.append(kind, body)
         self._state = replace(state, written=state.written + len(archivals))
-        self._note_highs(archivals)
-        if self._size > limits.GENERATION_SIZE:
+        self._moment, self._last_archival = moment, archivals[-1]
+        self._note_highs(archivals, moment.clock)
+        if self._generations.kept[-1].size > limits.GENERATION_SIZE:
             # The record is written: a generation that cannot be begun must not have it written again.
             with suppress(Problem):
                 self._begin_generation()
@@ -197,8 +275,8 @@ class Bookmark:
         state = self._writable()
         if sequence <= state.settled:
             return
-        self._append(journal.SETTLED, journal.SEQUENCE.pack(sequence))
-        self._force()
+        self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence))
+        self._generations.force()
         self._state = replace(state, settled=sequence)
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
@@ -210,7 +288,7 @@ class Bookmark:
         later, so nothing is forced to the disk.
         """
         self._writable()
-        self._append(journal.READ, journal.READ_BODY.pack(sequence, int(now * 1000)))
+        self._generations.append(journal.READ, journal.READ_BODY.pack(sequence, int(now * 1000)))
 
     def void(self, sequence: int) -> None:
         """Record that the events after `sequence` did not reach splunkd after all: they are delivered again."""
@@ -225,11 +303,7 @@ class Bookmark:
 
     def close(self) -> None:
         """Force everything to the disk, as far as it takes it, and let go of the folder."""
-        if self._file is not None:
-            with suppress(OSError):
-                journal.sync(self._file)
-            os.close(self._file)
-            self._file = None
+        self._generations.close()
         self._lock.release()
 
     def _recover(self, reader: str) -> None:
@@ -241,34 +315,43 @@ class Bookmark:
             raise Problem(
                 "bookmark_unreadable",
                 f"None of the bookmark's files in {self._folder} can be read, so the input stops rather than lose or "
-                "double events. Restore the folder from a backup, or delete it to start anew from start_from.",
+                "double events. Restore the folder from a backup, or delete it to start again from start_from.",
             )
+        key_lost = self._take_key(state)
         unsettled = 0
-        if state.reader == reader:
-            self.settling.resume(history.read, time.monotonic())
+        same_reader = state.reader == reader
+        if same_reader:
+            self.settling.resume(history.read, self._clock.monotonic())
         else:
             unsettled = state.written - state.settled
             state = replace(state, reader=reader, written=state.settled)
         self._high = history.high_at(state.written)
         if not self._high:
             state = replace(state, start=history.start_at(state.written))
-        self.recovery = Recovery(put_aside, cut, unsettled)
+        self.recovery = Recovery(put_aside, cut, unsettled, same_reader, key_lost)
         self._tenures = history.tenure
+        self._moment, self._last_archival = history.moment, history.last_archival
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
-        self._state = state
+        self._state = replace(state, key=self._digests.key_id)
         self._begin_generation()
+
+    def _take_key(self, state: State) -> Problem | None:
+        """Read the key, or make one; return a Problem when it is not the one that the last entries were made with."""
+        key = keyed.read_key(self._folder)
+        lost = bool(state.key) and (key is None or Digests(key).key_id != state.key)
+        self._digests = Digests(keyed.make_key(self._folder) if key is None else key)
+        return keyed.lost_key(self._folder) if lost else None
 
     def _read_all(self) -> tuple[History | None, tuple[str, ...], tuple[str, ...]]:
         """Read all generations; the history is None when there is none."""
-        names = journal.generation_names(self._folder)
+        names = self._generations.names()
         if not names:
             return None, (), ()
-        self._next_number = int(names[-1].partition(".")[0]) + 1
         history = History(self._settle)
         put_aside, cut = [], []
         for name in names:
-            path = os.path.join(self._folder, name)
+            path = self._generations.path(name)
             records, whole = journal.read_records(path)
             if not records or records[0][0] != journal.STATE or journal.parse_state(records[0][1]) is None:
                 put_aside.append(name)
@@ -277,30 +360,19 @@ class Bookmark:
                 cut.append(name)
             for kind, body in records:
                 history.add(kind, body)
-            self._generations.append(Generation(path, os.path.getsize(path), history.last, history.take_latest()))
+            begins = journal.parse_state(records[0][1])
+            self._generations.kept.append(
+                Generation(
+                    path,
+                    os.path.getsize(path),
+                    0 if begins is None else begins.written,
+                    history.last,
+                    *history.take_latest(),
+                )
+            )
         if history.state is not None:
-            for name in put_aside:
-                path = os.path.join(self._folder, name)
-                with suppress(OSError):
-                    os.replace(path, path.replace(".journal", ".unreadable"))
+            self._generations.put_aside(put_aside)
         return history, tuple(put_aside), tuple(cut)
-
-    def _needed_by(self, source: str, current: str) -> Sequence[Generation]:
-        """Return the generations that may hold what is sent again when `source` follows on `current`.
-
-        What one source delivered is compared with what another sends by up to twice the margin; with a single source
-        that would be minutes of events in memory for nothing. `HISTORY_SIZE` of them are read in any case: where events
-        carry their own time for want of an archival timestamp, theirs may be any.
-        """
-        alone = source == current and not self._tenures
-        oldest = self._high - self._settle - (0 if alone else 2 * limits.FAILOVER_MARGIN)
-        size = sum(generation.size for generation in self._generations)
-        for place, generation in enumerate(self._generations):
-            needed = not generation.last_sequence or generation.latest_archival >= oldest
-            if needed or size <= limits.HISTORY_SIZE:
-                return self._generations[place:]
-            size -= generation.size
-        return self._generations
 
     def _writable(self) -> State:
         if self._state is None:
@@ -314,8 +386,8 @@ class Bookmark:
             if before is None:
                 self._begin_generation()
             else:
-                self._append(journal.STATE, journal.state_body(state))
-                self._force()
+                self._generations.append(journal.STATE, journal.state_body(state))
+                self._generations.force()
         except BaseException:
             self._state = before
             raise
@@ -329,136 +401,45 @@ class Bookmark:
             self._save(state)
         except Problem:
             try:
-                self._cut_off(sequence)
+                last, settled = self._generations.cut_off(sequence, self._writable().settled)
+                self._state = replace(self._writable(), written=last, settled=settled)
             except OSError as error:
                 raise journal.write_failed(self._folder, error) from error
 
-    def _cut_off(self, sequence: int) -> None:
-        """Take the records of events after `sequence` off the journals, and what was recorded after them.
+    def _note_highs(self, archivals: Sequence[int], clock: int) -> None:
+        high, runs = self._high, 0
+        for begin, _ in journal.runs(archivals):
+            high = higher(high, believed(archivals[begin], clock), self._settle)
+            runs += 1
+        if high != self._high:
+            self._high = high
+            self._highs.append((self.sequence, high))
+            if len(self._highs) > limits.MOST_POSITIONS:
+                self._halve_highs()
+        self._generations.touch(self.sequence, max(archivals), runs)
 
-        What has settled is written in their place, where there is room.
-        """
-        state = self._writable()
-        while True:
-            generation = self._generations[-1]
-            begins, kept, last = end_at(generation.path, sequence)
-            if begins <= sequence or len(self._generations) == 1:
-                break
-            os.remove(generation.path)
-            del self._generations[-1]
-        file = os.open(generation.path, os.O_RDWR | journal.BINARY)
-        os.lseek(file, kept, os.SEEK_SET)
-        settled = min(state.settled, last)
-        record = journal.record(journal.SETTLED, journal.SEQUENCE.pack(settled))
-        with suppress(OSError):
-            journal.write_all(file, record)
-            kept += len(record)
-        os.ftruncate(file, kept)
-        os.lseek(file, kept, os.SEEK_SET)
-        os.close(self._descriptor())
-        self._file, self._size, generation.size = file, kept, kept
-        self._state = replace(state, written=last, settled=settled)
-
-    def _note_highs(self, archivals: Sequence[int]) -> None:
-        high = self._high
-        if archivals[0] == archivals[-1] == high:
-            self._touch(high)
-            return
-        for archival in archivals:
-            high = higher(high, archival, self._settle)
-        self._high = high
-        self._highs.append((self.sequence, high))
-        self._touch(max(archivals))
-
-    def _touch(self, archival: int) -> None:
-        current = self._generations[-1]
-        current.last_sequence = self.sequence
-        current.latest_archival = max(current.latest_archival, archival)
+    def _halve_highs(self) -> None:
+        """Keep every second position, each for two: the earlier of both, so that nothing is skipped."""
+        highs = list(self._highs)
+        pairs = zip(highs[::2], highs[1::2])
+        self._highs = deque((later[0], min(earlier[1], later[1])) for earlier, later in pairs)
+        self._highs.extend(highs[len(highs) - len(highs) % 2 :])
 
     def _begin_generation(self) -> None:
-        """Write the next generation, whole on disk before it has its name; what follows is appended to it."""
-        state = self._writable()
-        path = os.path.join(self._folder, f"{self._next_number:010d}.journal")
-        content = journal.FIRST_LINE + journal.record(journal.STATE, journal.state_body(state))
-        try:
-            # What settles from here on is forced to the disk in the next generation: it must not get there before what
-            # it speaks of, which this process, or one that was killed, has left to the system.
-            if self._generations:
-                journal.sync_file(self._generations[-1].path)
-            file = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | journal.BINARY, 0o600)
-            try:
-                journal.write_all(file, content)
-                journal.sync(file)
-            finally:
-                os.close(file)
-            os.replace(path + ".new", path)
-            journal.sync_folder(self._folder)
-            if not self._generations:
-                journal.sync_folder(os.path.dirname(self._folder))
-            file = os.open(path, os.O_RDWR | journal.BINARY)
-            os.lseek(file, 0, os.SEEK_END)
-        except OSError as error:
-            raise journal.write_failed(self._folder, error) from error
-        if self._file is not None:
-            os.close(self._file)
-        self._file = file
-        self._size = len(content)
-        self._next_number += 1
-        self._generations.append(Generation(path, self._size, 0, 0))
-        self._delete_old()
-
-    def _delete_old(self) -> None:
-        """Delete the oldest generations that no resume can need; the last two always stay."""
-        needed_from = self._settled_high - self._settle - 2 * limits.FAILOVER_MARGIN
-        settled = self._writable().settled
-        while len(self._generations) > 2:
-            oldest = self._generations[0]
-            excess = (
-                sum(g.size for g in self._generations) > limits.HISTORY_SIZE
-                or len(self._generations) > limits.MOST_GENERATIONS
-            )
-            needed = oldest.last_sequence > settled or oldest.latest_archival >= needed_from
-            if oldest.last_sequence and (needed or not excess):
-                return
-            try:
-                os.remove(oldest.path)
-            except FileNotFoundError:
-                pass
-            except OSError:
-                return
-            del self._generations[0]
-
-    def _append(self, kind: int, body: bytes) -> None:
-        """Append a record as a whole or not at all."""
-        record = journal.record(kind, body)
-        file = self._descriptor()
-        try:
-            journal.write_all(file, record)
-        except OSError as error:
-            os.lseek(file, self._size, os.SEEK_SET)
-            # A disk that has become read-only refuses this as well; then the next record is written over the half one.
-            with suppress(OSError):
-                os.ftruncate(file, self._size)
-            raise journal.write_failed(self._folder, error) from error
-        self._size += len(record)
-        self._generations[-1].size = self._size
-
-    def _force(self) -> None:
-        """Force what was appended to the disk."""
-        try:
-            journal.sync(self._descriptor())
-        except OSError as error:
-            raise journal.write_failed(self._folder, error) from error
-
-    def _descriptor(self) -> int:
-        if self._file is None:
-            raise ValueError("the bookmark is not open")
-        return self._file
+        """Write the next generation; what follows is appended to it. Delete those that are not needed any more."""
+        state = replace(self._writable(), high=self._high, settled_high=self._settled_high)
+        self._generations.begin(state)
+        self._state = state
+        oldest = self._settled_high - self._settle - 2 * limits.FAILOVER_MARGIN
+        self._generations.delete_old(state.settled, oldest)
 
 
-def _without_zeros(
-    archivals: Sequence[int], digests: Sequence[int], identities: Sequence[int] | None
-) -> tuple[list[int], list[int], list[int] | None]:
+def _counting(entry: Entry, count: int) -> tuple[Sequence[int], array[int], array[int] | None]:
+    """Return the first `count` events of an entry, without those that have no archival timestamp."""
+    archivals, digests = entry.archivals[:count], entry.digests[:count]
+    identities = None if entry.identities is None else entry.identities[:count]
+    if not archivals.count(0):
+        return archivals, digests, identities
     places = [place for place, archival in enumerate(archivals) if archival]
-    kept = None if identities is None else [identities[place] for place in places]
-    return [archivals[place] for place in places], [digests[place] for place in places], kept
+    kept = None if identities is None else array("Q", [identities[place] for place in places])
+    return [archivals[place] for place in places], array("Q", [digests[place] for place in places]), kept

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
+from .digests import Digests, old_digest, old_identity
 from .journal import DIGEST_SIZE
 
 _SORTED_AT_ONCE = 1 << 16
-
-
-def digest(payload: bytes) -> int:
-    """Return the 64 bits that stand for a payload: its length and its CRC-32.
-
-    Payloads are counted, not merged, and the server sends them again in the same order, so even two payloads of one
-    digest in one second are told apart by their number. A cryptographic digest costs three times as much per event.
-    """
-    return len(payload) << 32 | zlib.crc32(payload)
-
-
-def digests(payloads: Sequence[bytes]) -> list[int]:
-    """Return `digest` of each payload. Spelt out: on the hot path a call for each event is felt."""
-    checksum = zlib.crc32
-    return [len(payload) << 32 | checksum(payload) for payload in payloads]
 
 
 class Runs:
@@ -43,6 +28,8 @@ class Runs:
         self._ends = array("Q")
         self.digests = array("Q")
         self._identities = array("Q")
+        self.have_old_digests = False
+        """Whether some digests are those of version 1."""
 
     def __len__(self) -> int:
         return len(self.firsts)
@@ -160,12 +147,18 @@ class DuplicateFilter:
     `own` holds the digests that the same source delivered, by archival second; `foreign` what other sources delivered,
     by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate; once one beyond
     `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
+
+    `old` says that some of what is known was recorded by version 1, with digests of its own.
     """
 
-    def __init__(self, own: Seconds, foreign: array[int] | None, horizon: int, settle: int) -> None:
+    def __init__(
+        self, own: Seconds, foreign: array[int] | None, horizon: int, settle: int, digests: Digests, old: bool
+    ) -> None:
         self._seconds = own
         self._own: dict[int, Multiset] = {}
         self._foreign = Multiset(foreign) if foreign else None
+        self._digests = digests
+        self._old = old
         self.horizon = horizon
         self.last_horizon = horizon + settle
 
@@ -174,17 +167,24 @@ class DuplicateFilter:
         """Whether `is_duplicate` looks at identities."""
         return self._foreign is not None
 
-    def is_duplicate(self, archival: int, event_digest: int, identity: int | None) -> bool:
+    def is_duplicate(self, archival: int, payload: bytes, identity: bytes | None) -> bool:
         """Return whether this event was delivered before, and count it off.
 
         An identity comes first: it tells apart events that are equal in all that a digest tells.
         """
-        if identity is not None and self._foreign is not None and self._foreign.take(identity):
+        if identity is not None and self._foreign is not None and self._take_identity(identity, self._foreign):
             return True
         own = self._second(archival)
-        if own is not None and own.take(event_digest):
+        if own is None and self._foreign is None:
+            return False
+        numbers = [self._digests.of((payload,))[0], *((old_digest(payload),) if self._old else ())]
+        known = [one for one in (own, self._foreign) if one is not None]
+        return any(one.take(number) for one in known for number in numbers)
+
+    def _take_identity(self, identity: bytes, foreign: Multiset) -> bool:
+        if foreign.take(self._digests.of_identities((identity,))[0]):
             return True
-        return self._foreign is not None and self._foreign.take(event_digest)
+        return self._old and foreign.take(old_identity(identity))
 
     def _second(self, archival: int) -> Multiset | None:
         """Seconds are sorted when the replay reaches them, so that a long replay does not hold them all twice."""

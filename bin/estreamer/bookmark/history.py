@@ -8,10 +8,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from . import limits
+from .digests import Digests
 from .duplicates import DuplicateFilter, Runs, Seconds
 from .journal import (
     DIGEST_SIZE,
     FIRST_LINE,
+    OLD_KINDS,
     READ,
     READ_BODY,
     RECORD,
@@ -19,9 +21,11 @@ from .journal import (
     SEQUENCE,
     SETTLED,
     STATE,
-    WRITTEN,
-    WRITTEN_WITH_IDENTITIES,
+    WITH_IDENTITIES,
+    WRITTEN_KINDS,
+    Moment,
     State,
+    head_of,
     parse_state,
     read_numbers,
     read_records,
@@ -30,30 +34,42 @@ from .journal import (
 
 @dataclass(frozen=True)
 class Resume:
-    """Where to resume: the initial timestamp to ask for, and the filter for what is sent again (None: nothing is)."""
+    """Where to resume: the initial timestamp to ask for, and the filter for what is sent again (None: nothing is).
+
+    `ahead` is there when the server's clock was ahead of this machine's by more than `limits.CLOCK_TOLERANCE`: the
+    archival timestamp of the last event, and this machine's time when that was recorded (Unix seconds).
+    """
 
     timestamp: int
     duplicates: DuplicateFilter | None
+    ahead: tuple[int, int] | None = None
 
 
 class History:
     """The records of generations, read in order.
 
-    `recognising` is for what is to be told from what is sent again: it keeps digests and identities, by far the most of
-    what the records hold. Where to resume is known without them.
+    `digests` are there when what is sent again is to be recognized: then digests and identities are kept, by far the
+    most of what the records hold. Where to resume is known without them.
     """
 
-    def __init__(self, settle: int, *, recognising: bool = False) -> None:
+    def __init__(self, settle: int, digests: Digests | None = None) -> None:
         self._settle = settle
-        self._recognising = recognising
+        self._digests = digests
         self._runs = Runs()
+        self._positions = array("I")
+        """The position after each of the runs."""
+        self._first_state: State | None = None
         self.tenure = 0
         """How often the source changed."""
         self._latest = 0
+        self._runs_seen = 0
         self._starts: list[int] = []
         self.read: deque[tuple[int, float]] = deque()
         """Up to which event the reader had taken all, and when, in monotonic seconds; settled ones are left out."""
         self.last = 0
+        self.moment: Moment | None = None
+        """When the last events were recorded; None when version 1 did."""
+        self.last_archival = 0
         self._written = 0
         self._settled = 0
         self._state: State | None = None
@@ -71,8 +87,8 @@ class History:
             self._add_state(parse_state(body))
         elif self._state is None:
             return
-        elif kind in (WRITTEN, WRITTEN_WITH_IDENTITIES):
-            self._add_written(body, kind == WRITTEN_WITH_IDENTITIES)
+        elif kind in WRITTEN_KINDS:
+            self._add_written(kind, body)
         elif kind == SETTLED:
             self._settled = max(self._settled, min(SEQUENCE.unpack(body)[0], self._written))
             while self.read and self.read[0][0] <= self._settled:
@@ -81,14 +97,16 @@ class History:
             sequence, milliseconds = READ_BODY.unpack(body)
             self.read.append((sequence, milliseconds / 1000))
 
-    def take_latest(self) -> int:
-        """Return the latest archival timestamp added since the last call."""
+    def take_latest(self) -> tuple[int, int]:
+        """Return the latest archival timestamp added since the last call, and how many runs of events were."""
         latest, self._latest = self._latest, 0
-        return latest
+        runs, self._runs_seen = self._runs_seen, 0
+        return latest, runs
 
     def void(self, sequence: int) -> None:
         """Forget the events after `sequence`."""
         self._runs.cut(sequence)
+        del self._positions[len(self._runs) :]
         while self.read and self.read[-1][0] > sequence:
             self.read.pop()
         self.last = min(self.last, sequence)
@@ -98,12 +116,16 @@ class History:
         return self._high_of(self.tenure, sequence)
 
     def _high_of(self, tenure: int, sequence: int) -> int:
-        high = 0
         first = bisect_left(self._runs.tenures, tenure)
         last = min(bisect_right(self._runs.tenures, tenure), bisect_right(self._runs.firsts, sequence))
-        for archival in self._runs.archivals[first:last]:
-            high = higher(high, archival, self._settle)
-        return high
+        return self._positions[last - 1] if last > first else self._high_before(tenure, sequence)
+
+    def _high_before(self, tenure: int, sequence: int) -> int:
+        """Return where to resume after an event whose record is in a generation that was deleted."""
+        begun = self._first_state
+        if tenure or begun is None:
+            return 0
+        return begun.high if sequence >= begun.written else begun.settled_high
 
     def start_at(self, sequence: int) -> int:
         """Return where to resume from after event `sequence` when the tenure had none by then.
@@ -120,16 +142,21 @@ class History:
             0, min(self._starts[-1], self._high_of(last_tenure, sequence) - self._settle - limits.FAILOVER_MARGIN)
         )
 
-    def resume(self, source: str, high: int) -> Resume | None:
-        """Return where to resume with a source, `high` being the last archival timestamp of the current tenure."""
+    def resume(self, source: str, high: int, clock: int) -> Resume | None:
+        """Return where to resume with a source.
+
+        `high` is the archival timestamp to resume from in the current tenure, `clock` this machine's time when the last
+        event was recorded, by its clock of today.
+        """
         state = self.state
         if state is None:
             return None
+        position = believed(high, clock)
         if source != state.source:
             # A source that delivered nothing leaves where it started, which has the margin already.
-            timestamp = max(0, high - self._settle - limits.FAILOVER_MARGIN) if high else state.start
+            timestamp = max(0, position - self._settle - limits.FAILOVER_MARGIN) if high else state.start
             return Resume(timestamp, self._filter(timestamp, self.tenure + 1))
-        timestamp = max(0, high - self._settle) if high else state.start
+        timestamp = max(0, position - self._settle) if high else state.start
         return Resume(timestamp, self._filter(timestamp, self.tenure))
 
     def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
@@ -143,12 +170,15 @@ class History:
             if archival >= timestamp - limits.FAILOVER_MARGIN:
                 foreign.extend(self._runs.keys_of(place))
                 horizon = max(horizon, archival + limits.FAILOVER_MARGIN)
-        return DuplicateFilter(own, foreign, horizon, self._settle) if own or foreign else None
+        if self._digests is None or not (own or foreign):
+            return None
+        return DuplicateFilter(own, foreign, horizon, self._settle, self._digests, self._runs.have_old_digests)
 
     def _add_state(self, state: State | None) -> None:
         if state is None:
             return
         if self._state is None:
+            self._first_state = state
             self._starts.append(state.start)
         elif state.source != self._state.source:
             self.tenure += 1
@@ -157,22 +187,54 @@ class History:
         self._state, self._written, self._settled = state, state.written, state.settled
         self.void(state.written)
 
-    def _add_written(self, body: bytes, with_identities: bool) -> None:
-        (sequence,) = SEQUENCE.unpack_from(body)
-        position = SEQUENCE.size
+    def _add_written(self, kind: int, body: bytes) -> None:
+        sequence, self.moment, position = head_of(kind, body)
+        with_identities = kind in WITH_IDENTITIES
         while position < len(body):
             archival, count = RUN.unpack_from(body, position)
             position += RUN.size
             length = count * DIGEST_SIZE
-            self._runs.add(self.tenure, archival, sequence, count)
-            if self._recognising:
+            self._add_run(archival, sequence, count)
+            if self._digests is not None:
                 identities = body[position + length : position + 2 * length] if with_identities else b""
-                self._runs.add_keys(read_numbers(body[position : position + length]), read_numbers(identities))
+                self._add_keys(kind, self._digests, body[position : position + length], identities)
             position += length * (2 if with_identities else 1)
             sequence += count
             self._latest = max(self._latest, archival)
+            self._runs_seen += 1
         self.last = self._written = sequence - 1
+        self.last_archival = archival
         self._settled = min(self._settled, self.last)
+
+    def _add_run(self, archival: int, sequence: int, count: int) -> None:
+        """Add a run of events, and the position after it."""
+        before = self._high_of(self.tenure, sequence)
+        runs = len(self._runs)
+        self._runs.add(self.tenure, archival, sequence, count)
+        if len(self._runs) == runs:
+            self._positions.pop()
+        position = archival if self.moment is None else believed(archival, self.moment.clock)
+        self._positions.append(higher(before, position, self._settle))
+
+    def _add_keys(self, kind: int, digests: Digests, of_payloads: bytes, of_identities: bytes) -> None:
+        if kind in OLD_KINDS:
+            self._runs.have_old_digests = True
+        elif self._state is None or self._state.key != digests.key_id:
+            # What was made with another key tells nothing.
+            of_payloads, of_identities = bytes(len(of_payloads)), bytes(len(of_identities))
+        self._runs.add_keys(read_numbers(of_payloads), read_numbers(of_identities))
+
+
+def believed(archival: int, clock: int) -> int:
+    """Return the archival timestamp to resume from after an event that was recorded at `clock` (Unix seconds).
+
+    A server's clock that is ahead will be corrected, perhaps while nobody is connected: what it archives from then on
+    has earlier timestamps. So nothing later than this machine's own time is ever asked for, less a margin where the two
+    clocks are clearly apart.
+    """
+    if archival <= clock:
+        return archival
+    return max(0, clock if archival <= clock + limits.CLOCK_TOLERANCE else clock - limits.CLOCK_MARGIN)
 
 
 def higher(high: int, archival: int, settle: int) -> int:
@@ -194,7 +256,7 @@ def end_at(path: str, sequence: int) -> tuple[int, int, int]:
     begins = last = 0 if state is None else state.written
     for kind, body in records:
         history.add(kind, body)
-        if kind in (WRITTEN, WRITTEN_WITH_IDENTITIES):
+        if kind in WRITTEN_KINDS:
             if history.last > sequence:
                 break
             last = history.last

@@ -3,22 +3,33 @@
 A folder for each input, `<checkpoint_dir>/<stanza, percent-encoded>/`:
 
     lock                  locked by the process that uses the folder; holds its number, for people
+    key                   32 random bytes, mode 0600: what digests and identities are made with (`digests`)
     0000000001.journal    generations, in order; only the last one is appended to
     0000000002.journal
 
-A generation begins with the line `SFE-BOOKMARK 1`, 1 being the version of this format. Records follow. Integers in
+A generation begins with the line `SFE-BOOKMARK 2`, 2 being the version of this format. Records follow. Integers in
 headers are big endian:
 
     uint32 CRC-32 of kind and body | uint32 length of the body | uint8 kind | body
 
     kind 1, state     JSON: stanza; source (the account in use); start (its initial timestamp); reader (who reads the
-                      pipe); written and settled (sequence numbers); styles (the request style that worked, by source)
-    kind 2, written   uint64 sequence number of the first event, then runs of events of one archival second:
-                      uint32 archival timestamp, uint32 count, count × uint64 digest (little endian)
-    kind 3, written   the same, and after the digests of a run count × uint64 identity (little endian, 0: none)
+                      pipe); written and settled (sequence numbers); styles (the request style that worked, by source);
+                      key (which key the digests that follow are made with); high and settled_high (the archival
+                      timestamps to resume from after these two events, 0: none)
     kind 4, settled   uint64 sequence number up to which all events are settled
     kind 5, read      uint64 sequence number up to which the reader had taken all events, uint64 when: milliseconds of
-                      the monotonic clock, which all processes share until the machine starts anew
+                      the monotonic clock, which all processes share until the machine restarts
+    kind 6, written   uint64 sequence number of the first event, uint32 this machine's clock (Unix seconds), uint32 its
+                      monotonic clock (seconds), then runs of events of one archival second:
+                      uint32 archival timestamp, uint32 count, count × uint64 digest (little endian)
+    kind 7, written   the same, and after the digests of a run count × uint64 identity (little endian, 0: none)
+
+An archival timestamp is kept as the server sent it, since events are recognized by it. Where to resume is decided with
+this machine's clock beside it (`history.believed`), so that a wrong clock elsewhere loses nothing.
+
+Version 1 is read and no longer written. Its states have no key and no archival timestamps. Its written events are of
+kind 2 (3 with identities), which have neither clock, and whose digests are the length and CRC-32 of a payload
+(`digests.old_digest`).
 
 Events are numbered from 1 in the order of their delivery. A state replaces the one before; its `written` says which
 events count: those of higher numbers in earlier records are void, their numbers are given out again. A state with
@@ -49,14 +60,21 @@ from dataclasses import dataclass
 from ..errors import Problem
 
 _MAGIC = b"SFE-BOOKMARK "
-FIRST_LINE = _MAGIC + b"1\n"
+FIRST_LINE = _MAGIC + b"2\n"
+_FIRST_LINES = (FIRST_LINE, _MAGIC + b"1\n")
 RECORD = struct.Struct(">IIB")
 SEQUENCE = struct.Struct(">Q")
 RUN = struct.Struct(">II")
 READ_BODY = struct.Struct(">QQ")
-STATE, WRITTEN, WRITTEN_WITH_IDENTITIES, SETTLED, READ = 1, 2, 3, 4, 5
+WRITTEN_HEAD = struct.Struct(">QII")
+STATE, OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES, SETTLED, READ, WRITTEN, WRITTEN_WITH_IDENTITIES = range(1, 8)
+OLD_KINDS = (OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES)
+WRITTEN_KINDS = (WRITTEN, WRITTEN_WITH_IDENTITIES, *OLD_KINDS)
+WITH_IDENTITIES = (WRITTEN_WITH_IDENTITIES, OLD_WRITTEN_WITH_IDENTITIES)
 DIGEST_SIZE = 8
-_LATEST = 0xFFFFFFFF
+LATEST = 0xFFFFFFFF
+"""The last archival timestamp that there can be."""
+
 _MOST_EVENTS = 1 << 62
 
 
@@ -71,27 +89,28 @@ class State:
     written: int
     settled: int
     styles: Mapping[str, str]
+    key: str = ""
+    high: int = 0
+    settled_high: int = 0
 
 
-class Generation:
-    """A journal file: its size, the number of its last event (0: it has none), its latest archival timestamp."""
+@dataclass(frozen=True)
+class Moment:
+    """When something was recorded, by this machine's clock (Unix seconds) and its monotonic clock (seconds)."""
 
-    def __init__(self, path: str, size: int, last_sequence: int, latest_archival: int) -> None:
-        self.path = path
-        self.size = size
-        self.last_sequence = last_sequence
-        self.latest_archival = latest_archival
+    clock: int
+    monotonic: int
 
 
 def written_body(
-    first: int, archivals: Sequence[int], digests: Sequence[int], identities: Sequence[int] | None
+    first: int, moment: Moment, archivals: Sequence[int], digests: array[int], identities: array[int] | None
 ) -> bytes:
     """Return the body of a record of delivered events, of which `first` is the number of the first.
 
     The hot path: the events of a batch are nearly always of one archival second.
     """
-    body = bytearray(SEQUENCE.pack(first))
-    for begin, end in _runs(archivals):
+    body = bytearray(WRITTEN_HEAD.pack(first, moment.clock, moment.monotonic))
+    for begin, end in runs(archivals):
         body += RUN.pack(archivals[begin], end - begin)
         body += _little_endian(digests[begin:end])
         if identities is not None:
@@ -99,7 +118,17 @@ def written_body(
     return bytes(body)
 
 
-def _runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:
+def head_of(kind: int, body: bytes) -> tuple[int, Moment | None, int]:
+    """Return the number of the first event of a record of delivered events, when it was recorded, and where its runs
+    begin.
+    """
+    if kind in OLD_KINDS:
+        return SEQUENCE.unpack_from(body)[0], None, SEQUENCE.size
+    first, clock, monotonic = WRITTEN_HEAD.unpack_from(body)
+    return first, Moment(clock, monotonic), WRITTEN_HEAD.size
+
+
+def runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, after the last) of each run of equal archival timestamps."""
     first, count = 0, len(archivals)
     if archivals.count(archivals[0]) == count:
@@ -111,11 +140,11 @@ def _runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:
             first = place
 
 
-def _little_endian(numbers: Sequence[int]) -> bytes:
-    packed = array("Q", numbers)
+def _little_endian(numbers: array[int]) -> bytes:
     if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers.tobytes()
 
 
 def read_numbers(raw: bytes) -> array[int]:
@@ -143,12 +172,12 @@ def read_records(path: str) -> tuple[list[tuple[int, bytes]], bool]:
     except OSError as error:
         raise not_accessible(path, error) from error
     first_line = content[: len(FIRST_LINE)]
-    if first_line != FIRST_LINE:
+    if first_line not in _FIRST_LINES:
         if first_line.startswith(_MAGIC) and first_line[len(_MAGIC) :].strip().isdigit():
             raise Problem(
                 "bookmark_newer",
                 f"The bookmark {path} was written by a later version of this add-on. Install that version again, or "
-                "delete the bookmark's folder to start anew from start_from.",
+                "delete the bookmark's folder to start again from start_from.",
             )
         return [], False
     records: list[tuple[int, bytes]] = []
@@ -170,14 +199,15 @@ def _is_well_formed(kind: int, body: bytes) -> bool:
         return parse_state(body) is not None
     if kind in (SETTLED, READ):
         return len(body) == (SEQUENCE.size if kind == SETTLED else READ_BODY.size)
-    if kind not in (WRITTEN, WRITTEN_WITH_IDENTITIES):
+    if kind not in WRITTEN_KINDS:
         return True
-    position = SEQUENCE.size
+    position = SEQUENCE.size if kind in OLD_KINDS else WRITTEN_HEAD.size
     if len(body) <= position or not 0 < SEQUENCE.unpack_from(body)[0] < _MOST_EVENTS:
         return False
+    size = DIGEST_SIZE * (2 if kind in WITH_IDENTITIES else 1)
     while position + RUN.size <= len(body):
         _, count = RUN.unpack_from(body, position)
-        position += RUN.size + count * DIGEST_SIZE * (1 if kind == WRITTEN else 2)
+        position += RUN.size + count * size
     return position == len(body)
 
 
@@ -192,6 +222,9 @@ def state_body(state: State) -> bytes:
             "written": state.written,
             "settled": state.settled,
             "styles": dict(state.styles),
+            "key": state.key,
+            "high": state.high,
+            "settled_high": state.settled_high,
         }
     ).encode("ascii")
 
@@ -202,12 +235,12 @@ def parse_state(body: bytes) -> State | None:
         state = State(**json.loads(body))
     except (ValueError, TypeError, RecursionError):
         return None
-    texts = (state.stanza, state.source, state.reader)
-    numbers = (state.start, state.written, state.settled)
+    texts = (state.stanza, state.source, state.reader, state.key)
+    stamps = (state.start, state.high, state.settled_high)
     sound = (
         all(isinstance(text, str) for text in texts)
-        and all(type(number) is int for number in numbers)
-        and 0 <= state.start <= _LATEST
+        and all(type(number) is int for number in (*stamps, state.written, state.settled))
+        and all(0 <= stamp <= LATEST for stamp in stamps)
         and isinstance(state.styles, dict)
     )
     return state if sound and 0 <= state.settled <= state.written < _MOST_EVENTS else None

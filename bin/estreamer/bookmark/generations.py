@@ -1,0 +1,217 @@
+"""The generations of a bookmark on the disk: read in order, only the last one appended to, old ones deleted.
+
+Every call of the operating system that changes them is made here, and nothing here knows what the records mean beyond
+the archival timestamps and numbers of events that decide what is still needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from . import journal, limits
+from .history import end_at
+
+
+class Generation:
+    """A journal file: its size, after which event it begins, the number of its last event (0: it has none), its latest
+    archival timestamp, and how many runs of events of one archival second it has.
+    """
+
+    def __init__(
+        self, path: str, size: int, begins: int, last_sequence: int = 0, latest_archival: int = 0, runs: int = 0
+    ) -> None:
+        self.path = path
+        self.size = size
+        self.begins = begins
+        self.last_sequence = last_sequence
+        self.latest_archival = latest_archival
+        self.runs = runs
+
+    @property
+    def weight(self) -> int:
+        """What it counts against `limits.LARGEST_WEIGHT`: its bytes, and what its runs take in memory beyond them."""
+        return self.size + limits.RUN_WEIGHT * self.runs
+
+
+class Generations:
+    """The files in the folder of one bookmark.
+
+    Every method that writes raises Problem `bookmark_write_failed` when the disk does not take it; what was to be
+    written is then not there, and the call can be repeated.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._file: int | None = None
+        self._next_number = 1
+        self.kept: list[Generation] = []
+        self.forgotten = 0
+        """How many events were deleted although they may be asked for again."""
+
+    def names(self) -> list[str]:
+        """Return the names of the files, in order. Raises Problem `bookmark_not_accessible`."""
+        names = journal.generation_names(self._folder)
+        if names:
+            self._next_number = int(names[-1].partition(".")[0]) + 1
+        return names
+
+    def path(self, name: str) -> str:
+        """Return the path of a file."""
+        return os.path.join(self._folder, name)
+
+    def put_aside(self, names: Sequence[str]) -> None:
+        """Rename what cannot be read, so that it is not read again."""
+        for name in names:
+            path = self.path(name)
+            with suppress(OSError):
+                os.replace(path, path.replace(".journal", ".unreadable"))
+
+    def begin(self, state: journal.State) -> None:
+        """Write the next generation, complete on the disk before it has its name; what follows is appended to it."""
+        path = self.path(f"{self._next_number:010d}.journal")
+        content = journal.FIRST_LINE + journal.record(journal.STATE, journal.state_body(state))
+        try:
+            # What settles from here on is forced to the disk in the next generation: it must not get there before what
+            # it speaks of, which this process, or one that was killed, has left to the system.
+            if self.kept:
+                journal.sync_file(self.kept[-1].path)
+            file = self._write_whole(path, content)
+        except OSError as error:
+            raise journal.write_failed(self._folder, error) from error
+        if self._file is not None:
+            os.close(self._file)
+        self._file = file
+        self._next_number += 1
+        self.kept.append(Generation(path, len(content), state.written))
+
+    def _write_whole(self, path: str, content: bytes) -> int:
+        """Write a file and rename it into its place; return a descriptor at its end. Raises OSError."""
+        file = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | journal.BINARY, 0o600)
+        try:
+            journal.write_all(file, content)
+            journal.sync(file)
+        finally:
+            os.close(file)
+        os.replace(path + ".new", path)
+        journal.sync_folder(self._folder)
+        if not self.kept:
+            journal.sync_folder(os.path.dirname(self._folder))
+        file = os.open(path, os.O_RDWR | journal.BINARY)
+        os.lseek(file, 0, os.SEEK_END)
+        return file
+
+    def append(self, kind: int, body: bytes) -> None:
+        """Append a record as a whole or not at all."""
+        record = journal.record(kind, body)
+        file, current = self._descriptor(), self.kept[-1]
+        try:
+            journal.write_all(file, record)
+        except OSError as error:
+            os.lseek(file, current.size, os.SEEK_SET)
+            # A disk that has become read-only refuses this as well; then the next record is written over the half one.
+            with suppress(OSError):
+                os.ftruncate(file, current.size)
+            raise journal.write_failed(self._folder, error) from error
+        current.size += len(record)
+
+    def force(self) -> None:
+        """Force what was appended to the disk."""
+        try:
+            journal.sync(self._descriptor())
+        except OSError as error:
+            raise journal.write_failed(self._folder, error) from error
+
+    def touch(self, sequence: int, archival: int, runs: int) -> None:
+        """Note what was appended: up to which event, the latest archival timestamp of these, and how many runs."""
+        current = self.kept[-1]
+        current.last_sequence = sequence
+        current.latest_archival = max(current.latest_archival, archival)
+        current.runs += runs
+
+    def needed_from(self, oldest: int) -> Sequence[Generation]:
+        """Return the generations that may hold events of the archival second `oldest` or later.
+
+        `HISTORY_SIZE` of them are read in any case: where events carry their own time for want of an archival
+        timestamp, theirs may be any.
+        """
+        size = sum(generation.size for generation in self.kept)
+        for place, generation in enumerate(self.kept):
+            needed = not generation.last_sequence or generation.latest_archival >= oldest
+            if needed or size <= limits.HISTORY_SIZE:
+                return self.kept[place:]
+            size -= generation.size
+        return self.kept
+
+    def delete_old(self, settled: int, oldest: int) -> None:
+        """Delete the oldest generations; the last two always stay.
+
+        Those go that no resume can need, which asks for nothing before the archival second `oldest` or the event
+        `settled`, and that exceed what is kept beyond need; and those that are too much in any case.
+        """
+        while len(self.kept) > 2:
+            first = self.kept[0]
+            excess = (
+                sum(generation.size for generation in self.kept) > limits.HISTORY_SIZE
+                or len(self.kept) > limits.MOST_GENERATIONS
+            )
+            needed = first.last_sequence > settled or first.latest_archival >= oldest
+            too_much = sum(generation.weight for generation in self.kept) > limits.LARGEST_WEIGHT
+            if first.last_sequence and (needed or not excess) and not too_much:
+                return
+            try:
+                os.remove(first.path)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return
+            if needed:
+                self.forgotten += max(0, first.last_sequence - first.begins)
+            del self.kept[0]
+
+    def cut_off(self, sequence: int, settled: int) -> tuple[int, int]:
+        """Take the records of events after `sequence` off the files, and what was recorded after them.
+
+        What has settled is written in their place, where there is room. Returns up to which event the files tell now,
+        and which has settled. Raises OSError.
+        """
+        while True:
+            generation = self.kept[-1]
+            begins, kept, last = end_at(generation.path, sequence)
+            if begins <= sequence or len(self.kept) == 1:
+                break
+            os.remove(generation.path)
+            del self.kept[-1]
+        file = os.open(generation.path, os.O_RDWR | journal.BINARY)
+        os.lseek(file, kept, os.SEEK_SET)
+        settled = min(settled, last)
+        record = journal.record(journal.SETTLED, journal.SEQUENCE.pack(settled))
+        with suppress(OSError):
+            journal.write_all(file, record)
+            kept += len(record)
+        os.ftruncate(file, kept)
+        os.lseek(file, kept, os.SEEK_SET)
+        os.close(self._descriptor())
+        self._file, generation.size = file, kept
+        return last, settled
+
+    def last_change(self) -> Iterator[float]:
+        """Yield when the files that hold events were last changed, the latest first (Unix seconds)."""
+        for generation in reversed(self.kept):
+            if generation.last_sequence:
+                with suppress(OSError):
+                    yield os.path.getmtime(generation.path)
+
+    def close(self) -> None:
+        """Force everything to the disk, as far as it takes it."""
+        if self._file is not None:
+            with suppress(OSError):
+                journal.sync(self._file)
+            os.close(self._file)
+            self._file = None
+
+    def _descriptor(self) -> int:
+        if self._file is None:
+            raise ValueError("the bookmark is not open")
+        return self._file
