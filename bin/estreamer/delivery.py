@@ -15,9 +15,10 @@ from datetime import datetime
 from itertools import accumulate
 
 from . import events
-from .bookmark import Bookmark, DuplicateFilter, Entry
+from .bookmark import Bookmark, DuplicateFilter, Entry, Moment, limits
 from .errors import Problem, Stop
 from .output import Output, ReaderGone
+from .pace import Pace
 from .session import UNSTAMPED, Event
 from .settings import InputSettings
 from .state import Reporter
@@ -42,6 +43,9 @@ DRAIN_POLL = 0.01
 
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
+
+WARNING_INTERVAL = 3600.0
+"""Seconds between two warnings of a clock that is ahead, and of a bookmark that is full."""
 
 
 @dataclass
@@ -129,6 +133,16 @@ class Delivery:
         self._last_archival = 0
         self._lag: int | None = None
         self._stop_at: float | None = None
+        self._waited = 0.0
+        """Seconds that the present write has waited for the pipe."""
+        started = time.monotonic()
+        # The process before this one may have seen the same splunkd fall behind, and left no word of it.
+        self._pace = Pace(started, started if bookmark.recovery.same_reader else None)
+        self._trusts_planned_restart = settings.trusts_planned_restart
+        self._settle_seconds = settings.settle
+        self._next_clock_warning = 0.0
+        self._next_forgotten_warning = 0.0
+        self._forgotten = 0
         self._mended_by_output = 0
         self._written_events = 0
 
@@ -155,10 +169,11 @@ class Delivery:
         """
         return [event if event[0] != UNSTAMPED else (_own_second(event), event[1], event[2]) for event in received]
 
-    def deliver(self, received: list[Event], duplicates: DuplicateFilter | None) -> None:
+    def deliver(self, received: list[Event], duplicates: DuplicateFilter | None, moment: Moment | None = None) -> None:
         """Write events to splunkd and record them in the bookmark, all but duplicates and what a rule drops.
 
-        Raises Stop when the pipe did not take them all in time (those that it took are recorded), and ReaderGone.
+        `moment` is one before which the server cannot have sent them; without it, that is the present one. Raises Stop
+        when the pipe did not take them all in time (those that it took are recorded), and ReaderGone.
         """
         if duplicates is not None:
             received = self._without_duplicates(received, duplicates)
@@ -166,9 +181,10 @@ class Delivery:
             return
         batch = self._prepare(received)
         # Before the pipe takes it: what fails here for what an event says must not be delivered again at each start.
-        entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities)
+        entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities, moment or self._bookmark.now())
         chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
         before = self._output.written_bytes
+        self._waited = 0.0
         written = self._output.write(chunk, self._wait_for_pipe)
         complete = written == len(batch.texts)
         self._record(entry, len(received) if complete else batch.places[written])
@@ -187,6 +203,7 @@ class Delivery:
             if self._output.reader_is_gone():
                 raise ReaderGone("splunkd has closed the pipe")
         self._settle(now)
+        self._warn_of_forgotten(now)
         if now >= self._next_figures:
             self.log_figures()
             self._next_figures = now + FIGURES_INTERVAL
@@ -198,11 +215,34 @@ class Delivery:
         except Problem as problem:
             self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
 
-    def close(self) -> None:
-        """End the stream; what splunkd does not take in time counts as not delivered. Log the last figures."""
+    def close(self, *, planned: bool = False) -> None:
+        """End the stream; what splunkd does not take in time counts as not delivered. Log the last figures.
+
+        `planned` says that splunkd asked for the end, and lives.
+        """
         self._output.close()
-        self._wait_until_read()
+        if self._wait_until_read() and planned and self._may_trust():
+            self._keep_all()
         self.log_figures()
+
+    def _may_trust(self) -> bool:
+        """Return whether a splunkd that ends as it is meant to keeps what it has read.
+
+        It empties its queues before it ends, if they have room to be emptied: so it must not have been behind.
+        """
+        return (
+            self._trusts_planned_restart
+            and self._output.knows_unread()
+            and self._pace.kept_up(self._settle_seconds, time.monotonic())
+        )
+
+    def _keep_all(self) -> None:
+        if self._bookmark.state is None:
+            return
+        try:
+            self._bookmark.kept()
+        except Problem as problem:
+            self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
 
     def log_figures(self) -> None:
         """Log what happened since the last time."""
@@ -309,10 +349,45 @@ class Delivery:
         last = entry.archivals[count - 1]
         if last:
             self._last_archival = last
-            self._lag = max(0, round(time.time() - self._last_archival))
+            lag = round(time.time() - last)
+            self._lag = max(0, lag)
+            if lag < -limits.CLOCK_TOLERANCE:
+                self._warn_of_clock(last)
+
+    def _warn_of_clock(self, archival: int) -> None:
+        """Warn, once in a while, that the Management Center's clock is ahead of this machine's."""
+        now = time.monotonic()
+        if now < self._next_clock_warning:
+            return
+        self._next_clock_warning = now + WARNING_INTERVAL
+        self._reporter.warning(
+            "clock_ahead",
+            account=self.account,
+            archival_time=archival,
+            own_time=int(time.time()),
+            problem=f"The clock of the Management Center is {archival - int(time.time())} seconds ahead of this "
+            "machine's. Set both by NTP. Until then more events than usual are sent again after a reconnection.",
+        )
+
+    def _warn_of_forgotten(self, now: float) -> None:
+        """Warn, once in a while, that the bookmark had to forget events that may be sent again."""
+        forgotten = self._bookmark.forgotten
+        if forgotten == self._forgotten or now < self._next_forgotten_warning:
+            return
+        self._next_forgotten_warning = now + WARNING_INTERVAL
+        self._reporter.warning(
+            "bookmark_full",
+            events=forgotten - self._forgotten,
+            problem="The bookmark has no room for more events that the Management Center may send again. These would "
+            "arrive twice after a reconnection. Check the clock of the Management Center, and whether settle is longer "
+            "than it has to be.",
+        )
+        self._forgotten = forgotten
 
     def _settle(self, now: float) -> None:
-        settled = self._settling.read(self._output.written_bytes - self._output.unread(), now)
+        unread = self._output.unread()
+        self._pace.look(self._output.written_bytes - unread, unread, now)
+        settled = self._settling.read(self._output.written_bytes - unread, now)
         read = None
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
@@ -340,8 +415,8 @@ class Delivery:
         numbers = list(accumulate(map(bool, archivals), initial=first - 1))
         return [numbers[place + 1] for place in batch.places]
 
-    def _wait_until_read(self) -> None:
-        """Give splunkd a moment to read what is in the pipe; have the rest delivered again.
+    def _wait_until_read(self) -> bool:
+        """Give splunkd a moment to read what is in the pipe; have the rest delivered again. Return whether it read all.
 
         Nobody says whether splunkd reads on from a pipe whose writer it has told to stop, when it was not reading:
         an event that comes twice is the lesser evil.
@@ -355,11 +430,11 @@ class Delivery:
             # The next process has nothing else to tell it.
             self._next_record = 0.0
             self._settle(time.monotonic())
-            return
+            return unread_from is None
         again = self._bookmark.sequence - unread_from
         if again <= 0:
             # The bookmark does not have them: the disk refused it, and they come again in any case.
-            return
+            return False
         try:
             self._bookmark.void(unread_from)
         except Problem as problem:
@@ -367,6 +442,7 @@ class Delivery:
         self._reporter.warning(
             "not_read", events=again, problem="splunkd did not read these before the stop. They are delivered again."
         )
+        return False
 
     def _wait_for_pipe(self) -> bool:
         """Wait until splunkd may take more; return False when a request to stop has had its grace."""
@@ -377,6 +453,8 @@ class Delivery:
             return self._wait_in_grace()
         now = time.monotonic()
         self.figures.blocked += now - begun
+        self._waited += now - begun
+        self._pace.waited(self._waited, now)
         self.keep_house(now)
         return True
 

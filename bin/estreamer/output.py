@@ -139,6 +139,10 @@ class Output:
         """Return how many of the written bytes the reader has not taken yet; 0 where the system cannot tell."""
         return self._pipe.unread()
 
+    def knows_unread(self) -> bool:
+        """Return whether the system can tell what the reader has not taken yet."""
+        return self._pipe.knows_unread()
+
     def reader_is_gone(self) -> bool:
         """Return whether the pipe's other end is closed, as far as that shows without writing."""
         return self._pipe.broken()
@@ -240,6 +244,8 @@ class _Pipe(Protocol):
 
     def unread(self) -> int: ...
 
+    def knows_unread(self) -> bool: ...
+
     def broken(self) -> bool: ...
 
 
@@ -266,12 +272,18 @@ if sys.platform != "win32":
             return os.write(self._descriptor, data)
 
         def unread(self) -> int:
+            # Standard output may be a file, when a person tries the input by hand.
+            return self._asked() or 0
+
+        def knows_unread(self) -> bool:
+            return self._asked() is not None
+
+        def _asked(self) -> int | None:
             count = array.array("i", [0])
             try:
                 fcntl.ioctl(self._descriptor, termios.FIONREAD, count)
             except OSError:
-                # Standard output may be a file, when a person tries the input by hand.
-                return 0
+                return None
             return count[0]
 
         def broken(self) -> bool:

@@ -33,6 +33,10 @@ class WindowsPipe:
         """Return 0: the write end cannot tell."""
         return 0
 
+    def knows_unread(self) -> bool:
+        """Return False: the write end cannot tell."""
+        return False
+
     def broken(self) -> bool:
         """Return False: a broken pipe shows at the next write."""
         return False

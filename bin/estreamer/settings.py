@@ -20,6 +20,10 @@ DEFAULT_INTERVAL = 60
 LONGEST_INTERVAL = 3600
 """Seconds until splunkd starts an input again that has ended. 0 would be a loop without a pause."""
 
+PLANNED_RESTARTS = ("trust", "resend")
+"""What a restart of Splunk means for what it has read: nothing is delivered again if Splunk was keeping up, or what had
+not settled is in any case."""
+
 LONGEST_SETTLE = 3600
 """Seconds. Resuming goes back that far, and the server sends all of it again."""
 
@@ -76,6 +80,7 @@ class InputSettings:
     drop_rules: DropRules
     request_style: str
     settle: int
+    trusts_planned_restart: bool
     index: str | None
 
 
@@ -117,6 +122,7 @@ def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSetting
         drop_rules=DropRules.parse(given.text("drop_rules")),
         request_style=given.one_of("request_style", request.REQUEST_STYLES),
         settle=given.number("settle", DEFAULT_SETTLE, 0, LONGEST_SETTLE),
+        trusts_planned_restart=given.one_of("planned_restart", PLANNED_RESTARTS) == "trust",
         index=given.index(),
     )
 

@@ -71,6 +71,7 @@ ARGUMENTS = (
     Argument("drop_rules", "Drop rules", "Events that are counted and not written."),
     Argument("request_style", "Request style", "auto, single or two-step."),
     Argument("settle", "Settle", "Seconds that Splunk has to process what it has read.", data_type="number"),
+    Argument("planned_restart", "Planned restart", "trust or resend: what to do after a restart of Splunk."),
 )
 """What an input has beyond what every input of Splunk has (name, index, interval and so on)."""
 

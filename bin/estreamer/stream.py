@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import NoReturn
 
 from . import pkcs12, request, tls, wire
-from .bookmark import Bookmark, Clock, DuplicateFilter, patiently
+from .bookmark import Bookmark, Clock, DuplicateFilter, Moment, patiently
 from .delivery import Delivery
 from .errors import Problem, Stop
 from .logs import Log, SharedLog
@@ -24,6 +25,9 @@ RECEIVE_SIZE = 256 * 1024
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for name resolution, connection and TLS handshake together."""
+
+READS_ON_THEIR_WAY = 256
+"""Reads whose bytes may have waited in the buffers of both systems: 64 MiB, more than systems grant by default."""
 
 MOST_UNSENT = 64 * 1024
 """Bytes that may wait to be sent. A server that does not read its acknowledgements is owed them: they are counted, and
@@ -127,11 +131,13 @@ class Stream:
     def run(self) -> int:
         """Run until told to stop; return the exit code."""
         self._report_start()
+        planned = False
         try:
             self._connect_forever()
         except Stop as stop:
             self._log.info("stopped", reason=str(stop))
-            if self._waiting.parent_is_gone:
+            planned = not self._waiting.parent_is_gone
+            if not planned:
                 self._delivery.forget_reader()
         except ReaderGone:
             self._log.warning(
@@ -142,7 +148,7 @@ class Stream:
             self._log.error("input_cannot_run", code=problem.code, problem=problem.text)
             return 1
         finally:
-            self._delivery.close()
+            self._delivery.close(planned=planned)
         return 0
 
     def _connect_forever(self) -> None:
@@ -254,6 +260,8 @@ class Stream:
                 # From here on it is a time: what happens before the next connection must not be lost.
                 begin = max(0, int(time.time()) - self._settings.settle)
         self._bookmark.begin(name, begin, reader_identity(), self._stanza)
+        if resume is not None and resume.ahead is not None:
+            self._report_clock(name, resume.ahead, timestamp)
         session = Session(self._document, timestamp, style, time.monotonic())
         return session, None if resume is None else resume.duplicates
 
@@ -279,6 +287,8 @@ class Stream:
             )
         for name in recovery.cut:
             self._log.warning("bookmark_cut", file=name, problem="A crash tore off its end. The rest of it is used.")
+        if recovery.key_lost is not None:
+            self._log.error("bookmark_key_lost", code=recovery.key_lost.code, problem=recovery.key_lost.text)
         if recovery.unsettled:
             self._log.warning(
                 "delivered_again",
@@ -286,6 +296,19 @@ class Stream:
                 problem="splunkd was restarted. What it may not have settled is delivered again.",
             )
         self._log.info("started", bookmark=self._bookmark.position, event_types=",".join(self._settings.fields))
+
+    def _report_clock(self, name: str, ahead: tuple[int, int], timestamp: int) -> None:
+        archival, own = ahead
+        self._log.warning(
+            "clock_ahead",
+            account=name,
+            archival_time=archival,
+            own_time=own,
+            asked_from=timestamp,
+            problem=f"The last event before this connection has an archival time {archival - own} seconds ahead of "
+            "this machine's clock at that moment. The request goes back to this machine's own time, so that no event "
+            "is skipped if the other clock has been corrected. Set both clocks by NTP.",
+        )
 
     def _report_connected(self, account: Account, connection: tls.Connection, style: str) -> None:
         peer = connection.peer
@@ -322,6 +345,29 @@ class Stream:
             )
 
 
+class _Sent:
+    """When the bytes that are received can have been sent at the earliest, by this machine's clocks.
+
+    They may have waited in the buffers of both systems for as long as this input did not read. Once nothing waits there
+    any more, what follows is sent later.
+    """
+
+    def __init__(self) -> None:
+        self._reads: deque[tuple[float, float]] = deque(maxlen=READS_ON_THEIR_WAY)
+        self.nothing_waits()
+
+    def nothing_waits(self) -> None:
+        """Note that all bytes were read."""
+        self._reads.clear()
+        self._reads.append((time.time(), time.monotonic()))
+
+    def read(self) -> tuple[float, float]:
+        """Note that bytes were read; return before when they cannot have been sent (Unix and monotonic seconds)."""
+        earliest = self._reads[0]
+        self._reads.append((time.time(), time.monotonic()))
+        return earliest
+
+
 class _Conversation:
     """One session on one connection, until either end ends it."""
 
@@ -342,6 +388,7 @@ class _Conversation:
         self._log = log
         self._hint_at: float | None = time.monotonic() + NO_EVENT_HINT_AFTER
         self._owed = 0
+        self._sent = _Sent()
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
         """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
@@ -360,7 +407,9 @@ class _Conversation:
                 self._wait()
             data = self._connection.receive(RECEIVE_SIZE)
             more = data is not None
-            if data is not None:
+            if data is None:
+                self._sent.nothing_waits()
+            else:
                 first = not self._session.data_received
                 self._take(data)
                 if first and self._session.data_received:
@@ -380,11 +429,13 @@ class _Conversation:
     def _take(self, data: bytes) -> None:
         if not data:
             raise tls.closed_later(self._connection)
+        wall, monotonic = self._sent.read()
         received = self._session.receive(data, time.monotonic())
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)
         if received.events:
-            self._deliver(self._delivery.stamp(received.events) if received.unstamped else received.events)
+            events = self._delivery.stamp(received.events) if received.unstamped else received.events
+            self._deliver(events, Moment.of(wall, monotonic))
         if received.acknowledgements:
             self._owed += received.acknowledgements
             self._acknowledge()
@@ -402,12 +453,15 @@ class _Conversation:
             self._connection.send(self._session.acknowledge(due))
             self._owed -= due
 
-    def _deliver(self, received: list[Event]) -> None:
+    def _deliver(self, received: list[Event], moment: Moment) -> None:
         self._hint_at = None
-        self._delivery.deliver(received, self._duplicates)
+        self._delivery.deliver(received, self._duplicates, moment)
         # splunkd may have kept the pipe full for minutes: the peer's silence counts from here.
         self._session.resume_listening(time.monotonic())
-        if self._duplicates is not None and received[0][0] > self._duplicates.last_horizon:
+        known = self._duplicates
+        # While stamps of what is known are ahead of this machine's clock, the server's may be set back: then what is
+        # sent again may follow on what is not.
+        if known is not None and received[0][0] > known.last_horizon and known.last_horizon < moment.clock:
             self._duplicates = None
 
     def _report_gap(self, gap: tuple[int, int]) -> None:

@@ -233,6 +233,7 @@ def input_settings(**changes: object) -> InputSettings:
         "drop_rules": DropRules(()),
         "request_style": "auto",
         "settle": 1,
+        "trusts_planned_restart": False,
         "index": "netfw",
         **changes,
     }

@@ -47,6 +47,7 @@ __all__ = [
     "Digests",
     "DuplicateFilter",
     "Entry",
+    "Moment",
     "Recovery",
     "Resume",
     "State",
@@ -92,9 +93,10 @@ class Clock:
 class Entry:
     """A batch of events as the bookmark records it: all that depends on what they say is computed.
 
-    Archival timestamps are 0 where the server told none.
+    `moment` is before the server sent them, by this machine's clocks. Archival timestamps are 0 where it told none.
     """
 
+    moment: Moment
     archivals: Sequence[int]
     digests: array[int]
     identities: array[int] | None
@@ -234,18 +236,28 @@ class Bookmark:
         if self._state is not None and self._state.styles.get(source) != style:
             self._save(replace(self._state, styles={**self._state.styles, source: style}))
 
+    def now(self) -> Moment:
+        """Return the moment that it is."""
+        return Moment.of(self._clock.wall(), self._clock.monotonic())
+
     def entry(
-        self, archivals: Sequence[int], payloads: Sequence[bytes], identities: Sequence[bytes | None] | None
+        self,
+        archivals: Sequence[int],
+        payloads: Sequence[bytes],
+        identities: Sequence[bytes | None] | None,
+        moment: Moment | None = None,
     ) -> Entry:
         """Return what is to be recorded of events: for `delivered`, once splunkd's pipe has taken them.
 
-        An archival timestamp that is no number of 32 bits counts as 0. Whatever fails because of what events say fails
-        here, where they can still be delivered again without being doubled.
+        `moment` is one before which the server cannot have sent them: what it archives later is not skipped at a
+        resume, however wrong its clock was. Without it, that is the present one. An archival timestamp that is no
+        number of 32 bits counts as 0. Whatever fails because of what events say fails here, where they can still be
+        delivered again without being doubled.
         """
         if min(archivals) < 0 or max(archivals) > journal.LATEST:
             archivals = [one if 0 <= one <= journal.LATEST else 0 for one in archivals]
         known = None if identities is None else self._digests.of_identities(identities)
-        return Entry(archivals, self._digests.of(payloads), known)
+        return Entry(moment or self.now(), archivals, self._digests.of(payloads), known)
 
     def delivered(self, entry: Entry, count: int | None = None) -> None:
         """Record that splunkd's pipe has taken the first `count` events of an entry (all of them without one), in
@@ -258,7 +270,7 @@ class Bookmark:
         archivals, digests, identities = _counting(entry, len(entry.archivals) if count is None else count)
         if not archivals:
             return
-        moment = Moment(*(min(max(0, int(now())), journal.LATEST) for now in (self._clock.wall, self._clock.monotonic)))
+        moment = entry.moment
         kind = journal.WRITTEN if identities is None else journal.WRITTEN_WITH_IDENTITIES
         body = journal.written_body(state.written + 1, moment, archivals, digests, identities)
         self._generations.append(kind, body)
@@ -289,6 +301,14 @@ class Bookmark:
         """
         self._writable()
         self._generations.append(journal.READ, journal.READ_BODY.pack(sequence, int(now * 1000)))
+
+    def kept(self) -> None:
+        """Record that splunkd has read all events, and keeps them if it ends as it is meant to.
+
+        They settle in their time if it goes on; another splunkd is not given them again.
+        """
+        state = self._writable()
+        self._generations.append(journal.KEPT, journal.SEQUENCE.pack(state.written))
 
     def void(self, sequence: int) -> None:
         """Record that the events after `sequence` did not reach splunkd after all: they are delivered again."""
@@ -323,8 +343,9 @@ class Bookmark:
         if same_reader:
             self.settling.resume(history.read, self._clock.monotonic())
         else:
-            unsettled = state.written - state.settled
-            state = replace(state, reader=reader, written=state.settled)
+            settled = max(state.settled, history.kept)
+            unsettled = state.written - settled
+            state = replace(state, reader=reader, written=settled, settled=settled)
         self._high = history.high_at(state.written)
         if not self._high:
             state = replace(state, start=history.start_at(state.written))

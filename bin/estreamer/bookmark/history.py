@@ -13,6 +13,7 @@ from .duplicates import DuplicateFilter, Runs, Seconds
 from .journal import (
     DIGEST_SIZE,
     FIRST_LINE,
+    KEPT,
     OLD_KINDS,
     READ,
     READ_BODY,
@@ -70,6 +71,8 @@ class History:
         self.moment: Moment | None = None
         """When the last events were recorded; None when version 1 did."""
         self.last_archival = 0
+        self.kept = 0
+        """Up to which event the reader keeps what it has read if it ends as it is meant to."""
         self._written = 0
         self._settled = 0
         self._state: State | None = None
@@ -93,6 +96,8 @@ class History:
             self._settled = max(self._settled, min(SEQUENCE.unpack(body)[0], self._written))
             while self.read and self.read[0][0] <= self._settled:
                 self.read.popleft()
+        elif kind == KEPT:
+            self.kept = SEQUENCE.unpack(body)[0]
         elif kind == READ:
             sequence, milliseconds = READ_BODY.unpack(body)
             self.read.append((sequence, milliseconds / 1000))
@@ -110,6 +115,7 @@ class History:
         while self.read and self.read[-1][0] > sequence:
             self.read.pop()
         self.last = min(self.last, sequence)
+        self.kept = min(self.kept, sequence)
 
     def high_at(self, sequence: int) -> int:
         """Return the archival timestamp to resume from after event `sequence`; 0 when the tenure had none by then."""
@@ -186,6 +192,8 @@ class History:
         self._starts[-1] = state.start
         self._state, self._written, self._settled = state, state.written, state.settled
         self.void(state.written)
+        # Whoever goes on under the same reader may see it die.
+        self.kept = 0
 
     def _add_written(self, kind: int, body: bytes) -> None:
         sequence, self.moment, position = head_of(kind, body)

@@ -23,6 +23,8 @@ headers are big endian:
                       monotonic clock (seconds), then runs of events of one archival second:
                       uint32 archival timestamp, uint32 count, count × uint64 digest (little endian)
     kind 7, written   the same, and after the digests of a run count × uint64 identity (little endian, 0: none)
+    kind 8, kept      uint64 sequence number up to which the reader keeps what it has read if it ends as it is meant to:
+                      a reader that follows on it is not given these events again
 
 An archival timestamp is kept as the server sent it, since events are recognized by it. Where to resume is decided with
 this machine's clock beside it (`history.believed`), so that a wrong clock elsewhere loses nothing.
@@ -67,7 +69,7 @@ SEQUENCE = struct.Struct(">Q")
 RUN = struct.Struct(">II")
 READ_BODY = struct.Struct(">QQ")
 WRITTEN_HEAD = struct.Struct(">QII")
-STATE, OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES, SETTLED, READ, WRITTEN, WRITTEN_WITH_IDENTITIES = range(1, 8)
+STATE, OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES, SETTLED, READ, WRITTEN, WRITTEN_WITH_IDENTITIES, KEPT = range(1, 9)
 OLD_KINDS = (OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES)
 WRITTEN_KINDS = (WRITTEN, WRITTEN_WITH_IDENTITIES, *OLD_KINDS)
 WITH_IDENTITIES = (WRITTEN_WITH_IDENTITIES, OLD_WRITTEN_WITH_IDENTITIES)
@@ -96,10 +98,15 @@ class State:
 
 @dataclass(frozen=True)
 class Moment:
-    """When something was recorded, by this machine's clock (Unix seconds) and its monotonic clock (seconds)."""
+    """A moment by this machine's clock (Unix seconds) and its monotonic clock (seconds), both from 0 to `LATEST`."""
 
     clock: int
     monotonic: int
+
+    @classmethod
+    def of(cls, wall: float, monotonic: float) -> Moment:
+        """Return the moment of these times, or the nearest that a record can hold."""
+        return cls(*(min(max(0, int(one)), LATEST) for one in (wall, monotonic)))
 
 
 def written_body(
@@ -197,8 +204,8 @@ def _is_well_formed(kind: int, body: bytes) -> bool:
     """Return whether a record holds what one of its kind holds; a kind that is not known may hold anything."""
     if kind == STATE:
         return parse_state(body) is not None
-    if kind in (SETTLED, READ):
-        return len(body) == (SEQUENCE.size if kind == SETTLED else READ_BODY.size)
+    if kind in (SETTLED, READ, KEPT):
+        return len(body) == (READ_BODY.size if kind == READ else SEQUENCE.size)
     if kind not in WRITTEN_KINDS:
         return True
     position = SEQUENCE.size if kind in OLD_KINDS else WRITTEN_HEAD.size

@@ -52,7 +52,8 @@ def _bookmarks() -> list[bytes]:
     settled = _record(4, struct.pack(">Q", 2))
     one = b"+" + _state("a", 0, 0) + _written(1, 1000, 3) + settled
     other = b"+" + _state("a", 3, 2) + _written(4, 1001, 2, identities=True) + _state("b", 5, 2, 900)
-    return [one, one + b"\xff|" + other, other, b"SFE-BOOKMARK 1\n", b"SFE-BOOKMARK 2\n", b"SFE-BOOKMARK 3\n", one + b"torn"]
+    versions = [b"SFE-BOOKMARK %d\n" % version for version in (1, 2, 3)]
+    return [one, one + b"\xff|" + other, other, *versions, one + b"torn"]
 
 
 _SEEDS = {

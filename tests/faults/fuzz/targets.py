@@ -231,7 +231,7 @@ def _journal(content: bytes) -> bytes:
     """Return a generation: kind and length are a byte each, and the body follows."""
     journal = b"SFE-BOOKMARK %d\n" % (1 + len(content) % 2)
     while len(content) >= 2:
-        kind, length = content[0] % 9, content[1]
+        kind, length = content[0] % 10, content[1]
         body, content = content[2 : 2 + length], content[2 + length :]
         checksum = zlib.crc32(body, zlib.crc32(bytes([kind])))
         journal += struct.pack(">IIB", checksum, len(body), kind) + body

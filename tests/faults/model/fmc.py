@@ -25,13 +25,16 @@ NOW = 0xFFFFFFFF
 class Framing:
     """How a Management Center sends: `bundled` and `bare` say of which kinds there are messages.
 
-    `waits` is how many messages may be without acknowledgement, None for no such limit.
+    `waits` is how many messages may be without acknowledgement, None for no such limit. What is sent again may come in
+    another order within an archival second (`reorders`), or rendered with other names (`renames`).
     """
 
     bundled: bool
     bare: bool
     waits: int | None
     extended: bool
+    reorders: bool = False
+    renames: bool = False
 
 
 class Fmc:
@@ -45,6 +48,8 @@ class Fmc:
         self.archive: list[tuple[int, bytes]] = []
         self.up = True
         self.connection: Connection | None = None
+        self.rendered_again = 0
+        """How many events were sent again in a form that may be another one than before."""
 
     def connect(self, note_batch: Callable[[int], None]) -> Connection:
         """Return a connection that tells how many events each receive brings. Raises Problem when nobody listens."""
@@ -76,6 +81,7 @@ class Connection:
         self._taken = 0
         self._timestamp: int | None = None
         self._place = 0
+        self._replay: list[tuple[int, bytes]] = []
         self._live_from = 0
         """What comes from this place on is sent whatever its archival timestamp."""
         self._outstanding = 0
@@ -123,6 +129,28 @@ class Connection:
             (self._timestamp,) = struct.unpack_from(">I", body)
             self._live_from = len(self._fmc.archive)
             self._place = self._live_from if self._timestamp == NOW else 0
+            self._replay = self._sent_again()
+
+    def _sent_again(self) -> list[tuple[int, bytes]]:
+        """Return what there is at the request, in the order and form in which this connection has it."""
+        archive, framing = list(self._fmc.archive), self._fmc.framing
+        if framing.reorders:
+            places: dict[int, list[int]] = {}
+            for place, (archival, _) in enumerate(archive):
+                places.setdefault(archival, []).append(place)
+            for same in places.values():
+                order = self._random.sample(same, len(same))
+                for place, event in zip(same, [archive[one] for one in order]):
+                    archive[place] = event
+        if framing.renames:
+            archive = [(archival, self._rendered(payload)) for archival, payload in archive]
+        return archive
+
+    def _rendered(self, payload: bytes) -> bytes:
+        return payload.replace(b'"T":"', b'"N":"') if self._random.random() < 0.5 else payload
+
+    def _at(self, place: int) -> tuple[int, bytes]:
+        return self._replay[place] if place < self._live_from else self._fmc.archive[place]
 
     def end(self, orderly: bool) -> None:
         """End it: orderly, after the bytes that are on their way; else they are lost."""
@@ -183,9 +211,11 @@ class Connection:
             size = self._random.choice((1, 2, 5, 40)) if framing.bundled else 1
             batch: list[tuple[int, bytes]] = []
             while self._place < len(archive) and len(batch) < size:
-                archival = archive[self._place][0]
-                if self._place >= self._live_from or archival >= self._timestamp or not archival:
-                    batch.append(archive[self._place])
+                event = self._at(self._place)
+                replayed = self._place < self._live_from
+                if not replayed or event[0] >= self._timestamp or not event[0]:
+                    batch.append(event)
+                    self._fmc.rendered_again += replayed and framing.renames
                 self._place += 1
             if not batch:
                 return

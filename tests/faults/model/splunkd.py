@@ -170,6 +170,17 @@ class Splunkd:
         self.pipes.clear()
         self.number += 1
 
+    def restart(self, now: float) -> None:
+        """End as it is meant to: all that was read and can be read is kept; another one takes its place."""
+        self.pace = None
+        self.read(now)
+        self._allow_unsettled(now, self.index[self.safe :])
+        self.safe = len(self.index)
+        for pipe in self.pipes:
+            pipe.hang_up()
+        self.pipes.clear()
+        self.number += 1
+
     def bookmark_lost(self, number: int, moment: float) -> None:
         """Allow what a bookmark no longer knows that lost its end: events read after the first `number` of them.
 

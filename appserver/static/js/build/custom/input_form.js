@@ -7,7 +7,7 @@ import { ask } from './splunkd.js';
 import { NO_TIME } from './start_from.js';
 
 const PARAMETER = /^([a-z_]+)(?:, line \d+, column \d+)?: /;
-const OWN = [...REQUEST_PARAMETERS, 'start_from', 'drop_rules', 'request_style', 'settle', 'interval'];
+const OWN = [...REQUEST_PARAMETERS, 'start_from', 'drop_rules', 'request_style', 'settle', 'planned_restart', 'interval'];
 
 export default class InputForm {
     constructor(globalConfig, serviceName, state, mode, util) {
