@@ -64,10 +64,7 @@ def resume(folder: str, events: int, per_second: int, batch: int) -> dict[str, f
     cpu = 0.0
     for archivals, payloads in batches(first, events, per_second, batch):
         begun = time.process_time()
-        again = [
-            found.duplicates.is_duplicate(archival, one, None)
-            for archival, one in zip(archivals, payloads)
-        ]
+        again = [found.duplicates.is_duplicate(archival, one, None) for archival, one in zip(archivals, payloads)]
         cpu += time.process_time() - begun
         assert all(again), "an event that was delivered was taken for a new one"
     opened.close()

@@ -9,7 +9,8 @@ its own has so many new events a second, some of them twice, and between the two
 counted by 64 bits of a digest of their text. An event that came more often than it happened counts for the fault
 before it. docs/delivery.md says how many that may be: none for most faults; what one write holds when the input is
 killed; what splunkd had read in the last `settle` seconds, the second or so between two records of it, and one write
-before that, when splunkd ends.
+before that, when splunkd ends. A restart of splunkd doubles nothing if splunkd was not behind in the last `settle`
+seconds: the two kinds of restarts are told apart by the faults before them.
 
 Ends with status 1 when an event is lost, when more came twice than is promised, or when a rule of the protocol or of
 splunkd is broken. `--write` puts the result into docs/reliability.md.
@@ -80,9 +81,9 @@ SPANS = 10
 
 @dataclass
 class Happening:
-    """One fault: when it began, and when splunkd ended by it if it did (monotonic seconds); when splunkd had read what
-    may come again for that, how many events it may double, how many it did, and how many of these were too old, and by
-    how many seconds at most."""
+    """One fault: when it began and ended, and when splunkd ended by it if it did (monotonic seconds); when splunkd had
+    read what may come again for that, how many events it may double, how many it did, and how many of these were too
+    old, and by how many seconds at most."""
 
     name: str
     begun: float
@@ -92,6 +93,7 @@ class Happening:
     doubled: int = 0
     beyond: int = 0
     oldest: float = 0.0
+    ended: float = 0.0
 
     @property
     def kept(self) -> bool:
@@ -258,8 +260,15 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
 OF_A_PAIR = {**FAULTS, "failover": Stage.fail_over}
 """With a pair of Management Centers."""
 
+KEPT_UP = "splunkd restarted"
+BEHIND = "splunkd restarted after back-pressure"
+"""A restart in good order, without and with a fault within `settle` seconds before it that splunkd fell behind by, or
+after which the input cannot know whether it did."""
+
+FALLING_BEHIND = ("reader stalled", "input killed", "input stopped and started")
+
 OF_ONE_WRITE = ("input killed",)
-OF_SETTLE = ("splunkd killed", "splunkd restarted")
+OF_SETTLE = ("splunkd killed", BEHIND)
 """Faults after which events may come twice, and how many."""
 
 
@@ -371,10 +380,18 @@ def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
         waiting = waiting or chance.sample(options.faults, len(options.faults))
         happening = Happening(waiting.pop(), time.monotonic())
         OF_A_PAIR[happening.name](stage)
+        if happening.name == KEPT_UP and was_behind(happenings, happening.begun - options.settle):
+            happening.name = BEHIND
+        happening.ended = time.monotonic()
         happening.splunkd_ended = stage.splunkd_ended
         happenings.append(happening)
     time.sleep(options.every)
     return happenings
+
+
+def was_behind(happenings: Sequence[Happening], since: float) -> bool:
+    """Return whether splunkd fell behind since then, or may have."""
+    return any(one.name in FALLING_BEHIND and one.ended >= since - RECORD_SECONDS for one in happenings)
 
 
 def wait_for_the_rest(splunkd: Splunkd, happened: Sequence[int]) -> None:
@@ -448,7 +465,7 @@ def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> 
     """
     for before, moment in extra:
         since = [one for one in happenings if before <= one.begun <= moment]
-        ends = [one for one in since if one.name in OF_SETTLE]
+        ends = [one for one in since if one.name in (*OF_SETTLE, KEPT_UP)]
         allowed = [one for one in ends if any(begin <= before <= end for begin, end in one.spans)]
         kills = [one for one in since if one.name in OF_ONE_WRITE and one.doubled < one.promised]
         guilty = (
@@ -457,7 +474,7 @@ def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> 
         guilty.doubled += 1
         if ends and not allowed:
             guilty.beyond += 1
-            guilty.oldest = max(guilty.oldest, guilty.spans[-1][0] - before)
+            guilty.oldest = max(guilty.oldest, (guilty.spans[-1][0] if guilty.spans else guilty.begun) - before)
 
 
 def describe(result: Result, options: argparse.Namespace) -> str:
@@ -478,7 +495,7 @@ def describe(result: Result, options: argparse.Namespace) -> str:
 def rows_of_faults(happenings: list[Happening]) -> list[list[object]]:
     """Return a row for each kind of fault."""
     rows: list[list[object]] = []
-    for name in OF_A_PAIR:
+    for name in (*OF_A_PAIR, BEHIND):
         some = [one for one in happenings if one.name == name]
         if some:
             promised, doubled = sum(one.promised for one in some), sum(one.doubled for one in some)

@@ -221,28 +221,28 @@ class Delivery:
         `planned` says that splunkd asked for the end, and lives.
         """
         self._output.close()
-        if self._wait_until_read() and planned and self._may_trust():
-            self._keep_all()
+        if self._wait_until_read() and planned and self._bookmark.state is not None:
+            self._trust_reader()
         self.log_figures()
 
-    def _may_trust(self) -> bool:
-        """Return whether a splunkd that ends as it is meant to keeps what it has read.
+    def _trust_reader(self) -> None:
+        """Record that splunkd keeps what it has read, if it can be trusted to.
 
-        It empties its queues before it ends, if they have room to be emptied: so it must not have been behind.
+        One that ends as it is meant to empties its queues first, as far as these can be emptied: so it must not have
+        been behind.
         """
-        return (
+        trusted = (
             self._trusts_planned_restart
             and self._output.knows_unread()
             and self._pace.kept_up(self._settle_seconds, time.monotonic())
         )
-
-    def _keep_all(self) -> None:
-        if self._bookmark.state is None:
-            return
         try:
-            self._bookmark.kept()
+            if trusted:
+                self._bookmark.kept()
         except Problem as problem:
             self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
+            trusted = False
+        self._reporter.info("planned_stop", trusted=int(trusted))
 
     def log_figures(self) -> None:
         """Log what happened since the last time."""

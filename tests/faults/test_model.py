@@ -7,8 +7,12 @@ names its seed, and the shortest sequence that was found to fail.
 from __future__ import annotations
 
 import os
+from array import array
+from collections.abc import Callable
 
 import pytest
+from estreamer import bookmark
+from estreamer.bookmark import digests, history
 
 from tests.faults.model import sequences
 
@@ -21,3 +25,30 @@ SHARES = min(COUNT, 20)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_nothing_is_lost_and_no_more_doubled_than_promised(share: int):
     sequences.check(range(SEED + share, SEED + COUNT, SHARES))
+
+
+def first_loss(wanted: Callable[[sequences.Trial], bool]) -> str | None:
+    """Play the sequences that are wanted among the first; return the first failure that lost an event."""
+    for trial in filter(wanted, map(sequences.draw, range(1, 200))):
+        failure = sequences.failure_of(trial)
+        if failure is not None and "lost" in failure:
+            return failure
+    return None
+
+
+def test_the_sequences_would_notice_digests_that_somebody_can_aim_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        digests.Digests, "of", lambda _, payloads: array("Q", [digests.old_digest(payload) for payload in payloads])
+    )
+
+    def attacked(trial: sequences.Trial) -> bool:
+        framing = trial.setting.framing
+        return trial.setting.forges and (framing.renames or framing.reorders)
+
+    assert first_loss(attacked) is not None
+
+
+def test_the_sequences_would_notice_archival_timestamps_that_are_believed(monkeypatch: pytest.MonkeyPatch):
+    for module in (history, bookmark):
+        monkeypatch.setattr(module, "believed", lambda archival, _: archival)
+    assert first_loss(lambda trial: "correct_clocks" in dict(trial.actions)) is not None

@@ -37,6 +37,7 @@ INPUT_FIELDS = {
     "drop_rules",
     "request_style",
     "settle",
+    "planned_restart",
     "index",
     "interval",
 }
@@ -213,7 +214,7 @@ def test_the_defaults_of_the_form_are_those_of_the_conf(addon: Path, config: dic
     stanza = read_conf(addon / "default/inputs.conf")["estreamer_fqe"]
     form = services(config)["estreamer_fqe"]
     defaults = {name: str(field["defaultValue"]) for name, field in form.items() if "defaultValue" in field}
-    assert set(defaults) == {"index", "interval", "settle"}
+    assert set(defaults) == {"index", "interval", "settle", "planned_restart"}
     assert {name: stanza[name] for name in defaults} == defaults
     # The page's own controls take theirs from the catalogue; a browser shows that they do.
     assert {name for name in stanza if name in INPUT_FIELDS} - set(defaults) == {

@@ -105,6 +105,7 @@ def test_an_input_with_defaults():
     assert found.fields == {name: tuple(request.DEFAULT_FIELDS[name]) for name in found.event_types}
     assert found.start_from == wire.NOW
     assert (found.request_style, found.settle, found.index, found.failover_account) == ("auto", 30, None, None)
+    assert found.trusts_planned_restart
     assert len(found.drop_rules) == 0
 
 
@@ -122,11 +123,13 @@ def test_a_full_input():
             "drop_rules": "FileEvent: FileType=PDF",
             "request_style": "two-step",
             "settle": "0",
+            "planned_restart": "resend",
             "index": "netfw",
         },
     )
     assert found.fields == {"FileEvent": ("FileName", "HeaderFieldSet"), "IntrusionPacket": ("DetailFieldSet",)}
     assert (found.start_from, found.request_style, found.settle) == (wire.OLDEST, "two-step", 0)
+    assert not found.trusts_planned_restart
     assert (found.index, found.failover_account) == ("netfw", "two")
     assert found.drop_rules.kinds() == {"FileEvent"}
 
@@ -140,6 +143,7 @@ WRONG = {
     "drop_rules_invalid": {"drop_rules": "Nonsense"},
     "request_style_invalid": {"request_style": "triple"},
     "settle_invalid": {"settle": "3601"},
+    "planned_restart_invalid": {"planned_restart": "hope"},
     "index_invalid": {"index": "Main Index"},
 }
 

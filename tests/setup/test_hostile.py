@@ -53,7 +53,17 @@ ACCOUNT_FIELDS = [
 ]
 INPUT_FIELDS = [
     *("name", "account", "failover_account", "event_types", "connection_fields", "intrusion_fields", "packet_fields"),
-    *("file_fields", "start_from", "drop_rules", "request_style", "settle", "index", "interval", "disabled"),
+    *(
+        "file_fields",
+        "start_from",
+        "drop_rules",
+        "request_style",
+        "settle",
+        "planned_restart",
+        "index",
+        "interval",
+        "disabled",
+    ),
 ]
 UNCHECKED_BY_PREVIEW = ("account", "failover_account", "disabled")
 CONFS = ("inputs", f"{APP.lower()}_account", f"{APP.lower()}_settings", "passwords")

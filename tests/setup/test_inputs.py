@@ -32,6 +32,7 @@ REFUSED = {
     "drop_rules": ("ConnectionEvent: AC_RuleAction=Allow\nFileEvent FileName=x", "drop_rules, line 2, column 11:"),
     "request_style": ("other", "request_style: choose among auto, single, two-step."),
     "settle": ("-1", "settle: enter a whole number from 0 to 3600."),
+    "planned_restart": ("maybe", "planned_restart: choose among trust, resend."),
     "index": ("No Such", "index: enter the name of an index"),
     "interval": ("0", "interval: enter a whole number from 1 to 3600."),
     "account": ("none", "account: there is no account 'none'."),
