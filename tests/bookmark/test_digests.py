@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from pathlib import Path
 
 import pytest
 from estreamer.bookmark import Bookmark, Digests, DuplicateFilter, folder_of
 from estreamer.bookmark import digests as keyed
-from estreamer.bookmark.digests import old_digest, old_identity
+from estreamer.bookmark.digests import old_digest, old_identity, siphash
 
 from tests.bookmark import version_1
 from tests.bookmark.collisions import forged
@@ -60,7 +61,7 @@ def test_digests_depend_on_the_key_and_on_nothing_else():
     first, again, other = (Digests(key).of([BENIGN, b""]).tolist() for key in (keys[0], keys[0], keys[1]))
     assert first == again
     assert not set(first) & set(other)
-    assert Digests(keys[0]).key_id != Digests(keys[1]).key_id
+    assert Digests(keys[0]).name != Digests(keys[1]).name
 
 
 def test_the_digest_of_an_identity_is_not_that_of_a_payload_with_the_same_text():
@@ -191,3 +192,38 @@ def test_what_follows_on_a_bookmark_of_version_1_says_its_version_in_the_first_l
     opened(tmp_path).close()
     first_lines = [path.read_bytes()[:15] for path in sorted(key_file(tmp_path).parent.glob("*.journal"))]
     assert first_lines == [b"SFE-BOOKMARK 1\n", b"SFE-BOOKMARK 2\n"]
+
+
+def test_the_slow_hash_is_the_one_that_this_python_has_built_in():
+    assert keyed._ROUNDS in keyed._KNOWN_ROUNDS
+    digests = Digests(b"k" * 32)
+    own = keyed.OtherDigests(b"k" * 32, *keyed._ROUNDS)
+    texts = [bytes(range(length)) for length in range(256)] + [os.urandom(2000)]
+    assert [own.of(text) for text in texts] == digests.of(texts).tolist()
+    assert own.of_identity(b"id") == digests.of_identities([b"id"])[0]
+
+
+def test_a_change_of_python_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The files are those that a Python with the other kind of hash leaves behind."""
+    (other,) = (rounds for rounds in keyed._KNOWN_ROUNDS if rounds != keyed._ROUNDS)
+    with monkeypatch.context() as another:
+        another.setattr(keyed, "_ROUNDS", other)
+        another.setattr(keyed._imp, "source_hash", lambda _, text: struct.pack("<Q", siphash(text, *other)))
+        bookmark = begun(tmp_path, "one")
+        record(bookmark, 5000, BENIGN)
+        record(bookmark, 5001, b"b", b"id")
+        bookmark.close()
+    again = opened(tmp_path)
+    assert again.recovery.key_lost is None
+    record(again, 5002, b"since")
+    known = known_to(again, "one")
+    sent = [(5000, BENIGN), (5000, BENIGN), (5001, b"b"), (5002, b"since"), (5002, b"other")]
+    assert [known.is_duplicate(archival, payload, None) for archival, payload in sent] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert known_to(again, "two").is_duplicate(5003, b"rendered otherwise", b"id")
+    again.close()

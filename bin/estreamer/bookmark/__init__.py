@@ -225,7 +225,7 @@ class Bookmark:
         """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
         if self._state is None:
             self._digests = Digests(keyed.make_key(self._folder))
-            self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.key_id))
+            self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name))
         elif self._state.source != source:
             self._save(replace(self._state, source=source, start=timestamp, high=0, settled_high=0))
             self._high = 0
@@ -354,15 +354,15 @@ class Bookmark:
         self._moment, self._last_archival = history.moment, history.last_archival
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
-        self._state = replace(state, key=self._digests.key_id)
+        self._state = replace(state, key=self._digests.name)
         self._begin_generation()
 
     def _take_key(self, state: State) -> Problem | None:
         """Read the key, or make one; return a Problem when it is not the one that the last entries were made with."""
         key = keyed.read_key(self._folder)
-        lost = bool(state.key) and (key is None or Digests(key).key_id != state.key)
         self._digests = Digests(keyed.make_key(self._folder) if key is None else key)
-        return keyed.lost_key(self._folder) if lost else None
+        known = state.key in ("", self._digests.name) or self._digests.others(state.key) is not None
+        return None if known else keyed.lost_key(self._folder)
 
     def _read_all(self) -> tuple[History | None, tuple[str, ...], tuple[str, ...]]:
         """Read all generations; the history is None when there is none."""

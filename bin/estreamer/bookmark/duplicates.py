@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
-from .digests import Digests, old_digest, old_identity
+from .digests import Digests, OldDigests, OtherDigests
 from .journal import DIGEST_SIZE
 
 _SORTED_AT_ONCE = 1 << 16
@@ -28,8 +28,6 @@ class Runs:
         self._ends = array("Q")
         self.digests = array("Q")
         self._identities = array("Q")
-        self.have_old_digests = False
-        """Whether some digests are those of version 1."""
 
     def __len__(self) -> int:
         return len(self.firsts)
@@ -148,17 +146,23 @@ class DuplicateFilter:
     by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate; once one beyond
     `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
 
-    `old` says that some of what is known was recorded by version 1, with digests of its own.
+    `others` compute what some of what is known was recorded with, by an older version or another Python.
     """
 
     def __init__(
-        self, own: Seconds, foreign: array[int] | None, horizon: int, settle: int, digests: Digests, old: bool
+        self,
+        own: Seconds,
+        foreign: array[int] | None,
+        horizon: int,
+        settle: int,
+        digests: Digests,
+        others: Sequence[OldDigests | OtherDigests],
     ) -> None:
         self._seconds = own
         self._own: dict[int, Multiset] = {}
         self._foreign = Multiset(foreign) if foreign else None
         self._digests = digests
-        self._old = old
+        self._others = others
         self.horizon = horizon
         self.last_horizon = horizon + settle
 
@@ -177,14 +181,16 @@ class DuplicateFilter:
         own = self._second(archival)
         if own is None and self._foreign is None:
             return False
-        numbers = [self._digests.of((payload,))[0], *((old_digest(payload),) if self._old else ())]
         known = [one for one in (own, self._foreign) if one is not None]
-        return any(one.take(number) for one in known for number in numbers)
+        number = self._digests.of((payload,))[0]
+        if any(one.take(number) for one in known):
+            return True
+        return any(one.take(other.of(payload)) for other in self._others for one in known)
 
     def _take_identity(self, identity: bytes, foreign: Multiset) -> bool:
         if foreign.take(self._digests.of_identities((identity,))[0]):
             return True
-        return self._old and foreign.take(old_identity(identity))
+        return any(foreign.take(other.of_identity(identity)) for other in self._others)
 
     def _second(self, archival: int) -> Multiset | None:
         """Seconds are sorted when the replay reaches them, so that a long replay does not hold them all twice."""

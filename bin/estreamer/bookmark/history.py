@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from . import limits
-from .digests import Digests
+from .digests import Digests, OldDigests, OtherDigests
 from .duplicates import DuplicateFilter, Runs, Seconds
 from .journal import (
     DIGEST_SIZE,
@@ -56,6 +56,8 @@ class History:
     def __init__(self, settle: int, digests: Digests | None = None) -> None:
         self._settle = settle
         self._digests = digests
+        self._others: dict[str, OldDigests | OtherDigests] = {}
+        """What computes digests that are not of this version and Python, by their names."""
         self._runs = Runs()
         self._positions = array("I")
         """The position after each of the runs."""
@@ -178,7 +180,7 @@ class History:
                 horizon = max(horizon, archival + limits.FAILOVER_MARGIN)
         if self._digests is None or not (own or foreign):
             return None
-        return DuplicateFilter(own, foreign, horizon, self._settle, self._digests, self._runs.have_old_digests)
+        return DuplicateFilter(own, foreign, horizon, self._settle, self._digests, list(self._others.values()))
 
     def _add_state(self, state: State | None) -> None:
         if state is None:
@@ -225,11 +227,14 @@ class History:
         self._positions.append(higher(before, position, self._settle))
 
     def _add_keys(self, kind: int, digests: Digests, of_payloads: bytes, of_identities: bytes) -> None:
-        if kind in OLD_KINDS:
-            self._runs.have_old_digests = True
-        elif self._state is None or self._state.key != digests.key_id:
-            # What was made with another key tells nothing.
-            of_payloads, of_identities = bytes(len(of_payloads)), bytes(len(of_identities))
+        name = "" if kind in OLD_KINDS or self._state is None else self._state.key
+        if name != digests.name and name not in self._others:
+            other = OldDigests() if kind in OLD_KINDS else digests.others(name)
+            if other is None:
+                # What was made with another key tells nothing.
+                of_payloads, of_identities = bytes(len(of_payloads)), bytes(len(of_identities))
+            else:
+                self._others[name] = other
         self._runs.add_keys(read_numbers(of_payloads), read_numbers(of_identities))
 
 

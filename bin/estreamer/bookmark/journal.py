@@ -14,8 +14,8 @@ headers are big endian:
 
     kind 1, state     JSON: stanza; source (the account in use); start (its initial timestamp); reader (who reads the
                       pipe); written and settled (sequence numbers); styles (the request style that worked, by source);
-                      key (which key the digests that follow are made with); high and settled_high (the archival
-                      timestamps to resume from after these two events, 0: none)
+                      key (which digests follow: a name of the key, and the kind of hash); high and settled_high (the
+                      archival timestamps to resume from after these two events, 0: none)
     kind 4, settled   uint64 sequence number up to which all events are settled
     kind 5, read      uint64 sequence number up to which the reader had taken all events, uint64 when: milliseconds of
                       the monotonic clock, which all processes share until the machine restarts
