@@ -163,11 +163,12 @@ def test_every_lookup_has_its_table_and_every_table_its_lookup(addon: Path) -> N
 
 def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path) -> None:
     text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
-    shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
+    shared = dict(re.findall(r"^\[([\w/]+)\]\n(?:access = .*\n)?export = (\w+)$", text, re.MULTILINE))
     assert shared == {
         **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
         **dict.fromkeys(("commands", "searchbnf", "workflow_actions"), "system"),
-        **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
+        **dict.fromkeys(("views", "views/inputs", "views/configuration", "savedsearches", "nav"), "none"),
+        **dict.fromkeys(("passwords", f"{APP.lower()}_account", f"{APP.lower()}_settings"), "none"),
     }
 
 
