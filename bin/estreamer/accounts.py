@@ -10,7 +10,7 @@ from typing import Any
 from splunk import admin
 from splunktaucclib.rest_handler.error import RestError
 
-from . import check, pkcs12, rest, settings
+from . import check, pkcs12, printable, rest, settings
 from .errors import Problem
 
 SWITCH = "check_connection"
@@ -203,4 +203,9 @@ def _days_left(not_after: str | None) -> int | None:
 
 def step_entry(step: check.Step) -> dict[str, object]:
     """Return one step of a check in the form that replies have it."""
-    return {"name": step.name, "ok": step.ok, "text": step.text, "code": step.problem.code if step.problem else None}
+    return {
+        "name": step.name,
+        "ok": step.ok,
+        "text": printable.line(step.text),
+        "code": step.problem.code if step.problem else None,
+    }

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable
 
-from . import pkcs12, settings, tcp, tls, wire
+from . import pkcs12, printable, settings, tcp, tls, wire
 from .errors import Problem
 from .session import Session
 
@@ -255,5 +255,5 @@ def _print_step(step: Step) -> None:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable.line(line) + "\n")
     sys.stdout.flush()

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from . import printable
 from .errors import Problem
 
 MAX_SIZE = 64 * 1024
@@ -41,7 +42,6 @@ MAX_ITERATIONS_IN_ALL = 3 * MAX_ITERATIONS
 
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 _ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "generationQualifier"}
-_MAX_NAME_LENGTH = 300
 
 _NEW_FILE = "Download the file of this client anew from the Management Center (System > Integration > eStreamer)"
 
@@ -127,7 +127,7 @@ def facts_of(certificate: x509.Certificate) -> Facts:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Facts(
         subject=_name_text(certificate.subject),
-        common_name=printable(_text(names[0].value)) if names else "",
+        common_name=printable.line(_text(names[0].value), printable.LONGEST_NAME) if names else "",
         issuer=_name_text(certificate.issuer),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
@@ -451,14 +451,8 @@ def _name_text(name: x509.Name) -> str:
         f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.rfc4514_attribute_name)}={_text(attribute.value)}"
         for attribute in name
     )
-    return printable(", ".join(parts))
+    return printable.line(", ".join(parts), printable.LONGEST_NAME)
 
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
-
-
-def printable(text: str) -> str:
-    """Whoever made the certificate chose this text: it must neither break a log line nor flood it."""
-    clean = "".join(character if character.isprintable() else "?" for character in text[:_MAX_NAME_LENGTH])
-    return clean + ("…" if len(text) > _MAX_NAME_LENGTH else "")

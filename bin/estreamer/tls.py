@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from . import pkcs12, tcp, tls_problems
+from . import pkcs12, printable, tcp, tls_problems
 from .errors import Problem
 from .tcp import Wait
 
@@ -317,7 +317,8 @@ def _values(fields: dict[str, Any], name: str) -> list[str]:
 
 
 def _show_name(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    return pkcs12.printable(", ".join(f"{_SHORT_NAMES.get(key, key)}={value}" for part in name for key, value in part))
+    shown = ", ".join(f"{_SHORT_NAMES.get(key, key)}={value}" for part in name for key, value in part)
+    return printable.line(shown, printable.LONGEST_NAME)
 
 
 def _ignore(step: str, text: str) -> None:

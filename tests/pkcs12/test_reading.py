@@ -421,8 +421,7 @@ def test_old_cas_of_version_1_count(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_cannot_break_or_flood_a_log(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None:
     nasty = a_certificate(key, "fmc\n2026-01-01 level=ERROR \x1b[31m\u202e")
     facts = read(a_file(key, nasty, pki.ca.certificate)).facts
-    assert facts.common_name == "fmc?2026-01-01 level=ERROR ?[31m?"
-    assert pkcs12.printable("x" * 1000) == "x" * 300 + "…"
+    assert facts.common_name == "fmc\\n2026-01-01 level=ERROR \\x1b[31m\\u202e"
 
 
 def test_a_certificate_without_common_name(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None:
