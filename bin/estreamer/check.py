@@ -120,8 +120,10 @@ def _check(
 
 
 def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
-    facts = credentials.facts
-    text = f"client certificate {facts.common_name!r} of {facts.issuer}, {facts.days_left(now)} days left"
+    facts, end = credentials.facts, credentials.end
+    text = f"client certificate {facts.common_name!r} of {facts.issuer}, {end.days_left(now)} days left"
+    if end.not_after < facts.not_after:
+        text += f", since the {end.first} ends before it"
     return "; ".join((text, *credentials.weaknesses))
 
 

@@ -328,8 +328,10 @@ def test_the_moment_of_expiry(key: ec.EllipticCurvePrivateKey, pki: Pki) -> None
     assert read(data, now=facts.not_after).facts == facts
     assert refusal(data, now=facts.not_after + datetime.timedelta(seconds=1)).code == "certificate_expired"
     assert refusal(data, now=facts.not_before - datetime.timedelta(seconds=1)).code == "certificate_not_yet_valid"
-    assert facts.days_left(facts.not_after - 30 * DAY) == 30
-    assert facts.days_left(facts.not_after + DAY / 2) == -1
+    end = read(data).end
+    assert end == pkcs12.End(facts.not_after, "client certificate")
+    assert end.days_left(facts.not_after - 30 * DAY) == 30
+    assert end.days_left(facts.not_after + DAY / 2) == -1
 
 
 @pytest.mark.parametrize(("variant", "why"), [("weak-key", "RSA key of 1024 bits"), ("sha1", "signed with SHA1")])
