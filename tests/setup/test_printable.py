@@ -76,6 +76,20 @@ def test_stored_values_cost_the_list_of_accounts_nothing(filled: Splunkd, kind: 
         filled.set_conf(CONF, "one", dict.fromkeys(values, "127.0.0.1"))
 
 
+@pytest.mark.parametrize("kind", [*IN_CONF, "very long"])
+def test_stored_values_cost_the_list_of_inputs_nothing(filled: Splunkd, kind: str) -> None:
+    text = {**IN_CONF, "very long": LONG}[kind]
+    filled.set_conf("inputs", "estreamer_fqe://one", {"start_from": text, "drop_rules": f"# one\n\t# {text}."})
+    try:
+        answer = filled.request("GET", INPUT)
+    finally:
+        filled.set_conf("inputs", "estreamer_fqe://one", {"start_from": "now", "drop_rules": ""})
+    assert answer.status == 200, answer.message
+    assert_printable(answer.entries, kind)
+    assert answer.entries["one"]["drop_rules"].startswith("# one\n\t# ")
+    assert len(answer.entries["one"]["start_from"]) <= 150_000
+
+
 @pytest.mark.parametrize("kind", IN_CONF)
 def test_name_of_a_stanza_costs_the_list_of_accounts_nothing(filled: Splunkd, kind: str) -> None:
     name = f"by hand {IN_CONF[kind]}."
