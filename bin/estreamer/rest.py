@@ -198,8 +198,8 @@ def _shown(name: str, value: object) -> object:
 class _Handler:
     """What all handlers share, whatever class of splunk.admin they are."""
 
-    hidden: tuple[str, ...] = ()
-    """Attributes that splunkd is not told. Its library puts every public one that is no method into the answer."""
+    _hidden: tuple[str, ...] = ()
+    """Attributes that splunkd is not told, secrets among them: its library puts every public one into the answer."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -207,14 +207,7 @@ class _Handler:
         self.shouldAutoList = False
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in self.hidden]
-
-
-class _Payload(dict[str, str]):
-    """The parameters of a request, secrets among them: its text has their names only."""
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(sorted(self))}>"
+        return [name for name in super().__dir__() if name not in self._hidden]
 
 
 class StanzaHandler(_Handler, AdminExternalHandler):  # type: ignore[misc]
@@ -226,11 +219,7 @@ class StanzaHandler(_Handler, AdminExternalHandler):  # type: ignore[misc]
 
     payload: dict[str, str]
     renaming = ""
-    hidden = ("endpoint", "handler", "payload", "renaming")
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.payload = _Payload(self.payload or {})
+    _hidden = ("endpoint", "handler", "payload", "renaming")
 
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""
@@ -264,7 +253,7 @@ class OwnHandler(_Handler, admin.MConfigHandler):  # type: ignore[misc]
     """An endpoint of the add-on's own. `arguments` are those that it takes in a POST."""
 
     arguments: tuple[str, ...] = ()
-    hidden = ("arguments",)
+    _hidden = ("arguments",)
 
     def setup(self) -> None:
         """Take the arguments."""
