@@ -227,6 +227,35 @@ def use_settings_handler(addon: Path) -> None:
     script.write_text(changed, encoding="utf-8")
 
 
+_HANDLER = re.compile(r"^\[admin_external:(\w+)\]\n(?:[^\[\n].*\n)*?handleractions = (.+)$", re.MULTILINE)
+_EXPOSED = re.compile(r"\[expose:[^\]]+\]\npattern = (.+)\nmethods = (.+)\n*")
+_METHODS = {"list": "GET", "create": "POST"}
+_METHODS_OF_ONE = {"list": "GET", "edit": "POST", "remove": "DELETE"}
+
+
+def narrow_exposure(addon: Path) -> None:
+    """Expose each handler to browsers by those methods only that it has an action for.
+
+    The generator exposes more: GET of an endpoint that only acts, for one, which any page could have a browser send.
+    """
+    restmap = (addon / "default" / "restmap.conf").read_text(encoding="utf-8")
+    actions = {name: re.split(r",\s*", found.strip()) for name, found in _HANDLER.findall(restmap)}
+    web = addon / "default" / "web.conf"
+    text = web.read_text(encoding="utf-8")
+    if not actions or _EXPOSED.sub("", text).strip():
+        raise StepFailure("The generated restmap.conf or web.conf is not as expected.")
+
+    def narrowed(stanza: re.Match[str]) -> str:
+        name, separator, _ = stanza[1].partition("/*")
+        if name not in actions:
+            return stanza[0].rstrip() + "\n\n"
+        known = _METHODS_OF_ONE if separator else _METHODS
+        methods = ", ".join(known[action] for action in actions[name] if action in known)
+        return stanza[0].replace(f"methods = {stanza[2]}", f"methods = {methods}").rstrip() + "\n\n" if methods else ""
+
+    web.write_text(_EXPOSED.sub(narrowed, text).rstrip() + "\n", encoding="utf-8")
+
+
 def append_additions(root: Path, addon: Path) -> None:
     """Append what the generator cannot write to the files that it has written."""
     for source in sorted((root / "additions").rglob("*.conf")):
@@ -298,6 +327,7 @@ def build(root: Path, destination: Path) -> Path:
         add_libraries(root, wheels, addon)
         add_pages(root, addon)
         use_settings_handler(addon)
+        narrow_exposure(addon)
         append_additions(root, addon)
         fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"

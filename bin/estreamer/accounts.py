@@ -10,7 +10,7 @@ from typing import Any
 from splunk import admin
 from splunktaucclib.rest_handler.error import RestError
 
-from . import check, pkcs12, rest, settings
+from . import check, pkcs12, printable, rest, settings
 from .errors import Problem
 
 SWITCH = "check_connection"
@@ -27,7 +27,7 @@ class AccountHandler(rest.StanzaHandler):
 
     @rest.refusing
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
-        """Return accounts, with the days that their certificates have left."""
+        """Return accounts, with the days until the first certificate of each chain ends."""
         super().handleList(confInfo)
         _describe(confInfo)
 
@@ -143,7 +143,7 @@ class AccountHandler(rest.StanzaHandler):
             port=str(account.port),
             fingerprint=account.fingerprint or "",
             legacy_certificates=str(int(account.legacy_certificates)),
-            **_facts(credentials.facts),
+            **_facts(credentials),
         )
         return steps
 
@@ -165,12 +165,15 @@ def _connect(account: settings.Account, credentials: pkcs12.Credentials, timeout
     return list(steps)
 
 
-def _facts(facts: pkcs12.Facts) -> dict[str, str]:
+def _facts(credentials: pkcs12.Credentials) -> dict[str, str]:
+    facts, end = credentials.facts, credentials.end
     return {
         "certificate_subject": _inert(facts.common_name or facts.subject),
         "certificate_issuer": _inert(facts.issuer),
         "certificate_not_before": _moment(facts.not_before),
         "certificate_not_after": _moment(facts.not_after),
+        "certificate_chain_not_after": _moment(end.not_after),
+        "certificate_ends_first": _inert(end.first),
         "certificate_fingerprint": facts.fingerprint,
     }
 
@@ -188,7 +191,9 @@ def _describe(answer: Any, steps: list[check.Step] | None = None) -> None:
     """Add to each account of an answer what is not stored."""
     for name in list(answer):
         entry = answer[name]
-        rest.add(entry, certificate_days_left=_days_left(entry.get("certificate_not_after")), **{SWITCH: True})
+        # An account that was saved by version 0.1.0 has no end of its chain until it is saved again.
+        end = entry.get("certificate_chain_not_after") or entry.get("certificate_not_after")
+        rest.add(entry, certificate_days_left=_days_left(end), **{SWITCH: True})
         if steps:
             rest.add(entry, connection_check=[step_entry(step) for step in steps])
 
@@ -203,4 +208,9 @@ def _days_left(not_after: str | None) -> int | None:
 
 def step_entry(step: check.Step) -> dict[str, object]:
     """Return one step of a check in the form that replies have it."""
-    return {"name": step.name, "ok": step.ok, "text": step.text, "code": step.problem.code if step.problem else None}
+    return {
+        "name": step.name,
+        "ok": step.ok,
+        "text": printable.line(step.text),
+        "code": step.problem.code if step.problem else None,
+    }

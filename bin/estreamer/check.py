@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable
 
-from . import pkcs12, settings, tcp, tls, wire
+from . import pkcs12, printable, settings, tcp, tls, wire
 from .errors import Problem
 from .session import Session
 
@@ -120,8 +120,10 @@ def _check(
 
 
 def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
-    facts = credentials.facts
-    text = f"client certificate {facts.common_name!r} of {facts.issuer}, {facts.days_left(now)} days left"
+    facts, end = credentials.facts, credentials.end
+    text = f"client certificate {facts.common_name!r} of {facts.issuer}, {end.days_left(now)} days left"
+    if end.not_after < facts.not_after:
+        text += f", since the {end.first} ends before it"
     return "; ".join((text, *credentials.weaknesses))
 
 
@@ -255,5 +257,5 @@ def _print_step(step: Step) -> None:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable.line(line) + "\n")
     sys.stdout.flush()

@@ -114,7 +114,7 @@ class Delivery:
         """The name of the account in use."""
         self.client_certificate_expires: datetime | None = None
         self.server_certificate_expires: datetime | None = None
-        """When the certificates of the account in use expire, as far as they have been seen."""
+        """When the chains of the account in use end, each with its first certificate that expires, as far as seen."""
         self.connected_since: float | None = None
         """When the present connection was made, in Unix seconds; None while there is none."""
         self._reporter = reporter

@@ -31,20 +31,14 @@ class SettingsHandler(rest.StanzaHandler):
 
 
 class CheckHandler(rest.OwnHandler):
-    """Runs the check and returns its steps. It saves nothing."""
+    """Runs the check and returns its steps. It saves nothing.
 
-    @rest.refusing
-    def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
-        """Check the account of that name; without a name there is nothing to list."""
-        if self.callerArgs.id:
-            self._check(confInfo)
+    It connects, so that it is to be asked by POST only: a GET is sent by any page that a user looks at.
+    """
 
     @rest.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Check the account of that name."""
-        self._check(confInfo)
-
-    def _check(self, answer: Any) -> None:
         name = self.callerArgs.id
         splunkd = rest.Splunkd(self.getSessionKey())
         splunkd.require_secrets()
@@ -53,7 +47,7 @@ class CheckHandler(rest.OwnHandler):
         steps = _steps(splunkd.confs(), name)
         last = steps[-1]
         rest.add(
-            answer[name],
+            confInfo[name],
             ok=last["ok"],
             failed_step=None if last["ok"] else last["name"],
             problem=None if last["ok"] else last["text"],

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from . import printable
+
 
 class Problem(Exception):
     """Something a person has to know about, or mend.
 
     `code` is a stable lower-case slug to search the log by (`tls_untrusted`); `text` is a sentence that says
-    what is wrong and what to do. Neither ever holds a secret.
+    what is wrong and what to do. Neither ever holds a secret. A text may quote what came from elsewhere: it is kept as
+    one printable line of bounded length (`printable`), whoever shows it.
     """
 
     def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = printable.line(text)
+        super().__init__(self.text)
 
 
 class Stop(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 from solnlib import log
 from splunk import admin
 
-from . import bookmark, request, rest, settings
+from . import bookmark, printable, request, rest, settings
 from .splunk import SCHEME
 
 MULTILINE = "drop_rules"
@@ -59,7 +59,7 @@ class InputHandler(rest.StanzaHandler):
         except Exception as problem:
             # The input is gone already: failing here would tell the user that it is still there.
             logger = log.Logs().get_logger(rest.LOG_NAME)
-            logger.error('action=remove_bookmark input="%s" problem="%s"', stanza, problem)
+            logger.error('action=remove_bookmark input="%s" problem="%s"', *map(printable.line, (stanza, problem)))
 
     def _check(self, stored: Mapping[str, Any]) -> None:
         """Check what is given on top of what is stored, and put it into the form that a conf file can hold."""

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Callable, Protocol
 from xml.sax.saxutils import escape
 
-from . import events
+from . import events, printable
 
 _FORBIDDEN = tuple(code for code in range(32) if code not in (9, 10, 13))
 _FORBIDDEN_BEYOND_ASCII = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
@@ -203,8 +203,8 @@ class Chunk:
 
 
 def _text(value: str) -> str:
-    """Return a setting as XML text; characters that XML forbids are replaced."""
-    return escape(events.ILLEGAL_IN_XML.sub("\ufffd", value))
+    """Return a setting as XML text."""
+    return escape(printable.line(value))
 
 
 def _are_legal(payloads: Sequence[bytes]) -> bool:

@@ -14,13 +14,14 @@ from datetime import datetime
 from typing import Optional
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+from . import printable
 from .errors import Problem
 
 MAX_SIZE = 64 * 1024
@@ -41,7 +42,9 @@ MAX_ITERATIONS_IN_ALL = 3 * MAX_ITERATIONS
 
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
 _ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "generationQualifier"}
-_MAX_NAME_LENGTH = 300
+
+_MOST_AUTHORITIES = 50
+"""CAs that are looked at for a chain. Files with two are common; each may have issued each."""
 
 _NEW_FILE = "Download the file of this client anew from the Management Center (System > Integration > eStreamer)"
 
@@ -59,8 +62,16 @@ class Facts:
     not_after: datetime
     fingerprint: str
 
+
+@dataclass(frozen=True)
+class End:
+    """When a chain of certificates ends: with the first of them that expires. `first` names that one; UTC."""
+
+    not_after: datetime
+    first: str
+
     def days_left(self, now: datetime) -> int:
-        """Return whole days until the certificate expires; negative when it has expired."""
+        """Return whole days until the chain ends; negative when it has ended."""
         return (self.not_after - now).days
 
 
@@ -68,11 +79,13 @@ class Facts:
 class Credentials:
     """What a client needs to be known to a Management Center, and to know it.
 
-    `certificate` is PEM, `ca_certificates` are DER and are the only certificates to be trusted. `has_root` says whether
-    one of them is self-signed. `weaknesses` is empty unless old certificates were allowed.
+    `end` is that of the certificate with the CAs of the file that have issued it. `certificate` is PEM,
+    `ca_certificates` are DER and are the only certificates to be trusted. `has_root` says whether one of them is
+    self-signed. `weaknesses` is empty unless old certificates were allowed.
     """
 
     facts: Facts
+    end: End
     has_root: bool
     weaknesses: tuple[str, ...]
     certificate: bytes = field(repr=False)
@@ -101,10 +114,10 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
     certificate = _certificate_of(key, certificates)
     assert key is not None  # noqa: S101 - _certificate_of has raised otherwise; tells the type checker
     _check_time("client certificate", [certificate], now)
-    authorities = [candidate for candidate in certificates if candidate is not certificate and _is_ca(candidate)]
-    if not authorities:
+    all_authorities = [candidate for candidate in certificates if candidate is not certificate and _is_ca(candidate)]
+    if not all_authorities:
         raise _no_ca()
-    authorities = _check_time("CA certificate", authorities, now)
+    authorities = _check_time("CA certificate", all_authorities, now)
     weaknesses = _weaknesses(certificate, authorities)
     if weaknesses and not allow_legacy:
         raise Problem(
@@ -114,6 +127,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
         )
     return Credentials(
         facts=facts_of(certificate),
+        end=_end("client certificate", certificate, all_authorities),
         has_root=any(_is_self_issued(authority) for authority in authorities),
         weaknesses=weaknesses,
         certificate=certificate.public_bytes(serialization.Encoding.PEM),
@@ -127,12 +141,68 @@ def facts_of(certificate: x509.Certificate) -> Facts:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Facts(
         subject=_name_text(certificate.subject),
-        common_name=printable(_text(names[0].value)) if names else "",
+        common_name=printable.line(_text(names[0].value), printable.LONGEST_NAME) if names else "",
         issuer=_name_text(certificate.issuer),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
     )
+
+
+def end_of(what: str, encoded: bytes, authorities: Iterable[bytes]) -> End | None:
+    """Return when a certificate (DER) ends with those of the CAs (DER) that have issued it; None if it is no X.509.
+
+    `what` names the certificate ("server certificate"). Of several ways to a root that one counts which lasts longest:
+    a renewed CA takes the place of the old one. A CA that has issued no certificate of the chain does not matter.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificate = x509.load_der_x509_certificate(encoded)
+            return _end(what, certificate, [x509.load_der_x509_certificate(one) for one in authorities])
+    except ValueError:
+        return None
+
+
+def _end(what: str, certificate: x509.Certificate, authorities: list[x509.Certificate]) -> End:
+    """Return the end of the chain that lasts longest, found from its far end: a root, or a CA whose issuer is unknown.
+
+    Whatever is decided next lasts longest of all that is left, so that each certificate is decided once.
+    """
+    certificates = [certificate, *authorities[:_MOST_AUTHORITIES]]
+    issuers = {
+        number: [other for other in range(1, len(certificates)) if _has_issued(certificates[other], one)]
+        for number, one in enumerate(certificates)
+    }
+    ends = {number: number for number, of in issuers.items() if number in of or not of}
+    decided: set[int] = set()
+    while len(decided) < len(ends):
+        best = max((one for one in ends if one not in decided), key=lambda one: _not_after(certificates[ends[one]]))
+        decided.add(best)
+        for number, of in issuers.items():
+            if best in of and number not in ends:
+                ends[number] = min((number, ends[best]), key=lambda one: _not_after(certificates[one]))
+    # Without an entry, CAs have issued each other: the one behind the certificate counts all the same.
+    first = ends[0] if 0 in ends else min((0, *issuers[0]), key=lambda one: _not_after(certificates[one]))
+    name = what if first == 0 else f"CA certificate {_name_text(certificates[first].subject)}"
+    return End(_not_after(certificates[first]), name)
+
+
+def _not_after(certificate: x509.Certificate) -> datetime:
+    return certificate.not_valid_after_utc
+
+
+def _has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if authority.subject != certificate.issuer:
+        return False
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except InvalidSignature:
+        return False
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # A signature that cannot be checked here: the names have to do.
+        return True
+    return True
 
 
 def weaknesses_of(what: str, encoded: bytes) -> list[str]:
@@ -451,14 +521,8 @@ def _name_text(name: x509.Name) -> str:
         f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.rfc4514_attribute_name)}={_text(attribute.value)}"
         for attribute in name
     )
-    return printable(", ".join(parts))
+    return printable.line(", ".join(parts), printable.LONGEST_NAME)
 
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
-
-
-def printable(text: str) -> str:
-    """Whoever made the certificate chose this text: it must neither break a log line nor flood it."""
-    clean = "".join(character if character.isprintable() else "?" for character in text[:_MAX_NAME_LENGTH])
-    return clean + ("…" if len(text) > _MAX_NAME_LENGTH else "")

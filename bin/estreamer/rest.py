@@ -10,7 +10,7 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-from . import drop_rules, splunk
+from . import drop_rules, printable, splunk
 from .errors import Problem
 
 CAPABILITY = "edit_secure_firewall_estreamer"
@@ -56,6 +56,12 @@ LONGEST_NAME_SHOWN = 100
 LONGEST_REFUSAL = 1000
 """Characters: what was sent may be quoted, and is of any length."""
 
+LONGEST_SHOWN = 128 * 1024
+"""Characters of a value in an answer: twice as many as drop rules may have. What is stored may be of any length."""
+
+IN_LINES = ("drop_rules",)
+"""Parameters that users write in several lines."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -75,18 +81,19 @@ Method = Callable[[Any, Any], None]
 def refusing(method: Method) -> Method:
     """Let a method of a handler refuse as splunkd passes it on to the user: one sentence, and nothing around it.
 
-    splunkd wraps exceptions that it does not know in a text of its own, with status 500.
+    splunkd wraps exceptions that it does not know in a text of its own, with status 500. What the method answers and
+    what it refuses with is printable: of a text that XML cannot hold, Splunk's library makes no answer at all.
     """
 
     @functools.wraps(method)
     def wrapper(self: Any, confInfo: Any) -> None:  # noqa: N803 - splunk.admin's name
         try:
             _check_text(self.callerArgs)
-            method(self, confInfo)
-        except admin.AdminManagerException:
-            raise
+            method(self, Answer(confInfo))
+        except admin.AdminManagerException as error:
+            raise type(error)(printable.line(error, LONGEST_REFUSAL)) from None
         except Problem as problem:
-            raise admin.ArgValidationException(problem.text) from None
+            raise admin.ArgValidationException(printable.line(problem.text, LONGEST_REFUSAL)) from None
         except splunk.SessionRefused:
             raise admin.InternalException("splunkd no longer accepts the session. Log in again.") from None
         except RestError as error:
@@ -113,8 +120,7 @@ def refusal_of(error: RestError) -> Exception:
         return _UNEXPECTED(_see_log("RestError"))
     if error.status == 403:
         return _EXCEPTIONS[400](f"splunkd does not let you do this. {splunk.RIGHTS}")
-    text = error.message.encode("utf-8", "replace").decode("utf-8")
-    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(text[:LONGEST_REFUSAL])
+    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(printable.line(error.message, LONGEST_REFUSAL))
 
 
 def failure(error: Exception) -> str:
@@ -139,7 +145,72 @@ def require_capability(handler: Any) -> None:
     handler.setWriteCapability(CAPABILITY)
 
 
-class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
+class Answer:
+    """The answer of a handler: names and values are printable, whoever has chosen them.
+
+    It stands in front of Splunk's own, which has an entry for each name that it is asked for.
+    """
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the entries."""
+        return iter(list(self._answer))
+
+    def __getitem__(self, name: str | None) -> Content:
+        """Return the content of an entry, which is there from then on."""
+        return Content(self._answer[printable.line(name or "", printable.LONGEST_NAME)])
+
+
+class Content:
+    """The content of one entry of an answer."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __setitem__(self, name: str, value: object) -> None:
+        """Add a value; None becomes an empty text."""
+        self._content[printable.line(name)] = _shown(name, value)
+
+    def get(self, name: str) -> Any:
+        """Return a value, None if there is none of that name."""
+        return self._content.get(name)
+
+    def setMetadata(self, name: str, value: object) -> None:  # noqa: N802 - splunk.admin's name
+        """Add what is no value of the entry, such as who may change it."""
+        self._content.setMetadata(name, value)
+
+
+def _shown(name: str, value: object) -> object:
+    """Return a value as an answer can hold it."""
+    if isinstance(value, (list, tuple)):
+        return [_shown(name, one) for one in value]
+    if isinstance(value, dict):
+        return {printable.line(key): _shown(name, one) for key, one in value.items()}
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return printable.lines(value, LONGEST_SHOWN) if name in IN_LINES else printable.line(value, LONGEST_SHOWN)
+
+
+class _Handler:
+    """What all handlers share, whatever class of splunk.admin they are."""
+
+    _hidden: tuple[str, ...] = ()
+    """Attributes that splunkd is not told, secrets among them: its library puts every public one into the answer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Otherwise splunkd lists the entry again, and what only a save can tell would never reach the page.
+        self.shouldAutoList = False
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in self._hidden]
+
+
+class StanzaHandler(_Handler, AdminExternalHandler):  # type: ignore[misc]
     """A generated endpoint for stanzas of a conf file. Subclasses check what is given, and say what is missing.
 
     `payload` has the parameters that were given; what a subclass leaves in it is stored. `renaming` says what to do in
@@ -148,6 +219,7 @@ class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
 
     payload: dict[str, str]
     renaming = ""
+    _hidden = ("endpoint", "handler", "payload", "renaming")
 
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""
@@ -177,10 +249,11 @@ class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
         super().handleList(confInfo)
 
 
-class OwnHandler(admin.MConfigHandler):  # type: ignore[misc]
+class OwnHandler(_Handler, admin.MConfigHandler):  # type: ignore[misc]
     """An endpoint of the add-on's own. `arguments` are those that it takes in a POST."""
 
     arguments: tuple[str, ...] = ()
+    _hidden = ("arguments",)
 
     def setup(self) -> None:
         """Take the arguments."""
@@ -217,13 +290,7 @@ def check_lengths(given: Mapping[str, str]) -> None:
 def add(entry: Any, **values: object) -> None:
     """Add values to an entry of the answer; splunkd knows texts only, so what has a structure becomes JSON."""
     for name, value in values.items():
-        entry[name] = json.dumps(value) if isinstance(value, (dict, list, tuple)) else _plain(value)
-
-
-def _plain(value: object) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, bool) else str(value)
+        entry[name] = json.dumps(value) if isinstance(value, (dict, list, tuple)) else value
 
 
 class Splunkd:

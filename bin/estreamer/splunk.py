@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from . import printable
 from .errors import Problem
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ RIGHTS = (
     "(metadata/local.meta). The roles admin and sc_admin have all of it."
 )
 """What a user's role must have beside the add-on's own capability, since handlers ask splunkd in the user's name."""
-
-_ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Argument(NamedTuple):
@@ -498,22 +497,15 @@ class _SplunkdFormatter(logging.Formatter):
 
 
 _PLAIN = re.compile(r"[\w.:/+@%-]+\Z", re.ASCII)
-_UNPRINTABLE = re.compile("[^\x20-\x7e\xa1-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def _shown(value: object) -> str:
     """Return a value as it stands in a log line: whatever it holds, it forges neither a line nor a field."""
-    text = str(value)
-    if len(text) > LONGEST_VALUE:
-        text = f"{text[: LONGEST_VALUE // 2]} ... {text[-LONGEST_VALUE // 2 :]}"
+    # Cut before it is quoted: a cut behind a backslash would make the quote that follows it end the value.
+    text = printable.shortened(str(value), LONGEST_VALUE + len(printable.GAP))
     if _PLAIN.match(text):
         return text
-    return '"' + _printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
-
-
-def _printable(text: str) -> str:
-    """Return a text in one line: control characters, line ends among them, become escapes such as `\\n`."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    return '"' + printable.escaped(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _keep_stdout_for_the_stream() -> int:
@@ -535,8 +527,7 @@ def _quieten_libraries() -> None:
 
 def _escape(text: str) -> str:
     """Return a text as XML 1.0 can hold it. The standard library's own brings a web client along: too slow here."""
-    legal = _ILLEGAL_IN_XML.sub("\ufffd", text)
-    return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return printable.line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _answer(text: str) -> None:
@@ -547,5 +538,5 @@ def _answer(text: str) -> None:
 
 def _complain(text: str, code: int = 1) -> int:
     """Write a line to stderr that splunkd takes into its own log; return the exit code."""
-    sys.stderr.write(f"ERROR {_printable(text.strip())}\n")
+    sys.stderr.write(f"ERROR {printable.line(text.strip(), LONGEST_VALUE)}\n")
     return code

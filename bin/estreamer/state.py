@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from . import printable
 from .bookmark import folder_of
 from .logs import SharedLog
 
@@ -191,7 +192,7 @@ class Reporter:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:2000]
+    return None if value is None else printable.line(value)
 
 
 def describe(report: Report | None, disabled: bool, now: float) -> dict[str, Any]:

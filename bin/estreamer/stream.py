@@ -197,11 +197,11 @@ class Stream:
             credentials = pkcs12.read(
                 account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
             )
-            self._delivery.client_certificate_expires = credentials.facts.not_after
+            self._delivery.client_certificate_expires = credentials.end.not_after
             connection = self._connect(account, credentials)
         except Problem as problem:
             return False, problem
-        self._delivery.server_certificate_expires = connection.peer.not_after
+        self._delivery.server_certificate_expires = connection.peer.end.not_after
         try:
             session, end = self._serve(account, credentials, connection)
         except Problem as problem:
@@ -321,7 +321,7 @@ class Stream:
             tls=peer.tls_version,
             cipher=peer.cipher,
             server_fingerprint=peer.fingerprint,
-            server_expires=peer.not_after,
+            server_expires=peer.end.not_after,
             request_style=style,
             bookmark=self._bookmark.position,
         )

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from . import pkcs12, tcp, tls_problems
+from . import pkcs12, printable, tcp, tls_problems
 from .errors import Problem
 from .tcp import Wait
 
@@ -56,7 +56,10 @@ _SHORT_NAMES = {
 
 @dataclass(frozen=True)
 class Peer:
-    """Whom we are connected to. `not_after` is UTC, `fingerprint` the SHA-256 of its certificate in lower-case hex."""
+    """Whom we are connected to. `not_after` is UTC, `fingerprint` the SHA-256 of its certificate in lower-case hex.
+
+    `end` is that of its certificate with the CAs that have issued it, as far as the client's file has them.
+    """
 
     address: str
     port: int
@@ -66,6 +69,7 @@ class Peer:
     subject: str
     issuer: str
     not_after: datetime
+    end: pkcs12.End
     fingerprint: str
 
 
@@ -96,7 +100,7 @@ def connect(
         channel = _Channel(connected, context, host)
         steps("connect", f"connected to {channel.address} from {tcp.show(channel.local)}")
         _shake_hands(channel, deadline)
-        peer = _verify(channel, fingerprint, legacy)
+        peer = _verify(channel, credentials.ca_certificates, fingerprint, legacy)
         steps("verify", f"{peer.tls_version}, {peer.cipher}; server {peer.subject}, SHA-256 {peer.fingerprint}")
         return Connection(channel, peer)
     except BaseException:
@@ -277,7 +281,7 @@ def _receive_some(channel: _Channel, deadline: tcp.Deadline) -> None:
         raise tls_problems.closed_in_handshake(channel.address)
 
 
-def _verify(channel: _Channel, fingerprint: str | None, legacy: bool) -> Peer:
+def _verify(channel: _Channel, authorities: tuple[bytes, ...], fingerprint: str | None, legacy: bool) -> Peer:
     """Check what the handshake left open, who it is, and return it."""
     encoded = channel.tls.getpeercert(binary_form=True)
     fields: dict[str, Any] | None = channel.tls.getpeercert()
@@ -292,6 +296,7 @@ def _verify(channel: _Channel, fingerprint: str | None, legacy: bool) -> Peer:
         raise tls_problems.pin_mismatch(channel.address, presented)
     if not legacy:
         _check_strength(channel.address, encoded)
+    not_after = datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), timezone.utc)
     return Peer(
         address=str(channel.remote[0]),
         port=int(channel.remote[1]),
@@ -300,7 +305,8 @@ def _verify(channel: _Channel, fingerprint: str | None, legacy: bool) -> Peer:
         cipher=cipher[0],
         subject=subject,
         issuer=_show_name(fields["issuer"]),
-        not_after=datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), timezone.utc),
+        not_after=not_after,
+        end=pkcs12.end_of("server certificate", encoded, authorities) or pkcs12.End(not_after, "server certificate"),
         fingerprint=presented,
     )
 
@@ -317,7 +323,8 @@ def _values(fields: dict[str, Any], name: str) -> list[str]:
 
 
 def _show_name(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    return pkcs12.printable(", ".join(f"{_SHORT_NAMES.get(key, key)}={value}" for part in name for key, value in part))
+    shown = ", ".join(f"{_SHORT_NAMES.get(key, key)}={value}" for part in name for key, value in part)
+    return printable.line(shown, printable.LONGEST_NAME)
 
 
 def _ignore(step: str, text: str) -> None:

@@ -7,11 +7,12 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.fmc.pki import shared_pki
+from tests.fmc.pki import Pki, shared_pki
 from tests.fmc.server import FmcServer
 from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
 from tests.splunkd import Splunkd
@@ -290,6 +291,20 @@ def test_page_warns_of_certificates_that_expire_within_thirty_days(pages: Pages,
     expect(warning).to_have_count(0)
 
 
+def test_page_names_the_ca_that_ends_before_the_certificate(pages: Pages, splunkd: Splunkd, tmp_path: Path) -> None:
+    ends_first = Pki(tmp_path, ca_days=(-3650, 3)).pkcs12(password=PASSWORD)
+    create(splunkd, ACCOUNT, account("by_ca", pkcs12=base64.b64encode(ends_first).decode()))
+    pages.open("configuration")
+    warning = pages.page.get_by_role("alert").filter(has_text="Certificates that expire within 30 days")
+    ca = "CA certificate title=InternalCA, CN=Management Center CA"
+    expect(warning).to_contain_text(f"by_ca: {ca} (2 days left)")
+    expect(warning).to_contain_text("have the Management Center renew its CA before")
+    cell = pages.cell("by_ca", "certificate_not_after")
+    expect(cell).to_contain_text("\u26a0 2 days left")
+    expect(cell).to_contain_text(f"{ca} ends first")
+    pages.delete("by_ca")
+
+
 def test_warning_is_about_all_accounts_and_not_only_the_rows_in_sight(pages: Pages, splunkd: Splunkd) -> None:
     names = [f"aa{number:02}" for number in range(11)]
     for name in names:
@@ -415,6 +430,26 @@ def test_whole_form_is_filled_and_saved_by_the_keyboard(
     assert shown(splunkd, ACCOUNT, "keys")["port"] == str(server.port)
 
 
+def test_pages_for_setting_up_are_not_offered_to_analysts(browser: Browser, web: SplunkWeb, splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("hidden", host="hidden.example.com"))
+    with window(browser, web, Login("eve", "guess", roles=("user", "power"))) as pages:
+        for view in ("configuration", "inputs"):
+            response = pages.page.goto(web.page(view))
+            assert response is not None
+            assert (response.status, "hidden" in response.text()) == (404, False)
+        pages.problems = [one for one in pages.problems if "404" not in one]
+
+
+@pytest.fixture
+def pages_for_all(splunkd: Splunkd) -> Iterator[None]:
+    """Both pages may be seen by everybody, as somebody may have set it."""
+    path = splunkd.home.apps / APP / "metadata" / "local.meta"
+    path.write_text("".join(f"[views/{view}]\naccess = read : [ * ]\n" for view in ("configuration", "inputs")))
+    yield
+    path.unlink()
+
+
+@pytest.mark.usefixtures("pages_for_all")
 def test_user_without_the_capability_is_told_so_and_sees_nothing(
     browser: Browser, web: SplunkWeb, splunkd: Splunkd
 ) -> None:

@@ -53,6 +53,9 @@ ENCRYPTIONS = ("aes-256", "3des", "rc2-40")
 
 _DAY = datetime.timedelta(days=1)
 
+CA_DAYS = (-1, 3650)
+"""Days from now at which a CA begins and ends, unless told otherwise: long after what it issues."""
+
 
 class OpensslMissing(RuntimeError):
     """The `openssl` command, or its legacy provider, is needed for old formats and cannot be used here."""
@@ -83,14 +86,17 @@ class ServerFiles:
 class Pki:
     """The CA of one Management Center and all that it issued, as files in `directory`, each made when first asked for.
 
-    `key` is one of `KEYS`. `ca_key_usage` adds the `keyUsage` extension, which the CA of a real one lacks.
+    `key` is one of `KEYS`. `ca_key_usage` adds the `keyUsage` extension, which the CA of a real one lacks. `ca_days`
+    are the days from now at which the CA begins and ends.
     """
 
-    def __init__(self, directory: Path, *, key: str = "ec", ca_key_usage: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, key: str = "ec", ca_key_usage: bool = False, ca_days: tuple[float, float] = CA_DAYS
+    ) -> None:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._key = key
-        self.ca = _make_ca("Management Center CA", key, ca_key_usage)
+        self.ca = _make_ca("Management Center CA", key, ca_key_usage, ca_days)
         self._foreign: Issued | None = None
         self._issued: dict[tuple[str, str], Issued] = {}
         self.ca_path = self.directory / "ca.pem"
@@ -258,10 +264,11 @@ def _builder(
     )
 
 
-def _make_ca(common_name: str, kind: str, key_usage: bool) -> Issued:
+def _make_ca(common_name: str, kind: str, key_usage: bool, days: tuple[float, float] = CA_DAYS) -> Issued:
+    today = datetime.datetime.now(datetime.timezone.utc)
     key = _make_key(kind)
     name = _name((NameOID.TITLE, "InternalCA"), (NameOID.COMMON_NAME, common_name))
-    builder = _builder(name, name, key, _validity("good"))
+    builder = _builder(name, name, key, (today + days[0] * _DAY, today + days[1] * _DAY))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     if key_usage:
         usage = dict.fromkeys(

@@ -94,7 +94,7 @@ def test_settings_that_hold_markup_or_control_characters_are_inert(pipe: Pipe):
     write(under_test, pipe, [b"{}"])
     under_test.close()
     assert pipe.events()[0]["source"] == "</source><x>"
-    assert pipe.events()[0]["host"] == "a\ufffd&b"
+    assert pipe.events()[0]["host"] == "a\\x00&b"
 
 
 def test_events_after_a_change_of_host_carry_the_other_host(pipe: Pipe):

@@ -24,7 +24,8 @@ from .confs import read_conf
 pytestmark = pytest.mark.package
 
 ACCOUNT_FIELDS = {"host", "port", "pkcs12", "pkcs12_password", "fingerprint", "legacy_certificates"}
-CERTIFICATE_VALUES = {f"certificate_{name}" for name in ("subject", "issuer", "not_before", "not_after", "fingerprint")}
+OF_CERTIFICATES = "subject issuer not_before not_after chain_not_after ends_first fingerprint"
+CERTIFICATE_VALUES = {f"certificate_{name}" for name in OF_CERTIFICATES.split()}
 INPUT_FIELDS = {
     "account",
     "failover_account",
@@ -164,11 +165,12 @@ def test_every_lookup_has_its_table_and_every_table_its_lookup(addon: Path) -> N
 
 def test_search_knowledge_is_shared_with_all_apps_and_pages_are_not(addon: Path) -> None:
     text = (addon / "metadata/default.meta").read_text(encoding="utf-8")
-    shared = dict(re.findall(r"^\[(\w+)\]\nexport = (\w+)$", text, re.MULTILINE))
+    shared = dict(re.findall(r"^\[([\w/]+)\]\n(?:access = .*\n)?export = (\w+)$", text, re.MULTILINE))
     assert shared == {
         **dict.fromkeys(("props", "transforms", "lookups", "eventtypes", "tags", "macros"), "system"),
         **dict.fromkeys(("commands", "searchbnf", "workflow_actions"), "system"),
-        **dict.fromkeys(("views", "savedsearches", "nav"), "none"),
+        **dict.fromkeys(("views", "views/inputs", "views/configuration", "savedsearches", "nav"), "none"),
+        **dict.fromkeys(("passwords", f"{APP.lower()}_account", f"{APP.lower()}_settings"), "none"),
     }
 
 
@@ -190,11 +192,35 @@ def test_endpoints_are_registered_and_exposed(addon: Path) -> None:
     restmap = read_conf(addon / "default/restmap.conf")
     handlers = {name.split(":")[1]: stanza for name, stanza in restmap.items() if name.startswith("admin_external:")}
     listed = [stanza["members"] for name, stanza in restmap.items() if name.startswith("admin:")]
-    patterns = {stanza["pattern"] for stanza in read_conf(addon / "default/web.conf").values()}
     assert set(handlers) == ENDPOINTS == {name.strip() for names in listed for name in names.split(",")}
-    assert ENDPOINTS | {f"{name}/*" for name in ENDPOINTS - {f"{APP}_preview"}} <= patterns
     for stanza in handlers.values():
         assert (addon / "bin" / stanza["handlerfile"]).is_file()
+
+
+EXPOSED = {
+    "account": "GET, POST",
+    "account/*": "POST, GET, DELETE",
+    "estreamer_fqe": "GET, POST",
+    "estreamer_fqe/*": "POST, GET, DELETE",
+    "settings": "GET",
+    "settings/*": "POST, GET",
+    "check/*": "POST",
+    "preview": "POST",
+    "catalog": "GET",
+    "catalog/*": "GET",
+    "state": "GET",
+    "state/*": "GET",
+    "packets": "GET",
+}
+"""Endpoints that a browser reaches, and its methods. What acts or costs is not to be had by GET, which any page that a
+user looks at can have the browser send: the check connects, the preview parses."""
+
+
+def test_browsers_reach_each_endpoint_by_the_methods_that_it_has_and_by_no_other(addon: Path) -> None:
+    exposed = {stanza["pattern"]: stanza["methods"] for stanza in read_conf(addon / "default/web.conf").values()}
+    assert exposed == {**{f"{APP}_{name}": methods for name, methods in EXPOSED.items()}, "data/indexes": "GET"}
+    restmap = read_conf(addon / "default/restmap.conf")
+    assert restmap[f"admin_external:{APP}_check"]["handleractions"] == "edit"
 
 
 def test_the_input_has_exactly_the_promised_fields(addon: Path, config: dict[str, Any]) -> None:

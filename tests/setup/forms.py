@@ -58,3 +58,8 @@ def create(splunkd: Splunkd, path: str, form: dict[str, str]) -> dict[str, Any]:
 def shown(splunkd: Splunkd, path: str, name: str) -> dict[str, Any]:
     """Return what a GET says of something."""
     return splunkd.request("GET", f"{path}/{name}").entries[name]
+
+
+def checked(splunkd: Splunkd, name: str) -> dict[str, Any]:
+    """Check the connection of a saved account; return what the answer says of it."""
+    return splunkd.request("POST", f"{CHECK}/{name}", {}).entries[name]

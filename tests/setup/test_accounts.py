@@ -28,6 +28,7 @@ from tests.setup.forms import (
     PASSWORD,
     WRONG_PASSWORD,
     account,
+    checked,
     create,
     pkcs12,
     reachable,
@@ -251,7 +252,7 @@ def test_of_two_that_create_an_account_at_once_one_is_told_so_and_the_other_is_w
     assert answers[loser].message == "name: there is an account 'rivals' already."
     assert forms[winner]["pkcs12"] in stored_secret(splunkd, "rivals")
     assert forms[loser]["pkcs12"] not in stored_secret(splunkd, "rivals")
-    found = shown(splunkd, CHECK, "rivals")
+    found = checked(splunkd, "rivals")
     assert (found["ok"], found["problem"]) == ("1", "")
 
 
@@ -274,7 +275,7 @@ def add_role(splunkd: Splunkd, role: str, *capabilities: str) -> None:
     splunkd.set_conf("authorize", f"role_{role}", given)
     folder = splunkd.home.apps / APP / "metadata"
     roles = f"[ admin, sc_admin, {role} ]"
-    stanzas = ("inputs", CONF, "ta_secure_firewall_estreamer_settings")
+    stanzas = ("inputs", "passwords", CONF, "ta_secure_firewall_estreamer_settings")
     access = "".join(f"[{stanza}]\naccess = read : {roles}, write : {roles}\n" for stanza in stanzas)
     (folder / "local.meta").write_text(access)
 
@@ -323,10 +324,10 @@ def test_account_whose_secrets_are_lost_is_mended_by_a_new_file_or_deleted(splun
     mended = names[1]
     without = splunkd.request("POST", f"{ACCOUNT}/{mended}", {"port": "8303", "check_connection": "0"})
     assert (without.status, "pload the PKCS#12 file" in without.message) == (400, True)
-    assert shown(splunkd, CHECK, mended)["failed_step"] == "credentials"
+    assert checked(splunkd, mended)["failed_step"] == "credentials"
     unprotected = {"pkcs12": pkcs12(password=""), "check_connection": "0"}
     assert splunkd.request("POST", f"{ACCOUNT}/{mended}", unprotected).message == ""
-    assert shown(splunkd, CHECK, mended)["failed_step"] != "credentials"
+    assert checked(splunkd, mended)["failed_step"] != "credentials"
     form = {"pkcs12": pkcs12(), "pkcs12_password": PASSWORD, "check_connection": "0"}
     assert splunkd.request("POST", f"{ACCOUNT}/{mended}", form).message == ""
     assert PASSWORD in stored_secret(splunkd, mended)
@@ -363,11 +364,10 @@ def test_save_connects_and_reports_each_step(splunkd: Splunkd, server: FmcServer
     steps = ["credentials", "resolve", "connect", "verify", "accept"]
     assert [step["name"] for step in json_of(entry["connection_check"])] == steps
     assert "connection_check" not in splunkd.stanzas(CONF)["checked"]
-    for method in ("GET", "POST"):
-        found = splunkd.request(method, f"{CHECK}/checked", {} if method == "POST" else None).entries["checked"]
-        assert (found["ok"], found["failed_step"], found["problem"]) == ("1", "", "")
-        assert [(step["name"], step["ok"]) for step in json_of(found["steps"])] == [(name, True) for name in steps]
-    server.wait_for(lambda one: len(one.goodbyes) == before + 3)
+    found = checked(splunkd, "checked")
+    assert (found["ok"], found["failed_step"], found["problem"]) == ("1", "", "")
+    assert [(step["name"], step["ok"]) for step in json_of(found["steps"])] == [(name, True) for name in steps]
+    server.wait_for(lambda one: len(one.goodbyes) == before + 2)
 
 
 def test_failed_check_does_not_save_and_says_which_step_and_what_to_do(splunkd: Splunkd, server: FmcServer) -> None:
@@ -398,12 +398,11 @@ def test_later_check_of_an_account_tells_the_step_that_fails(splunkd: Splunkd) -
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = str(closed.getsockname()[1])
     create(splunkd, ACCOUNT, account("later", port=port))
-    found = shown(splunkd, CHECK, "later")
+    found = checked(splunkd, "later")
     assert (found["ok"], found["failed_step"], found["code"]) == ("0", "connect", "tls_refused")
     assert [step["ok"] for step in json_of(found["steps"])] == [True, True, False]
-    missing = splunkd.request("GET", f"{CHECK}/missing")
+    missing = splunkd.request("POST", f"{CHECK}/missing", {})
     assert (missing.status, missing.message) == (404, "There is no account 'missing'.")
-    assert splunkd.request("GET", CHECK).entries == {}
 
 
 def json_of(text: str) -> list[dict[str, object]]:

@@ -11,13 +11,13 @@ from . import install as packages
 from .confs import Confs
 from .data_inputs import DataInputs, check_interval, is_true
 from .documents import Surroundings
-from .endpoints import ConfEndpoint, Constant, Endpoint, Indexes, PasswordsEndpoint, Properties
+from .endpoints import ConfEndpoint, Constant, Endpoint, Indexes, PasswordsEndpoint, Properties, Views
 from .handlers import External, HandlerCall, Persistent, Processes, members, scripts
 from .home import SplunkHome
 from .install import App
 from .passwords import Passwords
 from .replies import Entry, RestProblem
-from .rights import Sessions, User, capabilities, check, check_access
+from .rights import Sessions, User, capabilities, check, may_access
 from .scheme import Scheme, SchemeError, ask_scheme, check_against_spec, validate_arguments
 
 SPLUNK_VERSIONS = {"3.9": "9.4.1", "3.13": "10.2.0"}
@@ -131,6 +131,8 @@ class Apps:
     ) -> tuple[Endpoint, list[str]]:
         if segments[:2] == ["storage", "passwords"]:
             return PasswordsEndpoint(self._passwords), segments[2:]
+        if segments[:3] == ["data", "ui", "views"] and app is not None:
+            return Views(app), segments[3:]
         if segments[0] == "properties":
             return Properties(self.confs), segments[1:]
         if segments[0] == "configs" and segments[1:] and segments[1].startswith("conf-"):
@@ -153,8 +155,8 @@ class Apps:
                 return External(member, app, self.handlers, session_key, note, owned, checked=checked)
         raise RestProblem(404, "Not Found")
 
-    def authorize(self, endpoint: Endpoint, app: str, method: str, session_key: str) -> None:
-        """Raise RestProblem 403 when the user of the session may not use the endpoint by this method."""
+    def authorize(self, endpoint: Endpoint, app: str, method: str, session_key: str, name: str | None) -> None:
+        """Raise RestProblem 403 when the user may not use the endpoint, or what it calls `name`, by this method."""
         user = self._sessions.user(session_key)
         owned = self._capabilities(user)
         write = method != "GET"
@@ -166,14 +168,25 @@ class Apps:
             check(endpoint.requirement(method), user, owned)
         elif isinstance(endpoint, PasswordsEndpoint):
             check(f"admin_all_objects or {'edit' if write else 'list'}_storage_passwords", user, owned)
-        else:
-            self._authorize_conf(endpoint, app, write, user)
+        if not self.permits(endpoint, app, name, session_key, write=write):
+            action = "write" if write else "read"
+            where = endpoint.path if name is None else f"{endpoint.path}/{name}"
+            raise RestProblem(403, f"User '{user.name}' with roles {list(user.roles)} cannot {action} {where}")
 
-    def _authorize_conf(self, endpoint: Endpoint, app: str, write: bool, user: User) -> None:
-        conf = "inputs" if isinstance(endpoint, DataInputs) else endpoint.path.partition("configs/conf-")[2]
+    def permits(self, endpoint: Endpoint, app: str, name: str | None, session_key: str, *, write: bool = False) -> bool:
+        """Return whether metadata let the user of the session read or write what the endpoint calls `name`."""
         found = [one for one in packages.installed(self._home) if one.name == app]
-        if conf and found:
-            check_access(found[0], conf, write, user)
+        kind = endpoint.path.partition("configs/conf-")[2]
+        if isinstance(endpoint, DataInputs):
+            kind, name = "inputs", None if name is None else f"{endpoint.path.rpartition('/')[2]}://{name}"
+        elif isinstance(endpoint, PasswordsEndpoint):
+            kind, name = "passwords", None if name is None else f"credential:{name}"
+        elif isinstance(endpoint, Views):
+            kind = "views"
+        if not kind or not found:
+            return True
+        user = self._sessions.user(session_key)
+        return may_access(found[0], kind, name, write, user, self._capabilities(user))
 
     def _capabilities(self, user: User) -> frozenset[str]:
         return capabilities(user, packages.installed(self._home), self.confs)

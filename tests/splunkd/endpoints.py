@@ -138,6 +138,20 @@ class Properties(ReadOnly):
         return [Entry(name, {}, app) for name in self._confs.names(app)]
 
 
+class Views(ReadOnly):
+    """data/ui/views: the pages of an app."""
+
+    path = "data/ui/views"
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def entries(self, app: str) -> list[Entry]:
+        folders = [self._app.path / layer / "data" / "ui" / "views" for layer in ("default", "local")]
+        files = {path.stem: path for folder in folders for path in sorted(folder.glob("*.xml"))}
+        return [Entry(name, {"eai:data": path.read_text("utf-8")}, app) for name, path in files.items()]
+
+
 class ConfEndpoint:
     """configs/conf-<name>: the stanzas of one conf file of an app."""
 

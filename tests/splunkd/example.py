@@ -43,6 +43,10 @@ HANDLER = """
 import splunk.admin as admin
 
 class Handler(admin.MConfigHandler):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.shouldAutoList = False
+
     def setup(self):
         if self.requestedAction == admin.ACTION_CREATE:
             self.supportedArgs.addReqArg("color")

@@ -10,9 +10,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from defusedxml import ElementTree
 
 from .confs import Confs
 from .endpoints import Arguments, ReadOnly
@@ -22,6 +24,14 @@ from .replies import Entry, RestProblem
 from .rights import requirement
 
 CREATE, LIST, EDIT, REMOVE = 1, 2, 4, 8
+STATUSES = {
+    "AlreadyExistsException": 409,
+    "NotFoundException": 404,
+    "ArgValidationException": 400,
+    "BadActionException": 405,
+    "ServiceUnavailableException": 503,
+}
+"""What splunkd answers for the exceptions that it knows; 500 for the others."""
 ACTION_NAMES = {CREATE: "create", LIST: "list", EDIT: "edit", REMOVE: "remove"}
 TIMEOUT = 60.0
 
@@ -103,6 +113,51 @@ def scripts(app: App, confs: Confs) -> dict[str, Persistent]:
     return {path: Persistent(path, settings) for path, settings in paths.items()}
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What a handler has answered to one packet. `attributes` are those of the handler object that are public."""
+
+    status: int
+    message: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    entries: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    messages: tuple[tuple[str, str], ...] = ()
+
+
+def read_reply(answer: str) -> Reply:
+    """Read the XML in which a handler answers."""
+    root = ElementTree.fromstring(answer)
+    error = root.find("error")
+    if error is not None:
+        return Reply(STATUSES.get(error.get("type", ""), 500), error.text or "")
+    return Reply(
+        200,
+        attributes={one.get("name", ""): one.text or "" for one in root.iter("attribute")},
+        required=frozenset(one.get("name", "") for one in root.iter("required")),
+        optional=frozenset(one.get("name", "") for one in root.iter("optional")),
+        entries=tuple(
+            (entry.get("name", ""), {one.get("name", ""): _value(one) for one in entry}) for entry in root.iter("entry")
+        ),
+        messages=tuple((one.get("severity", ""), one.text or "") for one in root.iter("message")),
+    )
+
+
+def _value(key: Any) -> Any:
+    if key.get("kind") == "dict":
+        return {one.get("name", ""): _value(one) for one in key}
+    if key.get("kind") == "list":
+        return [_value(one) for one in key]
+    return key.text or ""
+
+
+def texts_of(answer: str) -> str:
+    """Return every text in the XML in which a handler answers, without its escapes."""
+    elements = list(ElementTree.fromstring(answer).iter())
+    return "\n".join([text for one in elements for text in (*one.attrib.values(), one.text or "")])
+
+
 class Process:
     """A process that runs a handler's script."""
 
@@ -178,7 +233,7 @@ class Processes:
         self._idle: dict[Path, list[Process]] = {}
         self._lock = threading.Lock()
 
-    def run(self, script: Path, persistent: bool, request: Mapping[str, object]) -> tuple[dict[str, Any], str, str]:
+    def run(self, script: Path, persistent: bool, request: Mapping[str, object]) -> tuple[Reply, str, str]:
         """Run a handler once; return its reply, and what it wrote to stdout and stderr. Raises TimeoutError."""
         with self._lock:
             waiting = self._idle.get(script) if persistent else None
@@ -191,11 +246,13 @@ class Processes:
             process.end()
             raise
         try:
-            reply: dict[str, Any] = json.loads(printed)
+            answer = json.loads(printed)["answer"]
         except ValueError:
             code, errors = process.end()
-            text = f"handler ended with {code}, printed {printed[-500:]!r}: {errors}"
-            return {"status": 500, "message": text}, printed, errors
+            text = f"the answer is lost: handler ended with {code}, printed {printed[-500:]!r}: {errors}"
+            return Reply(500, text), printed, errors
+        # What is searched for secrets is both: the line as it was printed, and the texts that it holds.
+        reply, printed = read_reply(answer), printed + texts_of(answer)
         if not persistent:
             return reply, printed, process.end()[1]
         errors = process.complaints()
@@ -261,7 +318,11 @@ class External:
         raise RestProblem(404, f"{self.path} has no action {action}")
 
     def call(self, action: int, name: str | None, arguments: Mapping[str, str]) -> list[Entry]:
-        """Run the handler once. Raises RestProblem with the text and status that splunkd would give."""
+        """Run the handler as splunkd does for one request. Raises RestProblem with splunkd's text and status.
+
+        A packet has it set up, another one execute. After a creation or an edit the entry is listed by a call of its
+        own, whose answer counts, unless the handler has said `shouldAutoList = False`.
+        """
         if ACTION_NAMES[action] not in self._member.actions:
             raise RestProblem(405, f"{self.path} does not {ACTION_NAMES[action]}")
         request = {
@@ -269,15 +330,46 @@ class External:
             "action": action,
             "name": name,
             "app": self._app.name,
-            "capabilities": sorted(self._owned),
-            "arguments": {key: [value] for key, value in arguments.items()},
+            "arguments": {key: [value or None] for key, value in arguments.items()},
         }
-        script = self._app.path / "bin" / self._member.script
-        reply, stdout, stderr = self._processes.run(script, self._member.persistent, request)
-        self._note(HandlerCall(self.path, ACTION_NAMES[action], name, reply["status"], stdout, stderr))
-        if reply["status"] != 200:
-            raise RestProblem(reply["status"], reply["message"])
-        return [Entry(one["name"], one["content"], self._app.name) for one in reply["entries"]]
+        reply = self._execute(action, request)
+        if action in (CREATE, EDIT) and reply.attributes["shouldAutoList"] == "1":
+            return self.call(LIST, name, {})
+        return [Entry(of, content, self._app.name) for of, content in reply.entries]
+
+    def _execute(self, action: int, request: Mapping[str, object]) -> Reply:
+        script, persistent = self._app.path / "bin" / self._member.script, self._member.persistent
+        stdout = stderr = ""
+        reply = Reply(500)
+        try:
+            for marker in ("setup", "execute"):
+                reply, *written = self._processes.run(script, persistent, {**request, "marker": marker})
+                stdout, stderr = stdout + written[0], stderr + written[1]
+                if reply.status != 200:
+                    raise RestProblem(reply.status, reply.message)
+                if marker == "setup":
+                    self._allow(action, reply, request["arguments"])
+        except RestProblem as problem:
+            self._note(self._called(action, request, problem.status, stdout, stderr))
+            raise
+        self._note(self._called(action, request, 200, stdout, stderr))
+        return reply
+
+    def _called(self, action: int, request: Mapping[str, object], status: int, stdout: str, stderr: str) -> HandlerCall:
+        name = request["name"]
+        return HandlerCall(self.path, ACTION_NAMES[action], None if name is None else str(name), status, stdout, stderr)
+
+    def _allow(self, action: int, reply: Reply, given: Any) -> None:
+        """Raise RestProblem for a user or arguments that the handler does not take, by what its setup said."""
+        needed = reply.attributes["capabilityRead" if action == LIST else "capabilityWrite"]
+        if needed and needed not in self._owned:
+            text = f"You do not have permission to perform this operation (requires capability: {needed})."
+            raise RestProblem(403, text)
+        missing = reply.required - set(given)
+        if missing:
+            raise RestProblem(400, f"The following required arguments are missing: {', '.join(sorted(missing))}.")
+        for name in sorted(set(given) - reply.required - reply.optional):
+            raise RestProblem(400, f'Argument "{name}" is not supported by this handler.')
 
     @staticmethod
     def _one(entries: list[Entry], name: str) -> Entry:

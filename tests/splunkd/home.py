@@ -61,9 +61,9 @@ class SplunkHome:
 def create(path: Path, python: str, python_paths: Sequence[str] = ()) -> SplunkHome:
     """Lay out a SPLUNK_HOME at `path`, which may exist from an earlier life.
 
-    Its Python is the interpreter that `python` belongs to, without any of that interpreter's packages: like
-    Splunk's own it offers the standard library and the package `splunk`, and whatever else the add-on needs it
-    has to bring. `python_paths` are folders to offer as well, for scripts that run without a package.
+    Its Python is the interpreter that `python` belongs to, without that interpreter's packages: like Splunk's own it
+    offers the standard library, the package `splunk` and `lxml`, with which that one answers, and whatever else the
+    add-on needs it has to bring. `python_paths` are folders to offer as well, for scripts that run without a package.
     """
     base, major, minor = _describe(python)
     name = f"python{major}.{minor}"
@@ -75,8 +75,16 @@ def create(path: Path, python: str, python_paths: Sequence[str] = ()) -> SplunkH
         executable.symlink_to(Path(base) / "bin" / name)
         (path / "pyvenv.cfg").write_text(f"home = {base}/bin\ninclude-system-site-packages = false\n")
         shutil.copytree(SPLUNK_PACKAGE, packages / "splunk", ignore=shutil.ignore_patterns("__pycache__"))
+        (packages / "lxml").symlink_to(_lxml(python))
     (packages / "stand_in.pth").write_text("".join(f"{folder}\n" for folder in python_paths))
     return SplunkHome(path, executable)
+
+
+@functools.cache
+def _lxml(python: str) -> str:
+    """Return the folder of the package `lxml` of the environment that the interpreter belongs to."""
+    command = [python, "-I", "-c", "import lxml; print(lxml.__path__[0])"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @functools.cache

@@ -17,7 +17,8 @@ from .rights import Sessions
 BODY_LIMIT = 1 << 20
 SEARCH_TERM = re.compile(r'([\w.:]+)="?((?:\\.|[^"\s\\])*)"?')
 Resolve = Callable[[str, list[str], str], "tuple[Endpoint, list[str]]"]
-Authorize = Callable[[Endpoint, str, str, str], None]
+Authorize = Callable[[Endpoint, str, str, str, "str | None"], None]
+Permits = Callable[[Endpoint, str, str, str], bool]
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,18 @@ class RestServer:
     `exchanges` has all requests and answers but those of storage/passwords, whose answers are secrets by their nature.
 
     `resolve(app, segments, session key)` finds the endpoint and what is left of the path, or raises RestProblem.
-    `authorize(endpoint, app, method, session key)` raises RestProblem when the user may not use the endpoint.
+    `authorize(endpoint, app, method, session key, name)` raises RestProblem when the user may not use the endpoint, or
+    what it calls `name`; `permits(endpoint, app, name, session key)` says what a list shows to the user.
     While `down` is set, connections end without an answer, as when splunkd has died.
     """
 
-    def __init__(self, resolve: Resolve, authorize: Authorize, sessions: Sessions) -> None:
+    def __init__(self, resolve: Resolve, authorize: Authorize, permits: Permits, sessions: Sessions) -> None:
         self.down = False
         self.exchanges: list[Exchange] = []
         self.sessions = sessions
         self._resolve = resolve
         self._authorize = authorize
+        self._permits = permits
         outer = self
 
         class Handler(_Handler):
@@ -76,7 +79,8 @@ class RestServer:
     def answer(self, request: Request) -> Feed:
         """Carry out a request. Raises RestProblem."""
         endpoint, rest = self._resolve(request.app, request.segments, request.session_key)
-        self._authorize(endpoint, request.app, request.method, request.session_key)
+        name = rest[0] if rest and rest[0] != "_reload" else None
+        self._authorize(endpoint, request.app, request.method, request.session_key, name)
         if len(rest) > 2:
             raise RestProblem(404, "Not Found")
         if request.method == "GET":
@@ -98,7 +102,8 @@ class RestServer:
             entries = [get(endpoint, request.app, rest[0])]
         else:
             raise RestProblem(404, "Not Found")
-        return _page(endpoint.path, entries, request.query)
+        shown = [one for one in entries if self._permits(endpoint, request.app, one.name, request.session_key)]
+        return _page(endpoint.path, shown, request.query)
 
     def _write(self, endpoint: Endpoint, rest: list[str], request: Request) -> Feed:
         form = {key: value for key, value in request.form.items() if key != "output_mode"}

@@ -3,8 +3,10 @@
 Rules modelled: authorize.conf declares a capability as `[capability::<name>]` and gives it in `[role_<name>]`;
 restmap.conf asks for capabilities in `[admin:<name>]`, by expressions of names, `and`, `or` and parentheses, for all
 methods (`capability`) or one (`capability.<method>`); an `[admin_external:<name>]` that asks for one is refused here,
-where splunkd ignores it. storage/passwords asks for capabilities of Splunk's own. A conf's stanzas are read and written
-by the roles that local.meta, or else default.meta, names for the conf, or else for everything.
+where splunkd ignores it. storage/passwords asks for capabilities of Splunk's own, and for access to passwords.conf.
+What an app holds (stanzas of a conf, passwords, views) is read and written by the roles that its metadata name for the
+object (`[views/inputs]`), or else for its kind (`[views]`), or else for everything (`[]`); at each of these, local.meta
+goes before default.meta. Whoever has `admin_all_objects` is let through everywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from .confs import Confs, parse
 from .install import App
@@ -145,13 +148,18 @@ def _metadata(app: App, name: str) -> dict[str, dict[str, str]]:
     return parse(text, f"metadata/{name}")
 
 
-def check_access(app: App, conf: str, write: bool, user: User) -> None:
-    """Raise RestProblem 403 unless one of the user's roles may read or write the app's conf."""
-    local, default = (_metadata(app, name) for name in ("local.meta", "default.meta"))
-    found = [metadata.get(stanza, {}).get("access") for stanza in (conf, "*") for metadata in (local, default)]
+def may_access(app: App, kind: str, name: str | None, write: bool, user: User, owned: frozenset[str]) -> bool:
+    """Return whether one of the user's roles may read or write an object of the app.
+
+    `kind` is the name of a conf file without its ending, or `views`; without a `name` it is about what has no metadata
+    of its own. `owned` are the capabilities of the user.
+    """
+    if "admin_all_objects" in owned:
+        return True
+    local, default = (_metadata(app, file) for file in ("local.meta", "default.meta"))
+    objects = [] if name is None else [f"{kind}/{quote(name, safe='')}", f"{kind}/{name}"]
+    found = [one.get(stanza, {}).get("access") for stanza in (*objects, kind, "*") for one in (local, default)]
     access = next(filter(None, found), DEFAULT_ACCESS)
     roles = dict(ACCESS.findall(access)).get("write" if write else "read", "")
     allowed = {role.strip() for role in roles.split(",")}
-    if "*" not in allowed and not allowed.intersection(user.roles):
-        action = "write" if write else "read"
-        raise RestProblem(403, f"User '{user.name}' with roles {list(user.roles)} cannot {action} {conf}.conf")
+    return "*" in allowed or not allowed.isdisjoint(user.roles)

@@ -89,7 +89,7 @@ class Splunkd:
         self._sessions = Sessions()
         self._sessions.admit(self.session_key, ADMIN)
         self._apps = Apps(self.home, self.server_host, self._sessions, self._around, self._input_changed)
-        self._rest = RestServer(self._apps.resolve, self._apps.authorize, self._sessions)
+        self._rest = RestServer(self._apps.resolve, self._apps.authorize, self._apps.permits, self._sessions)
         self._apps.confs.set("system", "web", "settings", {"mgmtHostPort": self.server_uri.partition("://")[2]})
 
     def __enter__(self) -> Splunkd:

@@ -30,6 +30,12 @@ META = """[]
 access = read : [ * ], write : [ admin ]
 [example_things]
 access = read : [ admin, power ], write : [ admin ]
+[example_things/shipped]
+access = read : [ admin ], write : [ admin, power ]
+[passwords]
+access = read : [ admin, sc_admin ], write : [ admin, sc_admin ]
+[views/private]
+access = read : [ admin ]
 """
 
 
@@ -39,6 +45,8 @@ def splunkd(tmp_path: Path) -> Iterator[Splunkd]:
         "default/restmap.conf": GUARDED,
         "default/authorize.conf": AUTHORIZE,
         "metadata/default.meta": META,
+        "default/data/ui/views/private.xml": "<view/>",
+        "default/data/ui/views/public.xml": "<view/>",
     }
     with Splunkd(tmp_path / "home") as running:
         running.install(pack(tmp_path / "guarded.spl", changes))
@@ -137,3 +145,38 @@ def test_local_metadata_goes_before_that_of_the_package(splunkd: Splunkd) -> Non
     assert splunkd.request("GET", "configs/conf-example_things", session_key=user).status == 200
     edit = splunkd.request("POST", "configs/conf-example_things/shipped", {"color": "blue"}, session_key=user)
     assert edit.status == 403
+
+
+def test_capability_opens_no_passwords_that_metadata_keep_from_the_role(splunkd: Splunkd) -> None:
+    splunkd.request("POST", "storage/passwords", {"name": "a", "realm": "b", "password": "x"})
+    given = dict.fromkeys(("list_storage_passwords", "edit_storage_passwords"), "enabled")
+    splunkd.set_conf("authorize", "role_power", given)
+    key = splunkd.log_in("p", "power")
+    for method, path, form in (
+        ("GET", "storage/passwords", None),
+        ("GET", "storage/passwords/b%3Aa%3A", None),
+        ("POST", "storage/passwords/b%3Aa%3A", {"password": "y"}),
+        ("DELETE", "storage/passwords/b%3Aa%3A", None),
+        ("GET", "configs/conf-passwords", None),
+    ):
+        answer = splunkd.request(method, path, form, session_key=key)
+        assert (answer.status, answer.entries) == (403, {}), (method, path)
+    assert splunkd.request("GET", "storage/passwords", session_key=splunkd.log_in("c", "sc_admin")).status == 200
+
+
+def test_who_may_do_all_is_let_through_whatever_metadata_say(splunkd: Splunkd) -> None:
+    splunkd.set_conf("authorize", "role_all", {"admin_all_objects": "enabled"})
+    key = splunkd.log_in("a", "all")
+    assert splunkd.request("GET", "configs/conf-example_things/shipped", session_key=key).status == 200
+    assert splunkd.request("GET", "storage/passwords", session_key=key).status == 200
+
+
+def test_metadata_of_one_object_go_before_those_of_its_kind(splunkd: Splunkd) -> None:
+    key = splunkd.log_in("p", "power")
+    path = "configs/conf-example_things"
+    assert splunkd.request("GET", path, session_key=key).entries == {}
+    assert splunkd.request("GET", f"{path}/shipped", session_key=key).status == 403
+    assert splunkd.request("POST", f"{path}/shipped", {"color": "blue"}, session_key=key).status == 200
+    assert list(splunkd.request("GET", "data/ui/views", session_key=key).entries) == ["public"]
+    assert splunkd.request("GET", "data/ui/views/private", session_key=key).status == 403
+    assert list(splunkd.request("GET", "data/ui/views").entries) == ["private", "public"]

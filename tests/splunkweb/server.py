@@ -187,8 +187,8 @@ class SplunkWeb:
             return _Reply(303, headers=(("Location", f"/{LOCALE}/account/login?return_to={quote(target)}"),))
         app = self._app(app_name)
         root = _view(app, view)
-        if root is None:
-            raise _Refused(404, f"The view {view} was not found in {app_name}")
+        if root is None or not self._may_see(app, view, session):
+            raise _Refused(404, f"The view {view} was not found in {app_name}, or is not for {session.login.name}")
         if root.get("type") != "html":
             raise _Refused(501, f"the stand-in shows no views of type {root.get('type') or root.tag}")
         owner, _, template = (root.get("template") or "").partition(":")
@@ -232,13 +232,19 @@ class SplunkWeb:
         app = installed(self._splunkd.home)[0]
         nav = ElementTree.fromstring((app.path / "default" / "data" / "ui" / "nav" / "default.xml").read_bytes())
         names = [view.get("name") or "" for view in nav.iter("view")]
-        views = [(name, root.findtext("label")) for name in names for root in [_view(app, name)] if root is not None]
+        seen = [name for name in names if session is None or self._may_see(app, name, session)]
+        views = [(name, root.findtext("label")) for name in seen for root in [_view(app, name)] if root is not None]
         about = {
             "app": app.name,
             "theme": _theme(session),
             "views": [{"name": name, "label": label or name} for name, label in views],
         }
         return f"window.__stand_in__ = {json.dumps(about)};\n" + (STATIC / "layout.js").read_text("utf-8")
+
+    def _may_see(self, app: App, view: str, session: _Session) -> bool:
+        """Ask splunkd whether the metadata of the app let the user of the session read a view."""
+        key = session.session_key
+        return self._splunkd.request("GET", f"data/ui/views/{view}", app=app.name, session_key=key).status == 200
 
     def _app(self, name: str) -> App:
         for app in installed(self._splunkd.home):

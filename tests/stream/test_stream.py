@@ -553,7 +553,7 @@ def test_figures_tell_when_the_certificates_expire(make: Make):
     under_test = make(archive_of(5))
     under_test.run_for(5)
     account = under_test.account("fmc")
-    client = pkcs12.read(account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), False).facts.not_after
+    client = pkcs12.read(account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), False).end.not_after
     (server,) = [line["server_expires"] for line in under_test.log.fields_of("connected")]
     line = under_test.log.fields_of("figures")[-1]
     assert isinstance(server, datetime)

@@ -1,5 +1,6 @@
 /**
- * The cell of the accounts table that tells when a certificate expires, and the warning above the table.
+ * The cell of the accounts table that tells when an account's chain of certificates ends, and the warning above the
+ * table. The chain ends with its first certificate that expires: the client's, or a CA's that has issued it.
  *
  * The warning is about all accounts: also those on other pages of the table, and those that a search hides.
  */
@@ -29,7 +30,7 @@ export default class Expiry {
 
     render() {
         const root = dress(this.el);
-        const date = String(this.row.certificate_not_after || '').slice(0, 10);
+        const date = endOf(this.row).slice(0, 10);
         const days = daysLeft(this.row);
         if (!date || Number.isNaN(days)) {
             root.append('unknown');
@@ -38,11 +39,23 @@ export default class Expiry {
                 make('div', { className: 'sfw-whole' }, date),
                 make('div', { className: `sfw-whole ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
             );
+            if (endsByCa(this.row)) {
+                root.append(make('div', { className: 'sfw-note' }, `${this.row.certificate_ends_first} ends first`));
+            }
         }
         cells.set(this.el, this);
         // The table is still being put together.
         setTimeout(watch, 0);
     }
+}
+
+/** An account that was saved before chains were looked at has the end of the client certificate alone. */
+function endOf(account) {
+    return String(account.certificate_chain_not_after || account.certificate_not_after || '');
+}
+
+function endsByCa(account) {
+    return String(account.certificate_ends_first || '').startsWith('CA ');
 }
 
 function daysLeft(account) {
@@ -75,7 +88,7 @@ function watch() {
         observer = new MutationObserver(watch);
         observer.observe(place, { childList: true, subtree: true });
     }
-    const rows = [...cells.values()].map(({ row }) => `${row.name} ${row.certificate_not_after}`).join();
+    const rows = [...cells.values()].map(({ row }) => `${row.name} ${endOf(row)}`).join();
     if (rows !== rowsInSight) {
         rowsInSight = rows;
         refreshSoon();
@@ -99,7 +112,10 @@ async function refresh() {
 /** Put the accounts whose certificates expire soon above the table. */
 function warn(accounts) {
     const soon = accounts
-        .map(({ name, content }) => ({ name, days: daysLeft(content) }))
+        .map(({ name, content }) => ({
+            name: endsByCa(content) ? `${name}: ${content.certificate_ends_first}` : name,
+            days: daysLeft(content),
+        }))
         .filter(({ days }) => isSoon(days))
         .sort((one, other) => one.days - other.days);
     const text = soon.map(({ name, days }) => `${name} (${describe(days).replace('\u26a0 ', '')})`).join(', ');
@@ -119,7 +135,8 @@ function warn(accounts) {
             { className: 'sfw-banner sfw-warning', role: 'alert' },
             make('strong', {}, `Certificates that expire within ${WARNING_DAYS} days: `),
             `${text}. Create the client anew on the Management Center (System > Integration > eStreamer), and give the `,
-            'file to the account here: with an expired certificate, inputs cannot connect.'
+            'file to the account here: with an expired certificate, inputs cannot connect. Where a CA certificate ends ',
+            'first, have the Management Center renew its CA before.'
         )
     );
     place.before(banner);
