@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from splunk import admin
-from splunktaucclib.rest_handler.admin_external import get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
 from . import check, pkcs12, rest, settings, splunk
@@ -28,7 +27,7 @@ class AccountHandler(rest.StanzaHandler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.handler = AccountStore(get_splunkd_endpoint(), self.getSessionKey(), self.endpoint)
+        self.handler = AccountStore(rest.own_address(), self.getSessionKey(), self.endpoint)
 
     @rest.refusing
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names

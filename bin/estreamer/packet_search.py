@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import Problem, SessionRefused
-from .management import Client, Refused
+from .management import Client, Refused, address_of
 from .packet_download import MOST_SECONDS, Refusal, Run, Search
 from .splunk import APP
 
@@ -27,6 +27,7 @@ def exporting(request: Mapping[str, Any]) -> Run:
     session = request.get("session") or {}
     token, user = session.get("authtoken"), session.get("user")
     uri = str(request["server"]["rest_uri"])
+    address_of(uri)
 
     def run(search: Search) -> Iterator[bytes]:
         if not token or not user:

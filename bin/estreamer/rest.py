@@ -150,6 +150,17 @@ def require_capability(handler: Any) -> None:
     handler.setWriteCapability(CAPABILITY)
 
 
+def own_address() -> str:
+    """Return the address of splunkd's management port, which Splunk's own library knows. Raises InternalException."""
+    try:
+        return str(get_splunkd_endpoint())
+    except Exception as error:
+        raise admin.InternalException(
+            f"splunkd's management port cannot be found, since Splunk's own library failed ({type(error).__name__}). "
+            "If requireClientCert is true in server.conf, set serverCert and privKeyPath in web.conf, [settings]."
+        ) from None
+
+
 class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
     """A generated endpoint for stanzas of a conf file. Subclasses check what is given, and say what is missing.
 
@@ -159,6 +170,11 @@ class StanzaHandler(AdminExternalHandler):  # type: ignore[misc]
 
     payload: dict[str, str]
     renaming = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The library asks for it in the same way, without a word about what fails.
+        own_address()
+        super().__init__(*args, **kwargs)
 
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""
@@ -245,7 +261,7 @@ class Splunkd:
 
     def __init__(self, session_key: str) -> None:
         self._session_key = session_key
-        self._uri = get_splunkd_endpoint()
+        self._uri = own_address()
         self._client = management.Client(self._uri, session_key, splunk.APP)
 
     def stanzas(self, path: str) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from estreamer.errors import Problem
 from estreamer.management import Client
 from solnlib import splunkenv
 
-from tests.places import APP
+from tests.places import APP, ROOT
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, Management
 from tests.splunkd.tls import Tls, make
 
@@ -105,6 +106,13 @@ def test_conf_files_that_cannot_be_read_are_named_as_the_cause(
     # By TLS 1.3 the alert may be lost when the server closes; then a cut connection is all that was seen.
     assert caught.value.code in ("splunkd_certificate_required", "splunkd_answer_cut")
     assert "not-a-real-password" not in caught.value.text
+
+
+def test_no_code_of_the_add_on_switches_verification_off() -> None:
+    off = re.compile(r"CERT_NONE|_create_unverified|verify\s*=\s*False|disable_ssl|disable_warnings")
+    texts = {path.name: path.read_text("utf-8") for path in (ROOT / "bin").rglob("*.py")}
+    assert len(texts) > 40
+    assert {name: off.findall(text) for name, text in texts.items() if off.search(text)} == {}
 
 
 def test_a_port_that_requires_no_certificate_gets_none(

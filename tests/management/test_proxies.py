@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from estreamer import management
+from estreamer import management, packet_search
 from estreamer.management import Client
+from estreamer.packet_download import Refusal, Search
 from solnlib import splunk_rest_client
 from splunklib import binding
 
@@ -40,6 +41,15 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         for name, value in running.environment(request.param).items():
             monkeypatch.setenv(name, value)
         yield running
+
+
+def test_a_search_for_packets_goes_by_no_proxy(port: Management, proxy: RecordingProxy) -> None:
+    request = {"session": {"authtoken": SESSION_KEY, "user": "analyst"}, "server": {"rest_uri": port.uri}}
+    with pytest.raises(Refusal) as caught:
+        list(packet_search.exporting(request)(Search("search x", "0", "now")))
+    # This stand-in knows no POST.
+    assert caught.value.status == 501
+    assert proxy.heard == []
 
 
 @pytest.fixture

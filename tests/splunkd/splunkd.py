@@ -214,6 +214,10 @@ class Splunkd:
         """Write settings of the app into its local conf file, as an administrator would with an editor."""
         self._apps.confs.set(installed(self.home)[0].name, conf, stanza, dict(settings))
 
+    def set_web(self, settings: Mapping[str, str]) -> None:
+        """Write settings of Splunk Web, stanza [settings], into the system's web.conf."""
+        self._apps.confs.set("system", "web", "settings", dict(settings))
+
     def places_of(self, secret: str) -> list[str]:
         """Return where a text can be seen that should be nowhere.
 
