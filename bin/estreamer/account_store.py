@@ -10,11 +10,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.error import RestError
 from splunktaucclib.rest_handler.handler import RestHandler
 
 from . import rest
-from .errors import Problem
+from .errors import Problem, SessionRefused
 from .management import NO_ANSWER, Refused
 from .stored_secrets import MASKS, NOTHING, Replacement, SecretStore, StoredSecrets
 
@@ -32,17 +33,22 @@ class AccountStore(RestHandler):  # type: ignore[misc]
         self.rest_credentials = Credentials(rest.Splunkd(session_key).secrets())
 
     def _encrypt_raw_credentials(self, data: list[dict[str, Any]]) -> None:
-        """Look at the secrets of listed accounts; those that stand in the conf file in clear are stored as they are to.
+        """Look at the secrets of listed accounts; those in clear in the conf file go into storage/passwords.
 
         The name is the library's.
         """
         with _as_the_library_fails():
             stored = self.rest_credentials.all()
-        for entry in data:
-            masked = self.rest_credentials.look_at(entry["name"], entry["content"], stored)
-            if masked:
-                path = self.path_segment(self._endpoint.internal_endpoint, name=entry["name"])
-                self._client.post(path, body=masked)
+            for entry in data:
+                masked = self.rest_credentials.look_at(entry["name"], entry["content"], stored)
+                if masked:
+                    self._mask(entry["name"], entry["content"], masked)
+
+    def _mask(self, name: str, content: dict[str, Any], masked: dict[str, str]) -> None:
+        try:
+            self._client.post(self.path_segment(self._endpoint.internal_endpoint, name=name), body=masked)
+        except HTTPError as error:
+            content[UNREADABLE] = f"splunkd leaves its secrets in the conf file in clear (HTTP status {error.status})"
 
 
 class Credentials:
@@ -89,6 +95,11 @@ class Credentials:
             self._replacement = self._secrets.replace(name, values)
         data.update({one: MASKS[0] if one in values else "" for one in {**values, **given}})
 
+    @property
+    def have_changed(self) -> bool:
+        """Whether an update has stored secrets completely; what is written into the conf file follows them."""
+        return self._replacement is not None
+
     def take_back(self, cause: str) -> None:
         """Put the secrets back that the last update has replaced, after `cause`. Raises as `Replacement.undo`."""
         if self._replacement is not None:
@@ -119,3 +130,5 @@ def _as_the_library_fails() -> Iterator[None]:
         raise rest.refused_as(refused) from None
     except Problem as problem:
         raise RestError(NO_ANSWER, problem.text) from None
+    except SessionRefused:
+        raise RestError(401, "") from None

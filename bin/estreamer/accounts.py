@@ -67,11 +67,10 @@ class AccountHandler(rest.StanzaHandler):
         try:
             splunkd.drop(rest.ACCOUNTS, name)
         except (RestError, Problem):
-            raise Problem(
-                "account_half_made",
-                f"{cause} splunkd does not remove the account {name!r} again either: it is listed without a file. "
-                "Give it the PKCS#12 file and its password, or delete it.",
-            ) from None
+            if not _is_gone(splunkd, name):
+                raise _half_made(
+                    f"{cause} splunkd does not remove the account {name!r} again either: it is listed without a file."
+                ) from None
 
     @staticmethod
     def _claim(splunkd: rest.Splunkd, name: str) -> None:
@@ -82,6 +81,10 @@ class AccountHandler(rest.StanzaHandler):
             if error.status == 409:
                 raise _already_there(name) from None
             raise
+        except Problem as problem:
+            raise _half_made(
+                f"{problem.text} The account {name!r} may be listed without a file all the same."
+            ) from None
 
     @rest.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
@@ -106,10 +109,11 @@ class AccountHandler(rest.StanzaHandler):
             super().handleEdit(answer)
         except Exception as error:
             cause = _sentence(error)
+            stored = self.handler.rest_credentials
             # splunkd may have changed the stanza all the same, unless it has said that it did not.
-            if stanza and (not isinstance(error, RestError) or error.status >= 500):
+            if stanza and stored.have_changed and (not isinstance(error, RestError) or error.status >= 500):
                 self._restore(stanza, cause)
-            self.handler.rest_credentials.take_back(cause)
+            stored.take_back(cause)
             raise
 
     def _restore(self, stanza: dict[str, Any], cause: str) -> None:
@@ -200,6 +204,12 @@ class AccountHandler(rest.StanzaHandler):
             **_facts(credentials.facts),
         )
         return steps
+
+
+def _half_made(what: str) -> Problem:
+    return Problem(
+        "account_half_made", f"{what} Give it the PKCS#12 file and its password if it is listed, or delete it."
+    )
 
 
 def _already_there(name: str) -> Exception:

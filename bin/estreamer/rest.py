@@ -20,9 +20,7 @@ from splunktaucclib.rest_handler.error import RestError
 
 from . import drop_rules, management, splunk
 from .errors import Problem, SessionRefused
-from .stored_secrets import MASKS, SecretStore
-
-__all__ = ["MASKS"]
+from .stored_secrets import SecretStore
 
 CAPABILITY = "edit_secure_firewall_estreamer"
 """What a user must have to read or change anything here; default/authorize.conf gives it to admin and sc_admin."""

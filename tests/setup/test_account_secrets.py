@@ -9,7 +9,20 @@ from typing import Any
 
 import pytest
 
-from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, CHECK, INPUT, PASSWORD, account, create, pkcs12, shown
+from tests.fmc.archive import Archive
+from tests.fmc.server import FmcServer
+from tests.setup.forms import (
+    ACCOUNT,
+    ANOTHER_PASSWORD,
+    CHECK,
+    INPUT,
+    PASSWORD,
+    account,
+    create,
+    pkcs12,
+    reachable,
+    shown,
+)
 from tests.splunk.management import REALM, SEPARATOR, UNREADABLE
 from tests.splunkd import Splunkd
 from tests.splunkd.rest import Request, Trouble
@@ -99,6 +112,22 @@ def test_an_account_that_cannot_be_read_is_shown_as_such_and_repaired_or_deleted
     clean(splunkd, healthy)
 
 
+def test_an_input_runs_beside_credentials_that_cannot_be_read(tmp_path: Path, built_package: Path) -> None:
+    archive = Archive.generated(20)
+    with FmcServer(archive) as server, Splunkd(tmp_path / "home", keep="digests") as running:
+        running.install(built_package)
+        create(running, ACCOUNT, reachable("healthy", server, check_connection="0"))
+        create(running, ACCOUNT, account("broken"))
+        for number, variant in enumerate(UNREADABLE):
+            plant(running, variant, "broken" if number == 0 else f"gone{number}")
+        running.start()
+        for name, used in (("main", "healthy"), ("other", "broken")):
+            form = {"name": name, "account": used, "start_from": "oldest"}
+            assert running.request("POST", INPUT, form).status == 201
+        running.wait_for(20, stanza="estreamer_fqe://main")
+        assert running.count("estreamer_fqe://other") == 0
+
+
 def test_a_shorter_file_leaves_no_piece_of_the_longer_one(splunkd: Splunkd) -> None:
     create(splunkd, ACCOUNT, account("shorter", pkcs12=pkcs12(with_ca=True), pkcs12_password=PASSWORD))
     long = {"pkcs12": longer(), "check_connection": "0"}
@@ -182,6 +211,26 @@ def test_an_edit_that_fails_at_any_request_leaves_the_old_account_or_the_new_one
     clean(splunkd, name)
 
 
+def test_settings_of_which_it_is_not_known_whether_they_have_changed_are_said_with_the_cause(splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("unknown"))
+    lost = FailingSettings()
+    splunkd.fail(lost)
+    answer = splunkd.request("POST", f"{ACCOUNT}/unknown", {**EDIT, "host": "192.0.2.9", "check_connection": "0"})
+    splunkd.fail(None)
+    assert answer.status in (400, 500)
+    assert "ended without an answer" in answer.message
+    assert "Whether splunkd has changed the settings of the account all the same is not known" in answer.message
+    assert PASSWORD in "".join(filter(None, stored(splunkd)["secrets"].values()))
+    clean(splunkd, "unknown")
+
+
+class FailingSettings:
+    """Ends the connection at each change of a conf file."""
+
+    def __call__(self, request: Request) -> Trouble | None:
+        return Trouble() if request.method != "GET" and request.segments[0] == "configs" else None
+
+
 def test_what_cannot_be_put_back_is_said_with_its_cause(splunkd: Splunkd) -> None:
     create(splunkd, ACCOUNT, account("stuck"))
     splunkd.fail(FailingOnce(5, Trouble(402), until=500))
@@ -190,6 +239,7 @@ def test_what_cannot_be_put_back_is_said_with_its_cause(splunkd: Splunkd) -> Non
     assert answer.status in (400, 500)
     assert "because of its license" in answer.message
     assert "parts of two files are in storage/passwords" in answer.message
+    assert "Whether splunkd has changed the settings" not in answer.message
     assert "Upload the PKCS#12 file" in answer.message
     assert splunkd.request("POST", f"{ACCOUNT}/stuck", NEW_FILE).message == ""
     clean(splunkd, "stuck")
@@ -202,11 +252,15 @@ def test_a_creation_that_fails_at_any_request_leaves_nothing(splunkd: Splunkd, t
     requests = changes_of(splunkd, lambda: create(splunkd, ACCOUNT, account(name)))
     clean(splunkd, name)
     assert stored(splunkd) == before
-    for number in (2, 3, requests // 2, requests - 1, requests):
+    for number in (1, 2, 3, requests // 2, requests - 1, requests):
         splunkd.fail(FailingOnce(number, TROUBLES[trouble]))
         answer = splunkd.request("POST", ACCOUNT, account(name))
         splunkd.fail(None)
         assert answer.status in (400, 500), number
+        if number == 1 and TROUBLES[trouble].status == 0:
+            # Whether the name was taken, and for whom, cannot be known.
+            assert "may be listed without a file all the same" in answer.message
+            clean(splunkd, name)
         assert stored(splunkd) == before, (number, answer.message)
 
 
