@@ -241,7 +241,8 @@ class Transport:
         try:
             return self._read(self._with_certificate(url, message))
         except (OSError, HTTPException) as error:
-            problem = self.problem(error)
+            ended = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+            problem = own_certificate.not_accepted(error) if ended else self.problem(error)
             self._with_certificate = None
             raise problem from None
 

@@ -57,17 +57,18 @@ def context_if_required(error: Exception) -> ssl.SSLContext | None:
     return _context(os.path.expandvars(settings.get("serverCert") or SERVER_CERT))
 
 
-def not_accepted(error: ssl.SSLError) -> Problem:
-    """Return what it means that a connection with splunkd's own certificate fails."""
+def not_accepted(error: Exception) -> Problem:
+    """Return what it means that TLS fails, or that splunkd ends the connection, where its own certificate is shown."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Problem(
             "splunkd_certificate_required",
             "splunkd's management port does not show the certificate that serverCert in server.conf names "
             f"({error.verify_message}). If that file has been replaced, restart Splunk.",
         )
+    how = cause(error) if isinstance(error, ssl.SSLError) else "it ended the connection"
     return Problem(
         "splunkd_certificate_required",
-        f"splunkd's management port requires a client certificate and does not accept splunkd's own ({cause(error)}). "
+        f"splunkd's management port requires a client certificate and does not accept splunkd's own ({how}). "
         "serverCert in server.conf, stanza [sslConfig], must be of the CA in sslRootCAPath and fit for TLS clients.",
     )
 
