@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,12 +37,16 @@ class SplunkHandler(Handler):
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1 until `close`; each connection has a thread of its own."""
+    """Listens on a free port of 127.0.0.1 until `close`; each connection has a thread of its own.
+
+    With a `context` it speaks TLS; what a client does in the handshake delays no other.
+    """
 
     daemon_threads = True
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), handler)
+        self._context = context
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -50,11 +56,18 @@ class Server(ThreadingHTTPServer):
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection."""
+        accepted, address = super().get_request()
+        if self._context is not None:
+            accepted = self._context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        return accepted, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that has gone; what fails here is told as usual."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
     def close(self) -> None:

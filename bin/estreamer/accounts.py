@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
 from splunk import admin
 from splunktaucclib.rest_handler.error import RestError
 
-from . import check, pkcs12, printable, rest, settings
+from . import check, pkcs12, printable, rest, settings, splunk
+from .account_store import SECRETS, UNREADABLE, AccountStore
 from .errors import Problem
+from .stored_secrets import MASKS
 
 SWITCH = "check_connection"
-SECRETS = ("pkcs12", "pkcs12_password")
 
 
 class AccountHandler(rest.StanzaHandler):
@@ -24,6 +24,10 @@ class AccountHandler(rest.StanzaHandler):
         "an account cannot be renamed. Clone it under the new name, choose the clone in the inputs that use this one, "
         "and delete this one."
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.handler = AccountStore(rest.own_address(), self.getSessionKey(), self.endpoint)
 
     @rest.refusing
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803 - splunk.admin's names
@@ -40,7 +44,7 @@ class AccountHandler(rest.StanzaHandler):
         if name in splunkd.stanzas(rest.ACCOUNTS):
             raise _already_there(name)
         for secret in SECRETS:
-            if self.payload.get(secret) in rest.MASKS:
+            if self.payload.get(secret) in MASKS:
                 raise admin.ArgValidationException(
                     f"{secret}: the asterisks stand for what cannot be read back, so a copy of an account needs it "
                     "again. Upload the PKCS#12 file and enter its password."
@@ -50,15 +54,23 @@ class AccountHandler(rest.StanzaHandler):
         steps = self._examine({})
         self._claim(splunkd, name)
         try:
-            super().handleEdit(confInfo)
-        except Exception:
+            self._save(confInfo, {})
+        except Exception as error:
             # What the claim has got is this request's own: no other has stored anything under the name.
-            with suppress(Exception):
-                self.handler.rest_credentials.delete(name)
-            with suppress(Exception):
-                splunkd.drop(rest.ACCOUNTS, name)
+            self._drop(splunkd, name, _sentence(error))
             raise
         _describe(confInfo, steps)
+
+    @staticmethod
+    def _drop(splunkd: rest.Splunkd, name: str, cause: str) -> None:
+        """Remove the stanza of an account that could not be completed. Raises Problem if that fails after `cause`."""
+        try:
+            splunkd.drop(rest.ACCOUNTS, name)
+        except (RestError, Problem):
+            if not _is_gone(splunkd, name):
+                raise _half_made(
+                    f"{cause} splunkd does not remove the account {name!r} again either: it is listed without a file."
+                ) from None
 
     @staticmethod
     def _claim(splunkd: rest.Splunkd, name: str) -> None:
@@ -69,6 +81,10 @@ class AccountHandler(rest.StanzaHandler):
             if error.status == 409:
                 raise _already_there(name) from None
             raise
+        except Problem as problem:
+            raise _half_made(
+                f"{problem.text} The account {name!r} may be listed without a file all the same."
+            ) from None
 
     @rest.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
@@ -77,11 +93,42 @@ class AccountHandler(rest.StanzaHandler):
         if self.payload.get("pkcs12") == "":
             del self.payload["pkcs12"]
         for secret in SECRETS:
-            if self.payload.get(secret) in rest.MASKS:
+            if self.payload.get(secret) in MASKS:
                 del self.payload[secret]
-        steps = self._examine(self._stored())
-        super().handleEdit(confInfo)
+        stanza = self._stanza()
+        steps = self._examine(self._stored(stanza))
+        self._save(confInfo, stanza)
         _describe(confInfo, steps)
+
+    def _save(self, answer: Any, stanza: dict[str, Any]) -> None:
+        """Store what is in the payload. When that fails, the stanza and its secrets are what they were before.
+
+        What cannot be put back is told with what failed: raises Problem `secrets_half_stored` or `account_half_stored`.
+        """
+        try:
+            super().handleEdit(answer)
+        except Exception as error:
+            cause = _sentence(error)
+            stored = self.handler.rest_credentials
+            # splunkd may have changed the stanza all the same, unless it has said that it did not.
+            if stanza and stored.have_changed and (not isinstance(error, RestError) or error.status >= 500):
+                self._restore(stanza, cause)
+            stored.take_back(cause)
+            raise
+
+    def _restore(self, stanza: dict[str, Any], cause: str) -> None:
+        """Put back what the stanza had. Raises Problem `account_half_stored` where that fails after `cause`."""
+        former = {one: str(stanza.get(one) or "") for one in self.payload}
+        try:
+            rest.Splunkd(self.getSessionKey()).change(rest.ACCOUNTS, self.callerArgs.id, former)
+        except (RestError, Problem):
+            # The secrets go back all the same: they are of no use without the settings, which can be entered.
+            self.handler.rest_credentials.take_back(cause)
+            raise Problem(
+                "account_half_stored",
+                f"{cause} Whether splunkd has changed the settings of the account all the same is not known, and it "
+                "does not take back the former ones: look at them, and save the account again.",
+            ) from None
 
     @rest.refusing
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803
@@ -96,27 +143,38 @@ class AccountHandler(rest.StanzaHandler):
                         f"The account {name!r} is the {parameter} of the input {title!r}. Choose another one there, or "
                         "delete that input, before you delete the account."
                     )
-        super().handleRemove(confInfo)
+        replacement = splunkd.secrets().replace(name, {})
+        try:
+            splunkd.drop(rest.ACCOUNTS, name)
+        except (RestError, Problem) as error:
+            if isinstance(error, RestError) and error.status == 404:
+                raise rest.missing("account", name) from None
+            if not _is_gone(splunkd, name):
+                replacement.undo(_sentence(error))
+                raise
 
-    def _stored(self) -> dict[str, Any]:
-        """Return what is stored of the account. A new file makes up for secrets that cannot be had any more."""
+    def _stanza(self) -> dict[str, Any]:
+        """Return the stanza of the account."""
         name = self.callerArgs.id
         splunkd = rest.Splunkd(self.getSessionKey())
         splunkd.require_secrets()
         stanza = splunkd.stanzas(rest.ACCOUNTS).get(name)
         if stanza is None:
             raise rest.missing("account", name)
-        try:
-            stored = splunkd.confs().stored_account(name) or stanza
-        except Problem as problem:
-            if problem.code != "account_unreadable" or not self.payload.get("pkcs12"):
-                raise
-            stored = stanza
-        lost = [secret for secret in SECRETS if stored.get(secret) in rest.MASKS]
-        if "pkcs12_password" in lost:
-            # Left alone, the library would take the asterisks for the password.
+        return stanza
+
+    def _stored(self, stanza: dict[str, Any]) -> dict[str, Any]:
+        """Return what is stored of the account. A new file makes up for secrets that cannot be had any more."""
+        stored = rest.Splunkd(self.getSessionKey()).secrets().of(self.callerArgs.id)
+        masked = [secret for secret in SECRETS if stanza.get(secret) in MASKS]
+        lost = [secret for secret in masked if secret not in (stored.values or {})]
+        if "pkcs12" in lost and not self.payload.get("pkcs12"):
+            raise splunk.unreadable(self.callerArgs.id, stored.why or "its PKCS#12 file is not in storage/passwords")
+        if lost:
             self.payload.setdefault("pkcs12_password", "")
-        return {parameter: value for parameter, value in stored.items() if parameter not in lost}
+        known = {parameter: value for parameter, value in stanza.items() if isinstance(value, str)}
+        secrets = {secret: value for secret, value in (stored.values or {}).items() if secret in masked}
+        return {**{parameter: value for parameter, value in known.items() if parameter not in lost}, **secrets}
 
     def _examine(self, stored: Any) -> list[check.Step]:
         """Check what is given on top of what is stored, and put what is to be stored into the payload.
@@ -148,8 +206,31 @@ class AccountHandler(rest.StanzaHandler):
         return steps
 
 
+def _half_made(what: str) -> Problem:
+    return Problem(
+        "account_half_made", f"{what} Give it the PKCS#12 file and its password if it is listed, or delete it."
+    )
+
+
 def _already_there(name: str) -> Exception:
     return rest.refusal_of(RestError(409, f"name: there is an account {name!r} already."))
+
+
+def _sentence(error: Exception) -> str:
+    """Return what failed in words; those of an error that was not expected may hold a secret."""
+    if isinstance(error, Problem):
+        return error.text
+    if isinstance(error, RestError) and "Traceback" not in error.message:
+        return rest.text_of(error)
+    return f"The add-on failed ({type(error).__name__})."
+
+
+def _is_gone(splunkd: rest.Splunkd, name: str) -> bool:
+    """Return whether there is no account of that name any more, False if that is not known."""
+    try:
+        return name not in splunkd.stanzas(rest.ACCOUNTS)
+    except (RestError, Problem):
+        return False
 
 
 def _connect(account: settings.Account, credentials: pkcs12.Credentials, timeout: float) -> list[check.Step]:
@@ -191,6 +272,8 @@ def _describe(answer: Any, steps: list[check.Step] | None = None) -> None:
     """Add to each account of an answer what is not stored."""
     for name in list(answer):
         entry = answer[name]
+        unreadable = entry.get(UNREADABLE) and splunk.unreadable(name, entry.get(UNREADABLE)).text
+        rest.add(entry, **{UNREADABLE: unreadable or ""})
         # An account that was saved by version 0.1.0 has no end of its chain until it is saved again.
         end = entry.get("certificate_chain_not_after") or entry.get("certificate_not_after")
         rest.add(entry, certificate_days_left=_days_left(end), **{SWITCH: True})

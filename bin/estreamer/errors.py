@@ -21,3 +21,7 @@ class Problem(Exception):
 
 class Stop(Exception):
     """The process was asked to stop while it waited."""
+
+
+class SessionRefused(Exception):
+    """splunkd no longer takes the session key. It gives a new one only to a new process."""

@@ -13,16 +13,14 @@ import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable
-from urllib.parse import urlsplit
 
-from solnlib.splunk_rest_client import SplunkRestClient
 from splunk import admin
-from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-from . import drop_rules, printable, splunk
-from .errors import Problem
+from . import drop_rules, management, printable, splunk
+from .errors import Problem, SessionRefused
+from .stored_secrets import SecretStore
 
 CAPABILITY = "edit_secure_firewall_estreamer"
 """What a user must have to read or change anything here; default/authorize.conf gives it to admin and sc_admin."""
@@ -33,9 +31,6 @@ ACCOUNTS = f"configs/conf-{splunk.ACCOUNT_CONF}"
 INPUTS = f"data/inputs/{splunk.SCHEME}"
 
 CONTEXT = "authentication/current-context"
-
-MASKS = ("******", "********")
-"""What splunktaucclib shows in place of a secret, in this version and in older ones."""
 
 LONGEST = {
     "name": 100,
@@ -69,6 +64,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _UNEXPECTED: type[Exception] = admin.InternalException
 
+_LOG_IN_AGAIN = "splunkd no longer accepts the session. Log in again."
+
 _EXCEPTIONS: dict[int, type[Exception]] = {
     400: admin.ArgValidationException,
     404: admin.NotFoundException,
@@ -76,6 +73,9 @@ _EXCEPTIONS: dict[int, type[Exception]] = {
 }
 
 Method = Callable[[Any, Any], None]
+
+# Before any of the libraries has a client of its own.
+management.route_libraries()
 
 
 def refusing(method: Method) -> Method:
@@ -94,10 +94,12 @@ def refusing(method: Method) -> Method:
             raise type(error)(printable.line(error, LONGEST_REFUSAL)) from None
         except Problem as problem:
             raise admin.ArgValidationException(printable.line(problem.text, LONGEST_REFUSAL)) from None
-        except splunk.SessionRefused:
-            raise admin.InternalException("splunkd no longer accepts the session. Log in again.") from None
+        except SessionRefused:
+            raise admin.InternalException(_LOG_IN_AGAIN) from None
         except RestError as error:
             raise refusal_of(error) from None
+        except management.Refused as refused:
+            raise refusal_of(refused_as(refused)) from None
         except Exception as error:
             # Its text may quote what was sent, secrets included.
             raise admin.InternalException(failure(error)) from None
@@ -118,9 +120,17 @@ def refusal_of(error: RestError) -> Exception:
     if "Traceback (most recent call last)" in error.message:
         splunk.log_failure(LOG_NAME, "RestError", error.message)
         return _UNEXPECTED(_see_log("RestError"))
+    kind = _EXCEPTIONS[400] if error.status == 403 else _EXCEPTIONS.get(error.status, _UNEXPECTED)
+    return kind(text_of(error))
+
+
+def text_of(error: RestError) -> str:
+    """Return the sentence for the user in an error of the library, without what it quotes of its own."""
+    if error.status == 401:
+        return _LOG_IN_AGAIN
     if error.status == 403:
-        return _EXCEPTIONS[400](f"splunkd does not let you do this. {splunk.RIGHTS}")
-    return _EXCEPTIONS.get(error.status, _UNEXPECTED)(printable.line(error.message, LONGEST_REFUSAL))
+        return f"splunkd does not let you do this. {management.RIGHTS}"
+    return printable.line(error.message, LONGEST_REFUSAL)
 
 
 def failure(error: Exception) -> str:
@@ -143,6 +153,17 @@ def require_capability(handler: Any) -> None:
     """Have splunkd ask for the capability on whatever way the handler is reached; restmap.conf covers one only."""
     handler.setReadCapability(CAPABILITY)
     handler.setWriteCapability(CAPABILITY)
+
+
+def own_address() -> str:
+    """Return the address of splunkd's management port, which Splunk's own library knows. Raises InternalException."""
+    try:
+        return str(get_splunkd_endpoint())
+    except Exception as error:
+        raise admin.InternalException(
+            f"splunkd's management port cannot be found, since Splunk's own library failed ({type(error).__name__}). "
+            "If requireClientCert is true in server.conf, set serverCert and privKeyPath in web.conf, [settings]."
+        ) from None
 
 
 class Answer:
@@ -221,6 +242,11 @@ class StanzaHandler(_Handler, AdminExternalHandler):  # type: ignore[misc]
     renaming = ""
     _hidden = ("endpoint", "handler", "payload", "renaming")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The library asks for it in the same way, without a word about what fails.
+        own_address()
+        super().__init__(*args, **kwargs)
+
     def setup(self) -> None:
         """Take the parameters of the form. No argument shows a secret: splunktaucclib's own is left out."""
         require_capability(self)
@@ -294,59 +320,73 @@ def add(entry: Any, **values: object) -> None:
 
 
 class Splunkd:
-    """What handlers ask splunkd for, as the user whose request they serve."""
+    """What handlers ask splunkd for, as the user whose request they serve.
+
+    Methods raise Problem where splunkd gives no usable answer, and SessionRefused.
+    """
 
     def __init__(self, session_key: str) -> None:
         self._session_key = session_key
-        self._uri = get_splunkd_endpoint()
+        self._uri = own_address()
+        self._client = management.Client(self._uri, session_key, splunk.APP)
 
     def stanzas(self, path: str) -> dict[str, dict[str, Any]]:
         """Return the entities of a collection by their names. Raises RestError."""
         try:
-            answer = json.loads(self._client().get(path, output_mode="json", count=0).body.read())
-        except HTTPError as error:
-            raise _refused(path, error) from None
-        return {entry["name"]: entry["content"] for entry in answer["entry"]}
+            return {entry.name: entry.content for entry in self._client.entries(path)}
+        except management.Refused as refused:
+            raise refused_as(refused) from None
 
     def claim(self, path: str, name: str) -> None:
         """Create an entity that has a name and nothing else. Raises RestError, 409 if there is one of that name.
 
         Of several that claim a name at the same time, splunkd lets one succeed.
         """
-        try:
-            self._client().post(path, name=name, output_mode="json")
-        except HTTPError as error:
-            raise _refused(path, error) from None
+        self._change(path, {"name": name})
+
+    def change(self, path: str, name: str, values: Mapping[str, str]) -> None:
+        """Set values of an entity. Raises RestError."""
+        self._change(management.named(path, name), values)
 
     def drop(self, path: str, name: str) -> None:
         """Remove an entity. Raises RestError."""
         try:
-            self._client().delete(f"{path}/{name}", output_mode="json")
-        except HTTPError as error:
-            raise _refused(path, error) from None
+            self._client.delete(management.named(path, name))
+        except management.Refused as refused:
+            raise refused_as(refused) from None
 
     def require_secrets(self) -> None:
-        """Raise RestError 403 when the user may not read and store secrets.
+        """Raise RestError 403 when the user may not read and store secrets, as far as that can be known beforehand.
 
-        splunkd would say so too, but the library asks it again and again before it believes that.
+        It spares what would be in vain, no more: where splunkd does not say what the user may do, the requests
+        themselves will show it.
         """
-        owned = {one for context in self.stanzas(CONTEXT).values() for one in context.get("capabilities") or ()}
-        if owned and "admin_all_objects" not in owned and not owned.issuperset(splunk.SECRET_CAPABILITIES):
+        try:
+            contexts = self.stanzas(CONTEXT).values()
+            owned = {str(one) for context in contexts for one in context.get("capabilities") or ()}
+        except (RestError, Problem, TypeError):
+            return
+        if owned and "admin_all_objects" not in owned and not owned.issuperset(management.SECRET_CAPABILITIES):
             raise RestError(403, CONTEXT)
 
     def confs(self) -> splunk.Confs:
         """Return the conf files of the add-on, with their secrets as far as the user may read them."""
         return splunk.Confs(self._uri, self._session_key, for_user=True)
 
-    def _client(self) -> Any:
-        address = urlsplit(self._uri)
-        return SplunkRestClient(
-            self._session_key, splunk.APP, scheme=address.scheme, host=address.hostname, port=address.port
-        )
+    def secrets(self) -> SecretStore:
+        """Return the secrets of accounts."""
+        return SecretStore(self._client, splunk.APP, splunk.ACCOUNT_CONF)
+
+    def _change(self, path: str, form: Mapping[str, str]) -> None:
+        try:
+            self._client.post(path, form)
+        except management.Refused as refused:
+            raise refused_as(refused) from None
 
 
-def _refused(path: str, error: Any) -> RestError:
-    return RestError(error.status, f"splunkd refuses {path} (HTTP status {error.status}).")
+def refused_as(refused: management.Refused) -> RestError:
+    """Return a refusal by splunkd as the library has it, with what it means and what to do."""
+    return RestError(refused.status, refused.problem().text)
 
 
 def checkpoint_folder() -> Path:

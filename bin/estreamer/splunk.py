@@ -16,12 +16,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from . import printable
-from .errors import Problem
+from .errors import Problem, SessionRefused
 
 if TYPE_CHECKING:
+    from .management import Refused
     from .settings import Account
 
 APP = "TA_secure_firewall_estreamer"
@@ -39,13 +40,6 @@ LONGEST_VALUE = 8000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """What the Logging tab offers."""
 
-SECRET_CAPABILITIES = ("list_storage_passwords", "edit_storage_passwords")
-
-RIGHTS = (
-    f"Your role needs Splunk's capabilities {' and '.join(SECRET_CAPABILITIES)}, and access to this app's settings "
-    "(metadata/local.meta). The roles admin and sc_admin have all of it."
-)
-"""What a user's role must have beside the add-on's own capability, since handlers ask splunkd in the user's name."""
 
 
 class Argument(NamedTuple):
@@ -73,10 +67,6 @@ ARGUMENTS = (
     Argument("planned_restart", "Planned restart", "trust or resend: what to do after a restart of Splunk."),
 )
 """What an input has beyond what every input of Splunk has (name, index, interval and so on)."""
-
-
-class SessionRefused(Exception):
-    """splunkd no longer takes the session key. It gives a new one only to a new process."""
 
 
 def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
@@ -260,22 +250,21 @@ class Confs:
     """
 
     def __init__(self, server_uri: str, session_key: str, *, for_user: bool = False) -> None:
-        self._session_key = session_key
+        from .management import Client  # noqa: PLC0415 - see the head of the module
+        from .stored_secrets import SecretStore  # noqa: PLC0415
+
         self._for_user = for_user
         try:
-            address = urlsplit(server_uri)
-            self._address = {"scheme": address.scheme, "host": address.hostname, "port": address.port}
+            self._client = Client(server_uri, session_key, APP)
         except ValueError:
             raise _bad_document("its server_uri is no address") from None
-        if not all(self._address.values()):
-            raise _bad_document("its server_uri is no address")
-        _ask_without_proxy(str(address.hostname))
+        self._secrets = SecretStore(self._client, APP, ACCOUNT_CONF)
 
     def account(self, name: str) -> Account:
         """Return an account as it is stored at this moment.
 
-        Raises Problem: `account_missing`, `splunkd_unreachable`, `account_unreadable`, or what is wrong in it; and
-        SessionRefused.
+        Raises Problem: `account_missing`, `account_unreadable`, why splunkd does not answer, or what is wrong in the
+        account; and SessionRefused.
         """
         from .settings import parse_account  # noqa: PLC0415 - see the head of the module
 
@@ -291,86 +280,79 @@ class Confs:
     def stored_account(self, name: str) -> Mapping[str, str | None] | None:
         """Return the parameters of an account as they are stored, its secrets in clear, None if there is none.
 
-        Raises Problem: `splunkd_unreachable`, `account_unreadable`; and SessionRefused.
+        Other accounts, and what is left of some that are gone, have no part in it. Raises Problem `account_unreadable`,
+        or why splunkd does not answer; and SessionRefused.
         """
-        return self._stanza(ACCOUNT_CONF, name)
+        from .management import Refused  # noqa: PLC0415 - see the head of the module
+        from .stored_secrets import MASKS  # noqa: PLC0415
+
+        try:
+            stanza = self._stanza(ACCOUNT_CONF, name)
+            masked = [parameter for parameter, value in (stanza or {}).items() if value in MASKS]
+            if stanza is None or not masked:
+                return stanza
+            stored = self._secrets.of(name)
+        except Refused as refused:
+            raise _refusal(name, refused, self._for_user) from None
+        if stored.values is None:
+            raise unreadable(name, stored.why)
+        lost = [parameter for parameter in masked if parameter not in stored.values]
+        if lost:
+            raise unreadable(name, f"{' and '.join(lost)} is not among its secrets in storage/passwords")
+        return {**stanza, **{parameter: stored.values[parameter] for parameter in masked}}
 
     def log_level(self) -> str:
         """Return the log level that is set on the Logging tab, INFO when none can be read. Raises SessionRefused."""
+        from .management import Refused  # noqa: PLC0415 - see the head of the module
+
         try:
             stanza = self._stanza(SETTINGS_CONF, "logging") or {}
-        except Problem:
+        except (Problem, Refused):
             return "INFO"
         level = stanza.get("loglevel")
         return level if level in LOG_LEVELS else "INFO"
 
-    def _stanza(self, conf: str, name: str) -> Mapping[str, str | None] | None:
-        """Return a stanza with its secrets, None when there is none."""
-        from http.client import HTTPException  # noqa: PLC0415 - see the head of the module
+    def _stanza(self, conf: str, name: str) -> dict[str, str | None] | None:
+        """Return a stanza as splunkd lists it, None when there is none. Raises what `management.Client` raises."""
+        from .management import Refused, named  # noqa: PLC0415 - see the head of the module
 
-        from solnlib.conf_manager import (  # noqa: PLC0415 - see the head of the module
-            ConfManager,
-            ConfManagerException,
-            ConfStanzaNotExistException,
-        )
-        from solnlib.credentials import CredentialNotExistException  # noqa: PLC0415
-        from splunklib.binding import HTTPError  # noqa: PLC0415
-
-        realm = f"__REST_CREDENTIAL__#{APP}#configs/conf-{conf}"
         try:
-            manager = ConfManager(self._session_key, APP, realm=realm, **self._address)
-            stanza: Mapping[str, str | None] = manager.get_conf(conf).get(name)
-        except (ConfStanzaNotExistException, ConfManagerException):
-            return None
-        except HTTPError as error:
-            raise _refusal(name, error.status, self._for_user) from None
-        except (OSError, HTTPException) as error:
-            # What http.client raises for an answer that is cut or is no HTTP is no OSError.
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise _unreachable(f"splunkd does not answer on its management port: {reason}.") from None
-        except CredentialNotExistException:
-            raise _unreadable(name, "its secrets are not in storage/passwords") from None
-        except Exception as error:
-            # The text of the exception may quote what could not be read, secrets included.
-            raise _unreadable(name, f"{type(error).__name__} in what splunkd answers") from None
-        return stanza
+            found = self._client.entries(named(f"configs/conf-{conf}", name))
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        contents = [entry.content for entry in found if entry.name == name]
+        return {key: _text(value) for key, value in contents[0].items()} if contents else None
 
 
-def _ask_without_proxy(host: str) -> None:
-    """Have libraries connect to this host directly, beside those that the environment already exempts.
-
-    A proxy that the environment names would be handed the session key, and the passwords.
-    """
-    exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    # An asterisk exempts all, but only alone.
-    if exempt != "*" and host not in exempt.split(","):
-        exempt = f"{exempt},{host}" if exempt else host
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = exempt
+def _text(value: object) -> str | None:
+    """Return a value of a conf file, which splunkd may give as a number or a boolean."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else None
 
 
-def _refusal(name: str, status: int, for_user: bool) -> Exception:
-    """Return what it means that splunkd answers with an HTTP status, and what a user or an input can do about it."""
-    if status == 401:
-        return SessionRefused()
-    if status >= 500:
-        return _unreachable(f"splunkd answers on its management port with HTTP status {status}.")
+def _refusal(name: str, refused: Refused, for_user: bool) -> Problem:
+    """Return what it means that splunkd does not give an account, and what a user or an input can do about it."""
+    if refused.status != 403:
+        return refused.problem()
     if for_user:
+        from .management import RIGHTS  # noqa: PLC0415 - see the head of the module
+
         return Problem(
             "account_unreadable",
-            f"splunkd does not let you read the account {name!r} (HTTP status {status}). {RIGHTS}",
+            f"splunkd does not let you read the account {name!r} (HTTP status {refused.status}). {RIGHTS}",
         )
     return Problem(
         "account_unreadable",
-        f"splunkd does not let this input read the account {name!r} (HTTP status {status}). "
+        f"splunkd does not let this input read the account {name!r} (HTTP status {refused.status}). "
         "Disable the input and enable it again; if that does not help, restart Splunk.",
     )
 
 
-def _unreachable(what: str) -> Problem:
-    return Problem("splunkd_unreachable", f"{what} Is Splunk starting or stopping?")
-
-
-def _unreadable(name: str, why: str) -> Problem:
+def unreadable(name: str, why: str) -> Problem:
+    """Return what it means that the secrets of an account cannot be had, and what to do."""
     return Problem(
         "account_unreadable",
         f"The account {name!r} cannot be read: {why}. Open it on the add-on's Configuration page, upload the PKCS#12 "

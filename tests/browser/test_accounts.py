@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Route, expect
 from tests.fmc.pki import Pki, shared_pki
 from tests.fmc.server import FmcServer
 from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
+from tests.splunk.management import REALM, SEPARATOR
 from tests.splunkd import Splunkd
 from tests.splunkweb import Login, SplunkWeb
 
@@ -342,6 +343,29 @@ def test_last_day_of_the_warning_is_the_thirtieth(pages: Pages, splunkd: Splunkd
     warning = pages.page.get_by_role("alert").filter(has_text="Certificates that expire within 30 days")
     expect(warning).to_contain_text("days: edge (30 days left). Create the client anew")
     expect(pages.cell("edge", "certificate_not_after")).to_contain_text("\u26a0 30 days left")
+
+
+def test_account_that_cannot_be_read_is_shown_as_such_and_repaired_on_the_page(pages: Pages, splunkd: Splunkd) -> None:
+    create(splunkd, ACCOUNT, account("healthy"))
+    create(splunkd, ACCOUNT, account("broken"))
+    content = {"password": "********", "encr_password": "$7$invented"}
+    splunkd.plant_credential(f"broken{SEPARATOR}1", REALM, content)
+    splunkd.plant_credential(f"gone{SEPARATOR}1", REALM, content)
+    pages.open("configuration")
+    told = "\u26a0 The account 'broken' cannot be read: Splunk cannot decrypt its secrets in storage/passwords"
+    expect(pages.cell("broken", "certificate_subject")).to_contain_text(told)
+    expect(pages.cell("broken", "certificate_subject")).to_contain_text(
+        "upload the PKCS#12 file and enter its password"
+    )
+    expect(pages.cell("healthy", "certificate_subject")).not_to_contain_text("cannot be read")
+    pages.row("broken").get_by_role("button", name="Edit").click()
+    pages.upload(file())
+    pages.fill(pkcs12_password=PASSWORD)
+    pages.untick("check_connection")
+    assert pages.save("_account").status == 200
+    pages.saved()
+    expect(pages.cell("broken", "certificate_subject")).not_to_contain_text("cannot be read")
+    assert shown(splunkd, ACCOUNT, "broken")["unreadable"] == ""
 
 
 def test_script_in_a_certificate_is_shown_as_text(pages: Pages, splunkd: Splunkd, closed_port: str) -> None:

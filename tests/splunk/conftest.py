@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
-import types
 from collections.abc import Iterator
 
 import pytest
@@ -15,12 +13,8 @@ from tests.splunk.management import Management
 
 
 @pytest.fixture
-def management(monkeypatch: pytest.MonkeyPatch) -> Iterator[Management]:
-    """Return a management port; solnlib's retries do not wait."""
-    monkeypatch.setattr("solnlib.utils.time", types.SimpleNamespace(sleep=lambda seconds: None, time=time.time))
-    # What reaches splunkd directly is written into the environment.
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("no_proxy", "")
+def management() -> Iterator[Management]:
+    """Return a management port."""
     with Management() as running:
         yield running
 

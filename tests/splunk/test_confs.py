@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import base64
-import gc
-import os
 import socket
-import sys
 
 import pytest
 from estreamer.errors import Problem
 from estreamer.splunk import Confs, SessionRefused
 
-from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, SETTINGS_CONF, Management
-from tests.tls.servers import serving
+from tests.splunk.management import ACCOUNT_CONF, SEPARATOR, SESSION_KEY, SETTINGS_CONF, UNREADABLE, Management
 
 PKCS12 = bytes(range(256)) * 8
 PASSWORD = ' not "a" r\u00e9al password: '
@@ -85,22 +81,33 @@ def test_broken_secrets_are_never_quoted(management: Management, secret: str):
     assert "QUJD" not in problem.text
 
 
-def test_an_answer_that_is_not_atom_is_a_problem(management: Management):
+def test_an_answer_that_is_not_json_is_a_problem(management: Management):
     add_account(management)
     management.garble = (f"conf-{ACCOUNT_CONF}",)
-    assert problem_with(confs_at(management.uri)).code == "account_unreadable"
+    assert problem_with(confs_at(management.uri)).code == "splunkd_answer_invalid"
 
 
-@pytest.mark.parametrize("path", ["/properties/", "/configs/", "/storage/"])
+@pytest.mark.parametrize("path", ["/configs/", "/storage/"])
 @pytest.mark.parametrize(
-    ("status", "code"), [(403, "account_unreadable"), (500, "splunkd_unreachable"), (503, "splunkd_unreachable")]
+    ("status", "code", "text"),
+    [
+        (402, "splunkd_license", "because of its license"),
+        (403, "account_unreadable", "Disable the input and enable it again"),
+        (418, "splunkd_refused", "splunkd refuses"),
+        (500, "splunkd_failed", "splunkd.log"),
+        (503, "splunkd_unavailable", "Is Splunk starting or stopping?"),
+    ],
 )
-def test_a_refusal_by_splunkd_is_a_problem_with_its_status(management: Management, path: str, status: int, code: str):
+def test_a_refusal_by_splunkd_is_explained_by_its_status(
+    management: Management, path: str, status: int, code: str, text: str
+):
     add_account(management)
     management.refuse[path] = status
     problem = problem_with(confs_at(management.uri))
     assert problem.code == code
     assert f"HTTP status {status}" in problem.text
+    assert text in problem.text
+    assert ("starting or stopping" in problem.text) == (status == 503)
 
 
 def test_a_session_key_that_splunkd_does_not_take_ends_the_input(management: Management):
@@ -119,36 +126,6 @@ def test_a_splunkd_that_does_not_listen_is_a_problem():
     assert "Is Splunk starting or stopping?" in problem.text
 
 
-ANSWERS = {
-    "no HTTP": b"splunkd is starting\r\n\r\n",
-    "an empty line": b"\r\n",
-    "HTTP of another kind": b"HTTP/9.9 200 OK\r\n\r\n",
-    "a header line without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
-    "too many headers": b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
-    "an answer that is cut": b"HTTP/1.1 200 OK\r\nConnection: Close\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n<feed>",
-    "nothing": b"",
-}
-
-
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_a_splunkd_whose_answer_is_cut_or_no_http_is_not_held_against_the_account(
-    answer: str, monkeypatch: pytest.MonkeyPatch
-):
-    # The add-on ships without this library, whose exceptions are other ones; solnlib does without it there.
-    monkeypatch.setitem(sys.modules, "requests", None)
-
-    def say(accepted: socket.socket) -> None:
-        accepted.recv(65536)
-        accepted.sendall(ANSWERS[answer])
-
-    with serving(say, connections=50) as port:
-        problem = problem_with(confs_at(f"http://127.0.0.1:{port}"))
-    assert problem.code == "splunkd_unreachable"
-    # splunklib leaves the socket of a failed request to the collector: here, where its warning is expected.
-    gc.collect()
-
-
 @pytest.mark.parametrize("uri", ["", "127.0.0.1:8089", "https://127.0.0.1", "https://127.0.0.1:port", "https://[::1"])
 def test_an_address_of_splunkd_that_is_none_is_refused(uri: str):
     with pytest.raises(Problem, match="its server_uri is no address") as caught:
@@ -156,34 +133,23 @@ def test_an_address_of_splunkd_that_is_none_is_refused(uri: str):
     assert caught.value.code == "stdin_invalid"
 
 
-def test_no_proxy_is_handed_the_session_key(management: Management, monkeypatch: pytest.MonkeyPatch):
-    add_account(management)
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        proxy.setblocking(False)
-        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.setenv(name, address)
-        assert confs_at(management.uri).account("fmc").name == "fmc"
-        with pytest.raises(BlockingIOError):
-            proxy.accept()
-
-
-@pytest.mark.parametrize(
-    ("given", "then"),
-    [
-        ("", "127.0.0.1"),
-        ("proxy.example.com,.example.org", "proxy.example.com,.example.org,127.0.0.1"),
-        ("127.0.0.1,localhost", "127.0.0.1,localhost"),
-        ("*", "*"),
-    ],
-)
-def test_hosts_that_the_environment_exempts_from_its_proxy_stay_exempt(
-    given: str, then: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variant", range(len(UNREADABLE)))
+@pytest.mark.parametrize("broken", ["old", "fmc"])
+def test_a_credential_that_cannot_be_read_harms_no_account_but_its_own(
+    management: Management, variant: int, broken: str
 ):
-    monkeypatch.setenv("NO_PROXY", given)
-    monkeypatch.setenv("no_proxy", given)
-    confs_at("https://127.0.0.1:8089")
-    assert (os.environ["NO_PROXY"], os.environ["no_proxy"]) == (then, then)
+    add_account(management, "healthy")
+    add_account(management, "fmc")
+    entry = {**UNREADABLE[variant], "username": UNREADABLE[variant]["username"].replace("old", broken)}
+    management.listed.append(entry)
+    assert confs_at(management.uri).account("healthy").pkcs12 == PKCS12
+    if broken == "fmc" and SEPARATOR in entry["username"]:
+        problem = problem_with(confs_at(management.uri))
+        assert problem.code == "account_unreadable"
+        assert "Splunk cannot decrypt its secrets" in problem.text
+        assert "upload the PKCS#12 file" in problem.text
+    else:
+        assert confs_at(management.uri).account("fmc").pkcs12 == PKCS12
 
 
 def test_the_log_level_is_the_one_on_the_logging_tab(management: Management):
@@ -200,5 +166,5 @@ def test_the_log_level_is_info_where_none_is_set(management: Management, stanza:
 
 
 def test_the_log_level_is_info_where_it_cannot_be_read(management: Management):
-    management.refuse["/properties/"] = 503
+    management.refuse["/configs/"] = 503
     assert confs_at(management.uri).log_level() == "INFO"

@@ -107,6 +107,10 @@ class Apps:
             check_interval(layer.settings.get("interval", "60")),
         )
 
+    def plant_credential(self, app: str, realm: str, username: str, content: Mapping[str, str]) -> None:
+        """Store a credential that cannot be decrypted, and is listed with `content`."""
+        self._passwords.plant(app, realm, username, content)
+
     def resolve(self, app: str, segments: list[str], session_key: str) -> tuple[Endpoint, list[str]]:
         """Find the endpoint for a path and what is left of the path. Raises RestProblem."""
         installed = {one.name: one for one in packages.installed(self._home)}

@@ -222,7 +222,7 @@ class PasswordsEndpoint:
             Entry(
                 one.name,
                 {
-                    "clear_password": one.clear,
+                    **({} if one.clear is None else {"clear_password": one.clear}),
                     "encr_password": one.ciphertext,
                     "password": "********",
                     "realm": one.realm,

@@ -6,9 +6,11 @@ import base64
 import os
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .confs import Confs
@@ -19,11 +21,11 @@ LENGTH_LIMIT = 255
 
 @dataclass(frozen=True)
 class Password:
-    """One credential. `ciphertext` is what passwords.conf has."""
+    """One credential. `ciphertext` is what passwords.conf has; `clear` is None where splunkd lists no clear text."""
 
     realm: str
     username: str
-    clear: str = field(repr=False)
+    clear: str | None = field(repr=False)
     ciphertext: str
 
     @property
@@ -36,6 +38,7 @@ class Passwords:
 
     def __init__(self, etc: Path, confs: Confs) -> None:
         self._confs = confs
+        self._listed: dict[str, str | None] = {}
         self._lock = threading.RLock()
         self._cipher = AESGCM(_secret(etc / "auth" / "splunk.secret"))
 
@@ -61,15 +64,35 @@ class Passwords:
             self._confs.set(app, "passwords", PREFIX + name, {"password": ciphertext})
         return Password(realm, username, clear, ciphertext)
 
+    def plant(self, app: str, realm: str, username: str, content: Mapping[str, str]) -> None:
+        """Store what cannot be decrypted: another key's ciphertext, listed with the clear text in `content`, if any.
+
+        A clear text that is printable is one: it is stored as such.
+        """
+        clear = content.get("clear_password")
+        if clear and clear.isprintable():
+            self.set(app, realm, username, clear)
+            return
+        name = Password(realm, username, None, "").name
+        with self._lock:
+            self._confs.set(app, "passwords", PREFIX + name, {"password": content["encr_password"]})
+            self._listed[content["encr_password"]] = clear
+
     def remove(self, app: str, name: str) -> None:
         """Forget a password."""
         with self._lock:
             self._confs.remove(app, "passwords", PREFIX + name)
 
     def _decrypt(self, name: str, ciphertext: str) -> Password:
-        sealed = base64.b64decode(ciphertext[3:])
-        clear = self._cipher.decrypt(sealed[:12], sealed[12:], name.encode("utf-8")).decode("utf-8")
+        if ciphertext in self._listed:
+            return Password(*_split(name), self._listed[ciphertext], ciphertext)
         realm, username = _split(name)
+        try:
+            sealed = base64.b64decode(ciphertext[3:])
+            clear = self._cipher.decrypt(sealed[:12], sealed[12:], name.encode("utf-8")).decode("utf-8")
+        except (InvalidTag, ValueError):
+            # Encrypted with another key: splunkd lists it all the same.
+            return Password(realm, username, None, ciphertext)
         return Password(realm, username, clear, ciphertext)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -19,6 +20,19 @@ SEARCH_TERM = re.compile(r'([\w.:]+)="?((?:\\.|[^"\s\\])*)"?')
 Resolve = Callable[[str, list[str], str], "tuple[Endpoint, list[str]]"]
 Authorize = Callable[[Endpoint, str, str, str, "str | None"], None]
 Permits = Callable[[Endpoint, str, str, str], bool]
+Fault = Callable[["Request"], "Trouble | None"]
+"""Says how a request is to fail, None if it is not to."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How a request fails: refused with a `status`, or, without one, the connection ends without an answer.
+
+    With `done` splunkd has carried it out before.
+    """
+
+    status: int = 0
+    done: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,20 @@ class RestServer:
     `resolve(app, segments, session key)` finds the endpoint and what is left of the path, or raises RestProblem.
     `authorize(endpoint, app, method, session key, name)` raises RestProblem when the user may not use the endpoint, or
     what it calls `name`; `permits(endpoint, app, name, session key)` says what a list shows to the user.
-    While `down` is set, connections end without an answer, as when splunkd has died.
+    While `down` is set, connections end without an answer, as when splunkd has died. `fault`, if there is one, is asked
+    about each request before it is carried out.
     """
 
-    def __init__(self, resolve: Resolve, authorize: Authorize, permits: Permits, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        authorize: Authorize,
+        permits: Permits,
+        sessions: Sessions,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.down = False
+        self.fault: Fault | None = None
         self.exchanges: list[Exchange] = []
         self.sessions = sessions
         self._resolve = resolve
@@ -67,7 +90,7 @@ class RestServer:
         class Handler(_Handler):
             rest = outer
 
-        self._server = loopback.Server(Handler)
+        self._server = loopback.Server(Handler, context)
 
     @property
     def uri(self) -> str:
@@ -150,7 +173,13 @@ class _Handler(loopback.SplunkHandler):
         try:
             form = self._form()
             as_json = as_json or form.get("output_mode") == "json"
-            feed = self.rest.answer(self._request(parts.path, query, form))
+            request = self._request(parts.path, query, form)
+            trouble = self.rest.fault(request) if self.rest.fault else None
+            feed = self.rest.answer(request) if trouble is None or trouble.done else None
+            if trouble is not None and not trouble.status:
+                return
+            if trouble is not None or feed is None:
+                raise RestProblem(trouble.status if trouble else 500, "staged by the test")
         except RestProblem as problem:
             self._answer(parts.path, form, problem.status, render_message(problem.text, as_json), as_json)
             return

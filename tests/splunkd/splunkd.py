@@ -14,7 +14,7 @@ import time
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,9 +29,10 @@ from .ledger import Ledger, LogLine, Run, Violation, Watched
 from .life import Life, StandInError
 from .reader import InputOrder
 from .replies import RestProblem
-from .rest import Exchange, RestServer
+from .rest import Exchange, Fault, RestServer
 from .rights import ADMIN, SYSTEM, Sessions, User
 from .stream import Event
+from .tls import Tls
 
 ORPHAN_LIMIT = 5.0
 
@@ -56,7 +57,7 @@ class Splunkd:
     events. `restart_after` (seconds)
     replaces each stanza's `interval`. `stop_limit` is how many seconds an input may take to leave after SIGTERM.
     `python_paths` are folders that Splunk's Python shall find packages in, for scripts that run without the
-    add-on's package.
+    add-on's package. `environment` is what splunkd was started with, and hands on. With `tls` the REST API speaks it.
 
     Where a method takes a `stanza`, it may be left out when there is only one input.
     """
@@ -70,10 +71,12 @@ class Splunkd:
         restart_after: float | None = None,
         stop_limit: float = 2.0,
         python_paths: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        tls: Tls | None = None,
     ) -> None:
         if keep not in ("events", "digests", "numbers"):
             raise StandInError(f"keep={keep!r} is none of 'events', 'digests' and 'numbers'")
-        self.home = splunk_home.create(home, python, python_paths)
+        self.home = splunk_home.create(home, python, python_paths, environment)
         self.server_host = socket.gethostname()
         self.session_key = secrets.token_hex(24)
         self._keep = keep
@@ -89,7 +92,11 @@ class Splunkd:
         self._sessions = Sessions()
         self._sessions.admit(self.session_key, ADMIN)
         self._apps = Apps(self.home, self.server_host, self._sessions, self._around, self._input_changed)
-        self._rest = RestServer(self._apps.resolve, self._apps.authorize, self._apps.permits, self._sessions)
+        context = tls.server_context() if tls else None
+        self._rest = RestServer(self._apps.resolve, self._apps.authorize, self._apps.permits, self._sessions, context)
+        self._tls = tls
+        if tls is not None:
+            self._apps.confs.set("system", "server", "sslConfig", tls.settings())
         self._apps.confs.set("system", "web", "settings", {"mgmtHostPort": self.server_uri.partition("://")[2]})
 
     def __enter__(self) -> Splunkd:
@@ -144,7 +151,10 @@ class Splunkd:
         names = [one.name for one in installed(self.home)]
         if app is None and len(names) != 1:
             raise StandInError(f"say which app is meant of {names}")
-        connection = HTTPConnection(self.server_uri.partition("://")[2], timeout=120)
+        address = self.server_uri.partition("://")[2]
+        connection = HTTPConnection(address, timeout=120)
+        if self._tls is not None:
+            connection = HTTPSConnection(address, timeout=120, context=self._tls.client_context())
         separator = "&" if "?" in path else "?"
         target = f"/servicesNS/nobody/{app or names[0]}/{path}{separator}output_mode=json"
         headers = {"Authorization": f"Splunk {session_key or self.session_key}"}
@@ -184,6 +194,17 @@ class Splunkd:
             return Answer(problem.status, {}, problem.text)
         return Answer(200, {entry.name: dict(entry.content) for entry in found}, "")
 
+    def fail(self, fault: Fault | None) -> None:
+        """Let requests fail as `fault` says of each, until another one, or None, is given."""
+        self._rest.fault = fault
+
+    def plant_credential(self, username: str, realm: str, content: Mapping[str, str]) -> None:
+        """Have a credential that splunkd cannot decrypt, and lists with `content` beside its names.
+
+        Where `content` has a `clear_password` that could be one, it is stored as any other.
+        """
+        self._apps.plant_credential(installed(self.home)[0].name, realm, username, content)
+
     def stanzas(self, conf: str, app: str | None = None) -> dict[str, dict[str, str]]:
         """Return the merged stanzas of an app's conf file."""
         name = app or installed(self.home)[0].name
@@ -192,6 +213,10 @@ class Splunkd:
     def set_conf(self, conf: str, stanza: str, settings: Mapping[str, str]) -> None:
         """Write settings of the app into its local conf file, as an administrator would with an editor."""
         self._apps.confs.set(installed(self.home)[0].name, conf, stanza, dict(settings))
+
+    def set_web(self, settings: Mapping[str, str]) -> None:
+        """Write settings of Splunk Web, stanza [settings], into the system's web.conf."""
+        self._apps.confs.set("system", "web", "settings", dict(settings))
 
     def places_of(self, secret: str) -> list[str]:
         """Return where a text can be seen that should be nowhere.

@@ -1,5 +1,6 @@
 /**
- * The cells of the accounts table that tell whose certificate it is, and its fingerprint.
+ * The cells of the accounts table that tell whose certificate it is, and its fingerprint; and that the stored file cannot
+ * be read, where it cannot.
  */
 
 import { dress, make } from './dom.js';
@@ -15,7 +16,9 @@ export default class Certificate {
     }
 
     render() {
-        dress(this.el).append(...TEXTS[this.field](String(this.row[this.field] || '')));
+        const problem = this.field === 'certificate_subject' ? this.row.unreadable : '';
+        const told = problem ? [make('div', { className: 'sfw-text sfw-problem' }, `\u26a0 ${problem}`)] : [];
+        dress(this.el).append(...TEXTS[this.field](String(this.row[this.field] || '')), ...told);
     }
 }
 

@@ -1,0 +1,100 @@
+"""No proxy that the environment names gets a request to splunkd: not by any library below."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from estreamer import management, packet_search
+from estreamer.management import Client
+from estreamer.packet_download import Refusal, Search
+from solnlib import splunk_rest_client
+from splunklib import binding
+
+from tests.management.proxies import ENVIRONMENTS, RecordingProxy
+from tests.places import APP
+from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, Management
+from tests.splunkd.tls import Tls, make
+
+PATH = f"configs/conf-{ACCOUNT_CONF}/fmc"
+
+
+@pytest.fixture(params=["http", "https"])
+def port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Management]:
+    context = Tls(*make(tmp_path)).server_context() if request.param == "https" else None
+    with Management(context) as running:
+        running.confs[ACCOUNT_CONF]["fmc"] = {"host": "192.0.2.1"}
+        yield running
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def proxy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingProxy]:
+    """Return a proxy that the environment names, among other things that change what libraries do."""
+    (tmp_path / ".netrc").write_text("default login somebody password something\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with RecordingProxy() as running:
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in running.environment(request.param).items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_a_search_for_packets_goes_by_no_proxy(port: Management, proxy: RecordingProxy) -> None:
+    request = {"session": {"authtoken": SESSION_KEY, "user": "analyst"}, "server": {"rest_uri": port.uri}}
+    with pytest.raises(Refusal) as caught:
+        list(packet_search.exporting(request)(Search("search x", "0", "now")))
+    # This stand-in knows no POST.
+    assert caught.value.status == 501
+    assert proxy.heard == []
+
+
+@pytest.fixture
+def routed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have libraries routed as in a handler's process, and give back what they had."""
+    monkeypatch.setattr(splunk_rest_client, "_request_handler", splunk_rest_client._request_handler)
+    management.route_libraries()
+
+
+def test_the_client_goes_by_no_proxy(port: Management, proxy: RecordingProxy) -> None:
+    client = Client(port.uri, SESSION_KEY, APP)
+    assert client.entries(PATH)[0].name == "fmc"
+    with pytest.raises(management.Refused):
+        client.post(PATH, {"host": "192.0.2.2"})
+    with pytest.raises(management.Refused):
+        client.delete(PATH)
+    with pytest.raises(management.Refused):
+        list(client.lines("search/v2/jobs/export", {}, 100))
+    assert proxy.heard == []
+
+
+@pytest.mark.usefixtures("routed")
+def test_clients_of_libraries_go_by_no_proxy_and_show_no_other_login(port: Management, proxy: RecordingProxy) -> None:
+    address = management.address_of(port.uri)._asdict()
+    service = splunk_rest_client.SplunkRestClient(SESSION_KEY, APP, **address)
+    assert b"192.0.2.1" in service.get(PATH, output_mode="json").body.read()
+    with pytest.raises(binding.HTTPError) as caught:
+        service.get("configs/conf-none/fmc", output_mode="json")
+    assert caught.value.status == 404
+    assert proxy.heard == []
+
+
+def test_the_proxy_would_be_used_by_what_splunks_own_python_has(proxy: RecordingProxy) -> None:
+    """The stage is set: a library that honors the environment does come to the proxy."""
+    with pytest.raises(requests.RequestException):
+        requests.get("http://192.0.2.1:8089/services", headers={"Authorization": "Splunk key"}, timeout=10)
+    assert len(proxy.heard) == 1
+
+
+@pytest.mark.usefixtures("routed")
+def test_a_library_is_told_why_splunkd_does_not_answer() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        gone = management.address_of(f"http://127.0.0.1:{taken.getsockname()[1]}")._asdict()
+        with pytest.raises(binding.HTTPError) as caught:
+            splunk_rest_client.SplunkRestClient(SESSION_KEY, APP, **gone).get(PATH, output_mode="json")
+    assert caught.value.status == management.NO_ANSWER
+    assert "Is Splunk starting or stopping?" in management.text_of(caught.value.body)
