@@ -122,7 +122,7 @@ def _check(
 def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
     facts = credentials.facts
     text = f"client certificate {facts.common_name!r} of {facts.issuer}, {facts.days_left(now)} days left"
-    return "; ".join((text, *credentials.weaknesses))
+    return "; ".join((text, *credentials.weaknesses, *credentials.notes))
 
 
 class _Conversation:

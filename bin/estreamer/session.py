@@ -75,9 +75,9 @@ class Received:
     """What one portion of bytes brought.
 
     `acknowledgements` is how many null messages are due once `events` have been handed on. `problem` ends the session.
-    `gap` is (expected, received) when a bundle's sequence number left some out, the last one of `gaps`. `unknown` counts
-    the messages that were skipped, and `unknown_types` are the types that were skipped for the first time. `unstamped`
-    tells that some of the events have no archival timestamp since
+    `gap` is (expected, received) when a bundle's sequence number left some out, the last one of `gaps`. `unknown`
+    counts the messages that were skipped, and `unknown_types` are the types that were skipped for the first time.
+    `unstamped` tells that some of the events have no archival timestamp since
     their record headers were not extended.
     """
 
