@@ -97,7 +97,7 @@ class Credentials:
             raise Problem(
                 "pkcs12_unsupported",
                 f"OpenSSL on this machine cannot encrypt the private key ({type(error).__name__}), which every "
-                "connection needs. It may run in FIPS mode: run the input on a machine whose OpenSSL is not restricted.",
+                "connection needs. It may run in FIPS mode: run the input on a machine without that restriction.",
             ) from None
 
 

@@ -138,10 +138,8 @@ class Stream:
             self._log.info("stopped", reason=str(stop))
             if self._waiting.parent_is_gone:
                 self._delivery.forget_reader()
-        except ReaderGone:
-            self._log.warning(
-                "reader_gone", problem="splunkd has closed the pipe. What it had not settled comes again."
-            )
+        except ReaderGone as gone:
+            self._log.warning("reader_gone", problem=f"{gone}. What splunkd had not settled is delivered again.")
             self._delivery.forget_reader()
         except Problem as problem:
             self._log.error("input_cannot_run", code=problem.code, problem=problem.text)

@@ -112,7 +112,7 @@ def _addresses(host: str, port: int, flags: int) -> list[Address]:
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """Return the addresses of a name, or of an IPv4 or IPv6 address, the latter also in brackets.
 
-    Raises Problem `tls_name_not_resolved` or `tls_no_resources`, and what `wait` raises.
+    Raises Problem `tls_name_not_resolved` or `no_resources`, and what `wait` raises.
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:

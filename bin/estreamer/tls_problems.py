@@ -111,7 +111,7 @@ def not_resolved(host: str, error: Exception | None) -> Problem:
 def no_resources(error: Exception) -> Problem:
     """This process cannot have what it needs to connect: descriptors or threads."""
     why = causes.text(error) if isinstance(error, OSError) else str(error)
-    return Problem("tls_no_resources", f"No connection can be made on this machine: {why}. {_NO_RESOURCES}")
+    return Problem("no_resources", f"No connection can be made on this machine: {why}. {_NO_RESOURCES}")
 
 
 def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem:

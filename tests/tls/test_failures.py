@@ -529,7 +529,7 @@ def test_a_machine_that_has_no_more_descriptors_or_threads_is_told(
 
     monkeypatch.setattr(what, fail)
     problem = failure(1, known, host="fmc.example.com")
-    assert problem.code == "tls_no_resources"
+    assert problem.code == "no_resources"
     assert ("EMFILE" if "socket" in what else "no more threads") in problem.text
 
 
