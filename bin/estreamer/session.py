@@ -50,6 +50,9 @@ _EVENT_HEADERS = Struct(">HHIHHIII")
 """Message header and extended record header at one go: the common case, unpacked by one call."""
 
 
+MOST_ERROR_TEXT = 1000
+"""Characters that are shown of the text of a server's error, which may have 65,535 bytes."""
+
 MOST_UNKNOWN_TYPES = 64
 """Unknown types of messages that are counted one by one; all others are counted together, as `OTHER_TYPES`."""
 
@@ -151,7 +154,7 @@ class Session:
             what = f"A message that began {now - self._begun:.0f} seconds ago is not whole yet"
         else:
             what = f"Nothing was received for {now - self._last_heard:.0f} seconds, not even a keep-alive"
-        return Problem("peer_dead", f"{what}: the connection is taken for dead and made anew.")
+        return Problem("peer_dead", f"{what}. The connection counts as dead and is made again.")
 
     def resume_listening(self, now: float) -> None:
         """Restart the silence clock: the time that the caller spent without reading does not count against the peer."""
@@ -352,9 +355,10 @@ class _Reading:
         self.unknown += 1
 
     def _server_error(self, error: wire.ErrorMessage) -> bool:
+        text = error.text if len(error.text) <= MOST_ERROR_TEXT else f"{error.text[:MOST_ERROR_TEXT]}…"
         self.problem = Problem(
             "server_error",
-            f"The server ended the session with error {error.code}: {error.text or '(no text)'}",
+            f"The server ended the session with error {error.code}: {text or '(no text)'}",
         )
         return False
 

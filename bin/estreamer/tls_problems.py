@@ -17,6 +17,9 @@ from .errors import Problem
 _LEGACY = 'switch on "Legacy certificates" for this account'
 
 _EXPIRED, _NOT_YET_VALID = 10, 9
+_UNKNOWN_ISSUER = frozenset((2, 7, 18, 19, 20, 21, 29, 30, 31, 33))
+"""X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _CERT_SIGNATURE_FAILURE, self-signed ones, _UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+_UNABLE_TO_VERIFY_LEAF_SIGNATURE, and issuers that do not match: another CA, or another key of one of the same name."""
 _WEAK_CODES = frozenset((66, 67, 68))
 """X509_V_ERR_EE_KEY_TOO_SMALL, _CA_KEY_TOO_SMALL, _CA_MD_TOO_WEAK."""
 
@@ -297,17 +300,24 @@ def of_verification(address: str, error: ssl.SSLCertVerificationError) -> Proble
     if error.verify_code == _EXPIRED:
         return Problem(
             "tls_certificate_expired",
-            f"The certificate of the server at {address} has expired. Renew it on the Management Center, and check "
-            "this machine's clock.",
+            f"The certificate of the server at {address}, or of its CA, has expired. Renew it on the Management "
+            "Center, and check this machine's clock.",
         )
     if error.verify_code == _NOT_YET_VALID:
         return Problem(
             "tls_certificate_not_yet_valid",
-            f"The certificate of the server at {address} is not valid yet. Check the clocks of this machine and of the "
-            "Management Center.",
+            f"The certificate of the server at {address}, or of its CA, is not valid yet. Check the clocks of this "
+            "machine and of the Management Center.",
         )
     if error.verify_code in _WEAK_CODES:
         return weak(address, str(error.verify_message))
+    if error.verify_code not in _UNKNOWN_ISSUER:
+        return Problem(
+            "tls_untrusted",
+            f"OpenSSL does not accept the certificate of the server at {address}, or of its CA: {error.verify_message} "
+            f"(code {error.verify_code}). Check that the host is the Management Center that the file was downloaded "
+            "from, and have its certificates renewed.",
+        )
     return Problem(
         "tls_untrusted",
         f"The certificate of the server at {address} was not issued by the CA in the PKCS#12 file "
@@ -344,8 +354,10 @@ def _of_reason(address: str, error: ssl.SSLError) -> Problem:
     if alert in _NO_COMMON_CIPHER:
         return Problem(
             "tls_no_common_cipher",
-            f"The server at {address} accepts none of the ciphers offered to it. Update the Management Center; if that "
-            f"cannot be, {_LEGACY}.",
+            f"The server at {address} ended the handshake with the alert {_words(alert)!r}. Most often it accepts none "
+            "of the ciphers that are offered to it, as an old one may; it may also refuse the client's certificate. "
+            f"Update the Management Center; if that cannot be, {_LEGACY}. If that does not help, check that the client "
+            "still exists there.",
         )
     return broken(address, error)
 

@@ -602,3 +602,21 @@ def test_a_temporary_directory_that_cannot_be_written(
     problem = failure(1, known)
     assert problem.code == "tls_temporary_file"
     assert "TMPDIR" in problem.text
+
+
+class FakeVerification(ssl.SSLCertVerificationError):
+    """A certificate that another version of OpenSSL does not accept."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(1, "a text that nobody reads")
+        self.verify_code, self.verify_message = code, message
+
+
+@pytest.mark.parametrize(
+    ("code", "own"), [(20, True), (19, True), (7, True), (24, False), (26, False), (23, False), (999, False)]
+)
+def test_only_an_unknown_issuer_is_called_one(code: int, own: bool) -> None:
+    problem = tls_problems.of_verification("fmc:8302", FakeVerification(code, "words of OpenSSL"))
+    assert problem.code == "tls_untrusted"
+    assert "words of OpenSSL" in problem.text
+    assert ("was not issued by the CA" in problem.text) is own
