@@ -143,6 +143,7 @@ def test_a_server_error_of_any_length_is_a_sentence_of_bounded_length():
     assert received.problem.text.endswith("x…")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(5, 0xFFFF).filter(lambda kind: kind != wire.BUNDLE), max_size=400), st.integers(1, 50))
 def test_what_is_kept_of_unknown_messages_is_bounded_and_every_one_is_counted(kinds: list[int], size: int):
     under_test = session()

@@ -6,7 +6,7 @@ from collections import Counter
 
 from estreamer import logs
 from estreamer.logs import CalmLog
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.stream.harness import MemoryLog
@@ -94,6 +94,7 @@ def test_one_that_passes_lines_on_shares_the_counts():
 KINDS = st.sampled_from(["bundle_gap", "unknown_message_type", "connected", "disconnected", "some_new_warning"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.floats(0, 90), KINDS, st.none() | st.integers(1, 1000)), max_size=200))
 def test_whatever_happens_when_nothing_is_lost_from_the_counts_and_each_minute_has_few_lines(steps):
     memory, calm, clock = made()
