@@ -124,7 +124,7 @@ def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
     text = f"client certificate {facts.common_name!r} of {facts.issuer}, {end.days_left(now)} days left"
     if end.not_after < facts.not_after:
         text += f", since the {end.first} ends before it"
-    return "; ".join((text, *credentials.weaknesses))
+    return "; ".join((text, *credentials.weaknesses, *credentials.notes))
 
 
 class _Conversation:

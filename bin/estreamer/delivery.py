@@ -60,6 +60,8 @@ class Figures:
     duplicates: int = 0
     malformed: int = 0
     bundle_gaps: int = 0
+    unknown_messages: int = 0
+    """Messages of types that are not known here, which were skipped."""
     reconnects: int = 0
     blocked: float = 0.0
     """Seconds in which splunkd took nothing although there was something for it."""
@@ -264,6 +266,7 @@ class Delivery:
             duplicates=figures.duplicates,
             malformed=malformed,
             bundle_gaps=figures.bundle_gaps,
+            unknown_messages=figures.unknown_messages,
             reconnects=figures.reconnects,
             blocked=round(figures.blocked, 1),
             lag=self._lag,

@@ -1,8 +1,30 @@
-"""What the input can say to its log; `splunk` says it to Splunk's, tests keep it in memory."""
+"""What the input can say to its log; `splunk` says it to Splunk's, tests keep it in memory.
+
+A server can have the same lines logged again and again, thousands of times a second: `CalmLog` stands in front of the
+log and lets through one such line a minute, which says how often it happened.
+"""
 
 from __future__ import annotations
 
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
+
+INTERVAL = 60.0
+"""Seconds in which lines of one kind are counted before one of them tells how many they were."""
+
+MOST_AT_FIRST = 10
+"""Lines of one kind that are logged at once within an interval: enough for each attempt of an ordinary reconnection."""
+
+ONE_AT_FIRST = frozenset(("bundle_gap", "unknown_message_type"))
+"""Kinds of lines of which a single connection can bring any number: only the first is logged at once."""
+
+NEVER_HELD = frozenset(
+    ("started", "stopped", "figures", "dropped_by_rule", "bookmark_put_aside", "bookmark_cut", "input_cannot_run")
+)
+"""Kinds of lines that no server can cause at will."""
 
 
 class Log(Protocol):
@@ -27,5 +49,99 @@ class Log(Protocol):
 class SharedLog(Log, Protocol):
     """A log that another one can be put in front of."""
 
-    def passed_on(self) -> Log:
+    def passed_on(self) -> SharedLog:
         """Return this log for the one in front, which passes on lines of its callers by methods of the same names."""
+
+
+@dataclass
+class _Kind:
+    """Lines of one kind: since when they are counted, how many were logged, and what was held back since."""
+
+    since: float
+    logged: int = 1
+    held: int = 0
+    level: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+class CalmLog:
+    """A log in front of `log` that holds back what is repeated, and tells once a minute how often it was.
+
+    The first line of a kind (its event) is logged at once, and so are `MOST_AT_FIRST` of most kinds. What comes after
+    that within `INTERVAL` is counted: the next line has the fields of the last of them, and `times`, which counts them.
+    A line that stands for several has `times` already. `flush` logs at the end what is still held back; otherwise that
+    is done by the first call after the interval, at the latest by the next line of figures. `clock` gives seconds.
+    """
+
+    def __init__(self, log: SharedLog, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log.passed_on()
+        self._clock = clock
+        self._kinds: dict[str, _Kind] = {}
+
+    def passed_on(self) -> CalmLog:
+        """Return the same log, with the same counts, for one that passes lines on."""
+        passing = copy.copy(self)
+        passing._log = self._log.passed_on()
+        return passing
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Pass the line on, unless it is held back."""
+        if self._may_pass("debug", event, fields):
+            self._log.debug(event, **fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Pass the line on, unless it is held back."""
+        if self._may_pass("info", event, fields):
+            self._log.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Pass the line on, unless it is held back."""
+        if self._may_pass("warning", event, fields):
+            self._log.warning(event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Pass the line on, unless it is held back."""
+        if self._may_pass("error", event, fields):
+            self._log.error(event, **fields)
+
+    def events_ingested(self, count: int, size: int) -> None:
+        """Pass the line on: there is one a minute."""
+        self._log.events_ingested(count, size)
+
+    def flush(self) -> None:
+        """Log what is held back."""
+        for event in list(self._kinds):
+            self._tell(event, self._kinds.pop(event))
+
+    def _may_pass(self, level: str, event: str, fields: Mapping[str, object]) -> bool:
+        """Return whether a line is to be logged at once; else count it."""
+        now = self._clock()
+        self._tell_what_is_due(now)
+        if event in NEVER_HELD:
+            return True
+        kind = self._kinds.get(event)
+        if kind is None:
+            self._kinds[event] = _Kind(now)
+            return True
+        if kind.logged < (1 if event in ONE_AT_FIRST else MOST_AT_FIRST):
+            kind.logged += 1
+            return True
+        times = fields.get("times", 1)
+        kind.held += times if isinstance(times, int) else 1
+        kind.level, kind.fields = level, fields
+        return False
+
+    def _tell_what_is_due(self, now: float) -> None:
+        for event, kind in list(self._kinds.items()):
+            if now - kind.since < INTERVAL:
+                continue
+            if kind.held:
+                # What goes on is told once in each interval from here on.
+                self._kinds[event] = _Kind(now, MOST_AT_FIRST)
+                self._tell(event, kind)
+            else:
+                del self._kinds[event]
+
+    def _tell(self, event: str, kind: _Kind) -> None:
+        if kind.held:
+            getattr(self._log, kind.level)(event, **{**kind.fields, "times": kind.held})

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Callable, Protocol
 from xml.sax.saxutils import escape
 
-from . import events, printable
+from . import causes, events, printable
 
 _FORBIDDEN = tuple(code for code in range(32) if code not in (9, 10, 13))
 _FORBIDDEN_BEYOND_ASCII = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
@@ -30,7 +30,10 @@ _TAIL = b"</data></event>\n"
 
 
 class ReaderGone(Exception):
-    """The other end of the pipe is closed: splunkd has closed it or died."""
+    """Nothing can be written to the pipe any more; the text says why: splunkd has closed it or died, or another cause.
+
+    Half an event may be written, so that nothing may follow.
+    """
 
 
 class WaitForPipe(Protocol):
@@ -96,16 +99,18 @@ class Output:
         self._remember(chunk, self.written_bytes - offset)
         view = memoryview(data)
         position = 0
-        while position < len(data):
-            taken = self._write_some(view[position:])
-            if taken:
-                position += taken
-                self._opened = True
-            elif not wait():
-                break
-        written = chunk.whole_events(position + offset)
-        self._whole = chunk.ends_at(position + offset) or (position == 0 and self._whole)
-        return written
+        try:
+            while position < len(data):
+                taken = self._write_some(view[position:])
+                if taken:
+                    position += taken
+                    self._opened = True
+                elif not wait():
+                    break
+        finally:
+            # However this ends: nothing may be written behind half an event.
+            self._whole = chunk.ends_at(position + offset) or (position == 0 and self._whole)
+        return chunk.whole_events(position + offset)
 
     def read_up_to(self) -> int | None:
         """Return the number of the last event that the reader has taken as a whole; None: all that were written."""
@@ -163,8 +168,10 @@ class Output:
             taken = self._pipe.write(data)
         except BlockingIOError:
             return 0
-        except OSError as error:
+        except ConnectionError as error:
             raise ReaderGone("splunkd has closed the pipe") from error
+        except OSError as error:
+            raise ReaderGone(causes.sentence("The pipe to splunkd cannot be written", error).rstrip(".")) from error
         self.written_bytes += taken
         return taken
 

@@ -14,14 +14,14 @@ from datetime import datetime
 from typing import Optional
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from . import printable
+from . import openssl_limits, printable
 from .errors import Problem
 
 MAX_SIZE = 64 * 1024
@@ -81,7 +81,8 @@ class Credentials:
 
     `end` is that of the certificate with the CAs of the file that have issued it. `certificate` is PEM,
     `ca_certificates` are DER and are the only certificates to be trusted. `has_root` says whether one of them is
-    self-signed. `weaknesses` is empty unless old certificates were allowed.
+    self-signed. `weaknesses` is empty unless old certificates were allowed. `notes` says what is worth knowing of the
+    file itself.
     """
 
     facts: Facts
@@ -91,14 +92,25 @@ class Credentials:
     certificate: bytes = field(repr=False)
     ca_certificates: tuple[bytes, ...] = field(repr=False)
     _key: PrivateKeyTypes = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def encrypted_key(self, passphrase: bytes) -> bytes:
-        """Return the private key as PEM (PKCS#8), encrypted with the passphrase, which must not be empty."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(passphrase),
-        )
+        """Return the private key as PEM (PKCS#8), encrypted with the passphrase, which must not be empty.
+
+        Raises Problem `pkcs12_unsupported` when OpenSSL on this machine cannot encrypt it.
+        """
+        try:
+            return self._key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(passphrase),
+            )
+        except (UnsupportedAlgorithm, InternalError) as error:
+            raise Problem(
+                "pkcs12_unsupported",
+                f"OpenSSL on this machine cannot encrypt the private key ({type(error).__name__}), which every "
+                "connection needs. It may run in FIPS mode: run the input on a machine without that restriction.",
+            ) from None
 
 
 def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Credentials:
@@ -110,7 +122,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
     `certificate_weak`.
     """
     _check_form(data)
-    key, certificates = _load(data, password)
+    (key, certificates), notes = _load(data, password)
     certificate = _certificate_of(key, certificates)
     assert key is not None  # noqa: S101 - _certificate_of has raised otherwise; tells the type checker
     _check_time("client certificate", [certificate], now)
@@ -133,6 +145,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
         certificate=certificate.public_bytes(serialization.Encoding.PEM),
         ca_certificates=tuple(authority.public_bytes(serialization.Encoding.DER) for authority in authorities),
         _key=key,
+        notes=notes,
     )
 
 
@@ -253,21 +266,38 @@ def _weak_signature(certificate: x509.Certificate) -> str | None:
     return algorithm.name.upper() if isinstance(algorithm, _WEAK_HASHES) else None
 
 
-def _load(data: bytes, password: str) -> _Loaded:
-    """Open the file; an absent password may have been written as none, or as the empty one."""
-    wrong = _wrong_password(password)
-    if "\0" in password:
-        raise wrong  # the library would crash, and show the password
-    if password:
-        # A lone surrogate cannot be part of a password; it must not end up in an exception with the rest of it.
-        return _open(data, password.encode("utf-8", "replace"), wrong)
-    try:
-        return _open(data, None, wrong)
-    except Problem:
-        return _open(data, b"", wrong)
+def _load(data: bytes, password: str) -> tuple[_Loaded, tuple[str, ...]]:
+    """Open the file, and return what is in it with notes; an absent password may have been written as the empty one.
+
+    A password that the file does not need is no error: the file is opened without it.
+    """
+    # The library would crash at a NUL, and show the password. A lone surrogate cannot be part of one; it must not end
+    # up in an exception with the rest of it.
+    given = [password.encode("utf-8", "replace")] if password and "\0" not in password else []
+    for attempt in (*given, None, b""):
+        loaded = _open(data, attempt)
+        if loaded is not None:
+            unneeded = bool(password) and (not attempt or _is_open(data))
+            return loaded, (_PASSWORD_NOT_NEEDED,) if unneeded else ()
+    missing = openssl_limits.missing(data)
+    if missing:
+        raise _restricted(f"what the PKCS#12 file is protected with ({', '.join(missing)})", None)
+    raise _wrong_password(password)
 
 
-def _open(data: bytes, password: bytes | None, wrong: Problem) -> _Loaded:
+_PASSWORD_NOT_NEEDED = "the PKCS#12 file is not protected by a password: the one that was given is not needed"  # noqa: S105
+
+_BY_PASSWORD = (bytes.fromhex("2a864886f70d010c01"), bytes.fromhex("2a864886f70d01050d"))
+"""The identifiers of encryption by a password: PBES1 of PKCS#12, of which the last number is cut off, and PBES2."""
+
+
+def _is_open(data: bytes) -> bool:
+    """Return whether a file that has been opened by a password opens without one."""
+    return not any(identifier in data for identifier in _BY_PASSWORD) and _open(data, None) is not None
+
+
+def _open(data: bytes, password: bytes | None) -> _Loaded | None:
+    """Return what is in the file, None when it does not open by this password. Raises Problem for any other reason."""
     try:
         with warnings.catch_warnings():
             # Old CAs have the serial number 0, and some tools write BER: both are a warning of the library only.
@@ -282,14 +312,32 @@ def _open(data: bytes, password: bytes | None, wrong: Problem) -> _Loaded:
             "The PKCS#12 file is encrypted, or holds a key, in a way that is not known here. Convert it: "
             "openssl pkcs12 -in OLD -out all.pem; openssl pkcs12 -export -in all.pem -out NEW",
         ) from None
+    except InternalError as error:
+        raise _restricted("what the PKCS#12 file is protected with", error) from None
     except (ValueError, TypeError) as error:
-        # The library has one kind of error for both; a text that it does not have yet means the password as well.
-        raise (_damaged() if "deserialize" in str(error) else wrong) from None
+        # The library has this kind of error for everything, and one text for a password that does not fit.
+        said = str(error)
+        if said == "Invalid password or PKCS12 data":
+            return None
+        if said == "Could not deserialize PKCS12 data":
+            raise _damaged() from None
+        raise _not_pkcs12(f"the library refuses it ({printable.line(said, printable.LONGEST_NAME)})") from None
     except BaseException as error:
         # The library's own crashes are no Exception, and would end the process.
         if type(error).__module__ == "pyo3_runtime":
             raise _damaged() from None
         raise
+
+
+def _restricted(what: str, error: Exception | None) -> Problem:
+    said = f" ({type(error).__name__})" if error is not None else ""
+    return Problem(
+        "pkcs12_unsupported",
+        f"OpenSSL on this machine does not support {what}{said}. It may run in FIPS mode, or without its old "
+        "algorithms; whether the password is right cannot be found out here. Convert the file on another machine: "
+        "openssl pkcs12 -in OLD -legacy -out all.pem; openssl pkcs12 -export -in all.pem -out NEW; or run the input "
+        "on a machine whose OpenSSL is not restricted.",
+    )
 
 
 def _damaged() -> Problem:

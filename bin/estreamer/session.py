@@ -50,6 +50,15 @@ _EVENT_HEADERS = Struct(">HHIHHIII")
 """Message header and extended record header at one go: the common case, unpacked by one call."""
 
 
+MOST_ERROR_TEXT = 1000
+"""Characters that are shown of the text of a server's error, which may have 65,535 bytes."""
+
+MOST_UNKNOWN_TYPES = 64
+"""Unknown types of messages that are counted one by one; all others are counted together, as `OTHER_TYPES`."""
+
+OTHER_TYPES = -1
+
+
 class Misuse(Exception):
     """The caller broke the rules of this module."""
 
@@ -61,7 +70,7 @@ class Counts:
     events: int = 0
     bundle_gaps: int = 0
     unknown_messages: Counter[int] = field(default_factory=Counter)
-    """How many messages of each unknown type were skipped."""
+    """How many messages of each unknown type were skipped; at most `MOST_UNKNOWN_TYPES` types, and `OTHER_TYPES`."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,9 @@ class Received:
     """What one portion of bytes brought.
 
     `acknowledgements` is how many null messages are due once `events` have been handed on. `problem` ends the session.
-    `gap` is (expected, received) when a bundle's sequence number left some out. `unknown_types` are types of messages
-    that were skipped for the first time. `unstamped` tells that some of the events have no archival timestamp since
+    `gap` is (expected, received) when a bundle's sequence number left some out, the last one of `gaps`. `unknown`
+    counts the messages that were skipped, and `unknown_types` are the types that were skipped for the first time.
+    `unstamped` tells that some of the events have no archival timestamp since
     their record headers were not extended.
     """
 
@@ -78,6 +88,8 @@ class Received:
     acknowledgements: int = 0
     problem: Problem | None = None
     gap: tuple[int, int] | None = None
+    gaps: int = 0
+    unknown: int = 0
     unknown_types: tuple[int, ...] = ()
     unstamped: bool = False
 
@@ -142,7 +154,7 @@ class Session:
             what = f"A message that began {now - self._begun:.0f} seconds ago is not whole yet"
         else:
             what = f"Nothing was received for {now - self._last_heard:.0f} seconds, not even a keep-alive"
-        return Problem("peer_dead", f"{what}: the connection is taken for dead and made anew.")
+        return Problem("peer_dead", f"{what}. The connection counts as dead and is made again.")
 
     def resume_listening(self, now: float) -> None:
         """Restart the silence clock: the time that the caller spent without reading does not count against the peer."""
@@ -184,6 +196,8 @@ class Session:
             reading.acknowledgements,
             reading.problem,
             reading.gap,
+            reading.gaps,
+            reading.unknown,
             tuple(reading.unknown_types),
             reading.unstamped,
         )
@@ -230,6 +244,8 @@ class _Reading:
         self.acknowledgements = 0
         self.problem: Problem | None = None
         self.gap: tuple[int, int] | None = None
+        self.gaps = 0
+        self.unknown = 0
         self.unknown_types: list[int] = []
         self.unstamped = False
 
@@ -292,7 +308,10 @@ class _Reading:
         if length < wire.BUNDLE_HEADER.size:
             return self._broken(f"a bundle of {length} bytes")
         _, sequence = wire.BUNDLE_HEADER.unpack_from(self.buffer, body)
-        self.gap = self.session._bundle(sequence) or self.gap
+        gap = self.session._bundle(sequence)
+        if gap is not None:
+            self.gap = gap
+            self.gaps += 1
         self.position = body + wire.BUNDLE_HEADER.size
         self.bundle_end = body + length
         return True
@@ -326,21 +345,26 @@ class _Reading:
         return True
 
     def _skip(self, kind: int) -> None:
-        unknown = self.session.counts.unknown_messages
-        if kind not in unknown:
-            self.unknown_types.append(kind)
-        unknown[kind] += 1
+        known = self.session.counts.unknown_messages
+        if kind not in known:
+            if len(known) >= MOST_UNKNOWN_TYPES:
+                kind = OTHER_TYPES
+            if kind not in known:
+                self.unknown_types.append(kind)
+        known[kind] += 1
+        self.unknown += 1
 
     def _server_error(self, error: wire.ErrorMessage) -> bool:
+        text = error.text if len(error.text) <= MOST_ERROR_TEXT else f"{error.text[:MOST_ERROR_TEXT]}…"
         self.problem = Problem(
             "server_error",
-            f"The server ended the session with error {error.code}: {error.text or '(no text)'}",
+            f"The server ended the session with error {error.code}: {text or '(no text)'}",
         )
         return False
 
     def _broken(self, what: str) -> bool:
         self.problem = Problem(
             "peer_broke_protocol",
-            f"The server sent {what}, which is no eStreamer message: the connection is made anew.",
+            f"The server sent {what}, which is not an eStreamer message. The connection is made again.",
         )
         return False

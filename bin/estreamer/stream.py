@@ -13,9 +13,9 @@ from . import pkcs12, request, tls, wire
 from .bookmark import Bookmark, Clock, DuplicateFilter, Moment, patiently
 from .delivery import Delivery
 from .errors import Problem, Stop
-from .logs import Log, SharedLog
+from .logs import CalmLog, Log, SharedLog
 from .output import ReaderGone, reader_identity
-from .session import Event, Session
+from .session import OTHER_TYPES, Event, Session
 from .settings import Account, InputSettings
 from .state import Reporter
 from .waiting import Waiting
@@ -38,6 +38,10 @@ NO_EVENT_HINT_AFTER = 600.0
 
 SERVED_AFTER = 60.0
 """Seconds after which a connection counts as one that worked, even if no event came."""
+
+STEADY_EVENTS = 100
+"""So many events, or `SERVED_AFTER`, make a connection one after which the next attempt may be made at once: a server
+that ends each connection after an event is not asked every second for ever."""
 
 BACKOFF_FIRST, BACKOFF_LAST = 1.0, 60.0
 """Seconds before the first retry, and the most before any."""
@@ -77,6 +81,7 @@ def run(
     `accounts` reads an account by name and is called for every attempt to connect, so that a renewed certificate needs
     no restart. `stanza` is `estreamer_fqe://<name>`.
     """
+    calm = CalmLog(log)
     with Waiting() as waiting:
         try:
             bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle)
@@ -87,11 +92,12 @@ def run(
             log.error("input_cannot_run", code=problem.code, problem=problem.text)
             return 1
         try:
-            reporter = Reporter(log, checkpoint_dir, stanza)
+            reporter = Reporter(calm, checkpoint_dir, stanza)
             delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting)
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
         finally:
             bookmark.close()
+            calm.flush()
 
 
 def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
@@ -139,10 +145,8 @@ class Stream:
             planned = not self._waiting.parent_is_gone
             if not planned:
                 self._delivery.forget_reader()
-        except ReaderGone:
-            self._log.warning(
-                "reader_gone", problem="splunkd has closed the pipe. What it had not settled comes again."
-            )
+        except ReaderGone as gone:
+            self._log.warning("reader_gone", problem=f"{gone}. What splunkd had not settled is delivered again.")
             self._delivery.forget_reader()
         except Problem as problem:
             self._log.error("input_cannot_run", code=problem.code, problem=problem.text)
@@ -158,10 +162,11 @@ class Stream:
         current = names.index(state.source) if state is not None and state.source in names else 0
         failures = 0
         while True:
-            served, problem = self._attempt(names[current])
+            served, steady, problem = self._attempt(names[current])
+            if steady:
+                self._backoff.reset()
             if served:
                 failures = 0
-                self._backoff.reset()
             else:
                 failures += 1
                 current = (current + 1) % len(names)
@@ -187,8 +192,8 @@ class Stream:
                 return
             self._waiting.pause(min(1.0, end - now))
 
-    def _attempt(self, name: str) -> tuple[bool, Problem]:
-        """Connect to an account and serve it to the end; return whether that worked, and what ended it."""
+    def _attempt(self, name: str) -> tuple[bool, bool, Problem]:
+        """Connect to an account and serve it to the end; return whether that worked, and well, and what ended it."""
         self._delivery.use_account(name)
         begun = time.monotonic()
         try:
@@ -200,17 +205,18 @@ class Stream:
             self._delivery.client_certificate_expires = credentials.end.not_after
             connection = self._connect(account, credentials)
         except Problem as problem:
-            return False, problem
+            return False, False, problem
         self._delivery.server_certificate_expires = connection.peer.end.not_after
         try:
             session, end = self._serve(account, credentials, connection)
         except Problem as problem:
             # The disk takes no bookmark for this account: without one there is nothing to be asked for.
-            return False, problem
+            return False, False, problem
         finally:
             self._delivery.connected_since = None
             connection.close()
-        return session.data_received or time.monotonic() - begun >= SERVED_AFTER, end
+        lasted = time.monotonic() - begun >= SERVED_AFTER
+        return session.data_received or lasted, lasted or session.counts.events >= STEADY_EVENTS, end
 
     def _connect(self, account: Account, credentials: pkcs12.Credentials) -> tls.Connection:
         self._log.info("connecting", account=account.name, host=account.host, port=account.port)
@@ -439,10 +445,12 @@ class _Conversation:
         if received.acknowledgements:
             self._owed += received.acknowledgements
             self._acknowledge()
+        self._delivery.figures.bundle_gaps += received.gaps
+        self._delivery.figures.unknown_messages += received.unknown
         if received.gap is not None:
-            self._report_gap(received.gap)
-        for kind in received.unknown_types:
-            self._log.warning("unknown_message_type", type=kind, problem="Messages of this type are skipped.")
+            self._report_gap(received.gap, received.gaps)
+        if received.unknown_types:
+            self._report_unknown(len(received.unknown_types))
         if received.problem is not None:
             raise received.problem
 
@@ -464,12 +472,21 @@ class _Conversation:
         if known is not None and received[0][0] > known.last_horizon and known.last_horizon < moment.clock:
             self._duplicates = None
 
-    def _report_gap(self, gap: tuple[int, int]) -> None:
-        self._delivery.figures.bundle_gaps += 1
+    def _report_unknown(self, count: int) -> None:
+        types = self._session.counts.unknown_messages
+        self._log.warning(
+            "unknown_message_type",
+            type=",".join("others" if kind == OTHER_TYPES else str(kind) for kind in types),
+            times=count,
+            problem="Messages of these types are skipped.",
+        )
+
+    def _report_gap(self, gap: tuple[int, int], count: int) -> None:
         self._log.warning(
             "bundle_gap",
             expected=gap[0],
             received=gap[1],
+            times=count,
             problem="The server left bundles out, or numbered them anew. Compare the event counts of that time.",
         )
 

@@ -74,15 +74,21 @@ class _Lookup:
         self._found: list[Address] = []
         self._error: Exception | None = None
         thread = threading.Thread(target=self._run, args=(host, port), name="resolve", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            self._ours.close()
+            self._theirs.close()
+            raise
 
     def _run(self, host: str, port: int) -> None:
         try:
             self._found = _addresses(host, port, 0)
         except (OSError, ValueError) as error:
             self._error = error
-        # Closing makes the other end readable; when nobody waits any more, nothing has to be told.
-        self._theirs.close()
+        finally:
+            # Closing makes the other end readable; when nobody waits any more, nothing has to be told.
+            self._theirs.close()
 
     def __enter__(self) -> _Lookup:
         return self
@@ -106,7 +112,7 @@ def _addresses(host: str, port: int, flags: int) -> list[Address]:
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """Return the addresses of a name, or of an IPv4 or IPv6 address, the latter also in brackets.
 
-    Raises Problem `tls_name_not_resolved`, and what `wait` raises.
+    Raises Problem `tls_name_not_resolved` or `no_resources`, and what `wait` raises.
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
@@ -116,7 +122,11 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> list[Address]:
-    with _Lookup(host, port) as lookup:
+    try:
+        begun = _Lookup(host, port)
+    except (OSError, RuntimeError) as error:  # no more descriptors, no more threads
+        raise tls_problems.no_resources(error) from None
+    with begun as lookup:
         if not deadline.until_ready(lookup.fileno(), for_write=False):
             raise tls_problems.not_resolved(host, None)
         try:

@@ -16,6 +16,7 @@ import secrets
 import socket
 import ssl
 import tempfile
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -30,6 +31,20 @@ Progress = Callable[[str, str], None]
 
 BUFFER_SIZE = 256 * 1024
 """Bytes that are taken from the socket at once, at most."""
+
+MOST_HANDSHAKE = 256 * 1024
+"""Bytes that a server may send in its handshake, its certificates included. OpenSSL takes 100 KB of certificates at
+most, but skips requests to begin the handshake again (HelloRequest) for as long as they arrive."""
+
+MOST_WITHOUT_DATA = 256 * 1024
+"""Bytes of TLS that a server may send in a row without any of them being data: far more than an incomplete record,
+session tickets and key updates have."""
+
+MOST_UNSENT = 1024 * 1024
+"""Bytes that may wait for a server that does not read. TLS itself owes an answer to each KeyUpdate and HelloRequest."""
+
+TAKES_WITHIN = 120.0
+"""Seconds within which a server must take a byte when there are any for it: as long as TCP waits for a vanished one."""
 
 _RECORD = 16 * 1024
 _RECORD_OVERHEAD = 2 * 1024
@@ -112,7 +127,7 @@ def closed_before_any_message(credentials: pkcs12.Credentials, connection: Conne
     """Return what to tell the user when the server closed before it sent a message: it does not know this client."""
     peer = connection.peer
     return tls_problems.closed_before_any_message(
-        tcp.show((peer.address, peer.port)), peer.local_address, credentials.facts.common_name
+        tcp.show((peer.address, peer.port)), peer.local_address, credentials.facts.common_name, connection.age
     )
 
 
@@ -136,8 +151,14 @@ def make_context(credentials: pkcs12.Credentials, legacy: bool) -> ssl.SSLContex
     context.verify_flags = ssl.VerifyFlags(flags)
     _require_tls_1_2(context)
     context.options |= getattr(ssl, "OP_NO_RENEGOTIATION", 0)
-    _set_ciphers(context, legacy)
-    context.load_verify_locations(cadata=b"".join(credentials.ca_certificates))
+    try:
+        _set_ciphers(context, legacy)
+    except ssl.SSLError as error:
+        raise tls_problems.own_openssl(error) from None
+    try:
+        context.load_verify_locations(cadata=b"".join(credentials.ca_certificates))
+    except ssl.SSLError as error:
+        raise tls_problems.own_certificate_refused(error) from None
     _load_client_certificate(context, credentials)
     return context
 
@@ -162,7 +183,7 @@ def _load_client_certificate(context: ssl.SSLContext, credentials: pkcs12.Creden
     try:
         descriptor, path = tempfile.mkstemp(prefix="estreamer-", suffix=".pem")
     except OSError as error:
-        raise _no_temporary_file(error) from None
+        raise tls_problems.no_temporary_file(error) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(credentials.certificate + credentials.encrypted_key(passphrase.encode("ascii")))
@@ -170,17 +191,11 @@ def _load_client_certificate(context: ssl.SSLContext, credentials: pkcs12.Creden
     except ssl.SSLError as error:
         raise tls_problems.own_certificate_refused(error) from None
     except OSError as error:
-        raise _no_temporary_file(error) from None
+        raise tls_problems.no_temporary_file(error) from None
     finally:
-        os.unlink(path)
-
-
-def _no_temporary_file(error: OSError) -> Problem:
-    return Problem(
-        "tls_temporary_file",
-        f"The temporary file that TLS needs cannot be written ({error.strerror}). Make room in the temporary "
-        "directory, or let TMPDIR (on Windows: TEMP) name one that can be written.",
-    )
+        # What stays behind is encrypted, and nobody knows the passphrase any more.
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def _ends(connected: socket.socket, host: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -210,6 +225,10 @@ class _Channel:
         self.tls = context.wrap_bio(self.incoming, self.outgoing)
         self.first_bytes = b""
         """The first bytes that the peer sent: they show whether it speaks TLS at all."""
+        self.received = 0
+        """Bytes that the peer has sent so far."""
+        self.taken = 0
+        """Bytes that the socket has taken so far."""
         self._raw = memoryview(bytearray(BUFFER_SIZE))
         self._unsent = memoryview(b"")
 
@@ -219,6 +238,7 @@ class _Channel:
         if len(self.first_bytes) < 2:
             self.first_bytes += bytes(self._raw[: min(count, 5)])
         self.incoming.write(self._raw[:count])
+        self.received += count
         return count > 0
 
     def drain(self) -> None:
@@ -232,6 +252,7 @@ class _Channel:
                 count = self.socket.send(self._unsent)
             except BlockingIOError:
                 return
+            self.taken += count
             self._unsent = self._unsent[count:]
 
     @property
@@ -242,6 +263,11 @@ class _Channel:
 def _shake_hands(channel: _Channel, deadline: tcp.Deadline) -> None:
     try:
         while not _handshake_step(channel):
+            # A peer that never stops sending never lets a wait run out of time.
+            if not deadline.left:
+                raise tls_problems.handshake_timeout(channel.address)
+            if channel.received >= MOST_HANDSHAKE:
+                raise tls_problems.handshake_too_long(channel.address, MOST_HANDSHAKE)
             _send_all(channel, deadline)
             _receive_some(channel, deadline)
         _send_all(channel, deadline)
@@ -249,8 +275,10 @@ def _shake_hands(channel: _Channel, deadline: tcp.Deadline) -> None:
         with contextlib.suppress(OSError):
             channel.drain()  # the alert that tells the server why
         raise tls_problems.of_handshake(channel.address, error, channel.first_bytes) from None
-    except OSError:
+    except ConnectionError:
         raise tls_problems.closed_in_handshake(channel.address) from None
+    except OSError as error:
+        raise tls_problems.failed_in_handshake(channel.address, error) from None
 
 
 def _handshake_step(channel: _Channel) -> bool:
@@ -264,17 +292,18 @@ def _handshake_step(channel: _Channel) -> bool:
 def _send_all(channel: _Channel, deadline: tcp.Deadline) -> None:
     channel.drain()
     while channel.unsent:
-        if not deadline.until_ready(channel.socket.fileno(), for_write=True):
+        if not deadline.left or not deadline.until_ready(channel.socket.fileno(), for_write=True):
             raise tls_problems.handshake_timeout(channel.address)
         channel.drain()
 
 
 def _receive_some(channel: _Channel, deadline: tcp.Deadline) -> None:
     while True:
-        if not deadline.until_ready(channel.socket.fileno(), for_write=False):
+        if not deadline.left or not deadline.until_ready(channel.socket.fileno(), for_write=False):
             raise tls_problems.handshake_timeout(channel.address)
         try:
-            if channel.fill(BUFFER_SIZE):
+            # One record at a time, so that little of what follows the handshake counts as a part of it.
+            if channel.fill(_RECORD):
                 return
         except BlockingIOError:
             continue
@@ -283,8 +312,7 @@ def _receive_some(channel: _Channel, deadline: tcp.Deadline) -> None:
 
 def _verify(channel: _Channel, authorities: tuple[bytes, ...], fingerprint: str | None, legacy: bool) -> Peer:
     """Check what the handshake left open, who it is, and return it."""
-    encoded = channel.tls.getpeercert(binary_form=True)
-    fields: dict[str, Any] | None = channel.tls.getpeercert()
+    encoded, fields = _certificate(channel)
     cipher, version = channel.tls.cipher(), channel.tls.version()
     if not encoded or not fields or cipher is None or version is None:
         raise Problem("tls_untrusted", f"The server at {channel.address} presented no certificate.")
@@ -311,6 +339,15 @@ def _verify(channel: _Channel, authorities: tuple[bytes, ...], fingerprint: str 
     )
 
 
+def _certificate(channel: _Channel) -> tuple[bytes | None, dict[str, Any] | None]:
+    """Return the server's certificate, and what Python reads in it."""
+    try:
+        fields: dict[str, Any] | None = channel.tls.getpeercert()
+        return channel.tls.getpeercert(binary_form=True), fields
+    except (ssl.SSLError, ValueError) as error:
+        raise tls_problems.unreadable_certificate(channel.address, error) from None
+
+
 def _check_strength(address: str, encoded: bytes) -> None:
     """Refuse a weak certificate also where OpenSSL, before 1.1.0, does not."""
     weaknesses = pkcs12.weaknesses_of("server certificate", encoded)
@@ -335,7 +372,8 @@ class Connection:
     """A verified TLS connection that never blocks.
 
     Call `receive` until it returns None before waiting for the descriptor: an end or a failure that came with the last
-    bytes is reported by the call after them. What the peer breaks while sending shows at the next `receive`.
+    bytes is reported by the call after them. What the peer breaks while sending shows at the next `receive`; so does a
+    peer that takes nothing, for which `receive` has to be called once in a while.
     """
 
     def __init__(self, channel: _Channel, peer: Peer) -> None:
@@ -347,6 +385,11 @@ class Connection:
         self._closed = False
         self._failure: Problem | None = None
         self._deaf = False
+        self._stuck_since: float | None = None
+        """Since when the peer has taken nothing although there are bytes for it."""
+        self._data_seen_at = channel.received
+        """How many bytes had arrived when there were data in them for the last time."""
+        self._established = time.monotonic()
         # The last bytes of the handshake may have come together with the first of the conversation.
         self._held = channel.incoming.pending > 0
 
@@ -354,13 +397,20 @@ class Connection:
         """Return the descriptor to wait for."""
         return self._channel.socket.fileno()
 
+    @property
+    def age(self) -> float:
+        """Seconds since the handshake."""
+        return time.monotonic() - self._established
+
     def receive(self, limit: int) -> bytes | None:
         """Return what has arrived, from one read of at most `limit` bytes from the socket, or `BUFFER_SIZE`.
 
         None: nothing (whole) is there. Empty: the peer has closed; a reset before its first byte counts as that, since
         servers differ in how they dismiss a client. Raises Problem `tls_closed`, `tls_lost`, `tls_broken`,
-        `tls_client_certificate_refused`.
+        `tls_client_certificate_refused`, `tls_no_data`, `tls_not_reading`.
         """
+        if self._stuck_since is not None:
+            self._check_that_peer_reads()
         if not self._held and not self._closed and self._failure is None:
             try:
                 self._closed = not self._channel.fill(limit)
@@ -385,7 +435,9 @@ class Connection:
         """Send what the socket takes."""
         if self._deaf:
             self._queue.clear()
+            self._stuck_since = None
             return
+        taken = self._channel.taken
         try:
             while self._queue:
                 self._channel.tls.write(self._queue[0])
@@ -395,6 +447,10 @@ class Connection:
             # Why is for `receive` to find out: an alert or an error message of the server may still be on its way in.
             self._deaf = True
             self._queue.clear()
+        if not self.unsent():
+            self._stuck_since = None
+        elif self._stuck_since is None or self._channel.taken != taken:
+            self._stuck_since = time.monotonic()
 
     def close(self) -> None:
         """Close, with a farewell as far as that can be sent without waiting. Never raises."""
@@ -433,7 +489,28 @@ class Connection:
             self._failed(error)
         if self._channel.outgoing.pending:
             self.flush()
+        self._check_limits(position)
         return self._outcome(position)
+
+    def _check_limits(self, count: int) -> None:
+        """Note a failure when the peer keeps TLS busy without data, or lets answers pile up."""
+        if count:
+            self._data_seen_at = self._channel.received
+        elif self._channel.received - self._data_seen_at > MOST_WITHOUT_DATA:
+            self._fail(tls_problems.no_data(self._channel.address, MOST_WITHOUT_DATA))
+        if self.unsent() > MOST_UNSENT:
+            self._fail(tls_problems.not_reading(self._channel.address, f"{MOST_UNSENT:,} bytes wait for it"))
+
+    def _check_that_peer_reads(self) -> None:
+        """Note a failure when the peer takes nothing for too long; whoever was kept from sending tries again first."""
+        self.flush()
+        if self._stuck_since is not None and time.monotonic() - self._stuck_since >= TAKES_WITHIN:
+            why = f"it has taken nothing for {TAKES_WITHIN:.0f} seconds"
+            self._fail(tls_problems.not_reading(self._channel.address, why))
+
+    def _fail(self, problem: Problem) -> None:
+        if self._failure is None and not self._closed:
+            self._failure = problem
 
     def _outcome(self, count: int) -> bytes | None:
         if count:
@@ -444,13 +521,12 @@ class Connection:
         return b"" if self._closed else None
 
     def _failed(self, error: ssl.SSLError) -> None:
-        if self._failure is None and not self._closed:
-            self._failure = tls_problems.of_stream(self._channel.address, error, self._received)
+        self._fail(tls_problems.of_stream(self._channel.address, error, self._received))
 
     def _lost(self, error: OSError) -> None:
         if not isinstance(error, ConnectionError):
             self._failure = tls_problems.lost(self._channel.address, error)
         elif self._received:
-            self._failure = tls_problems.closed_later(self._channel.address)
+            self._failure = tls_problems.reset_later(self._channel.address, error)
         else:
             self._closed = True

@@ -11,11 +11,15 @@ import socket
 import ssl
 from collections.abc import Sequence
 
+from . import causes
 from .errors import Problem
 
 _LEGACY = 'switch on "Legacy certificates" for this account'
 
 _EXPIRED, _NOT_YET_VALID = 10, 9
+_UNKNOWN_ISSUER = frozenset((2, 7, 18, 19, 20, 21, 29, 30, 31, 33))
+"""X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, _CERT_SIGNATURE_FAILURE, self-signed ones, _UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+_UNABLE_TO_VERIFY_LEAF_SIGNATURE, and issuers that do not match: another CA, or another key of one of the same name."""
 _WEAK_CODES = frozenset((66, 67, 68))
 """X509_V_ERR_EE_KEY_TOO_SMALL, _CA_KEY_TOO_SMALL, _CA_MD_TOO_WEAK."""
 
@@ -54,22 +58,70 @@ _NO_COMMON_CIPHER = frozenset(("HANDSHAKE_FAILURE", "INSUFFICIENT_SECURITY"))
 """Alerts by which a server says that it cannot agree on anything that was offered."""
 
 _RECORD_TYPES = frozenset((20, 21, 22, 23))
-_UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM))
+
+_DISMISSED_WITHIN = 60.0
+"""Seconds after the handshake in which an end without a message means that the server does not want this client."""
+_MOST_SHOWN = 8
+"""Addresses that a sentence names: a name may have any number of them."""
+
+_CHECK_ROUTES = "Check the address and this machine's routes."
+_NO_RESOURCES = "This machine has no more of what a connection needs: end what uses too much of it, or raise the limit."
+_TO_AN_ADDRESS = {
+    errno.ENETUNREACH: ("network unreachable", _CHECK_ROUTES),
+    errno.EHOSTUNREACH: (
+        "host unreachable",
+        "Check the address, this machine's routes, and that no firewall on the way rejects the connection.",
+    ),
+    errno.ENETDOWN: ("network down", "Bring up this machine's network interface."),
+    errno.EADDRNOTAVAIL: (
+        "no local address for it",
+        "Check the address, that this machine has an address of the same kind (IPv4 or IPv6), and that it has not used "
+        "up its local ports.",
+    ),
+    errno.EAFNOSUPPORT: (
+        "this machine has no such kind of address",
+        "Enter an address of the kind, IPv4 or IPv6, that this machine has.",
+    ),
+    errno.EACCES: ("not permitted on this machine", "Check the address, and this machine's own firewall and SELinux."),
+    errno.EPERM: ("not permitted on this machine", "Check the address, and this machine's own firewall and SELinux."),
+    errno.EMFILE: ("too many open files in this process", _NO_RESOURCES),
+    errno.ENFILE: ("too many open files on this machine", _NO_RESOURCES),
+    errno.ENOBUFS: ("no buffer space on this machine", _NO_RESOURCES),
+    errno.ENOMEM: ("no memory on this machine", _NO_RESOURCES),
+}
+"""Why an address takes no connection, and what to do."""
+
+_NO_ADDRESS = frozenset(
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+)
 
 
 def not_resolved(host: str, error: Exception | None) -> Problem:
     """The name has no address; `error` is None when there was no answer in time."""
-    busy = error is None or (isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN)
-    if busy:
+    instead = "or enter the Management Center's IP address."
+    number = error.errno if isinstance(error, socket.gaierror) else None
+    if error is None or number == socket.EAI_AGAIN:
         text = f"The name {host!r} could not be resolved: the name service does not answer. Check DNS on this machine"
-    else:
+    elif number in _NO_ADDRESS:
         text = f"The name {host!r} has no address. Check its spelling, and DNS on this machine"
-    return Problem("tls_name_not_resolved", f"{text}, or enter the Management Center's IP address.")
+    elif isinstance(error, OSError):
+        text = f"The name {host!r} could not be resolved: {causes.text(error)}. Check DNS on this machine"
+    else:
+        text = f"{host!r} cannot be the name of a host ({error}). Check its spelling"
+    return Problem("tls_name_not_resolved", f"{text}, {instead}")
+
+
+def no_resources(error: Exception) -> Problem:
+    """This process cannot have what it needs to connect: descriptors or threads."""
+    why = causes.text(error) if isinstance(error, OSError) else str(error)
+    return Problem("no_resources", f"No connection can be made on this machine: {why}. {_NO_RESOURCES}")
 
 
 def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem:
     """No address took the connection; `failures` holds each address that was tried, and why it failed."""
-    tried = "; ".join(f"{address}: {_socket_text(error)}" for address, error in failures)
+    tried = "; ".join(f"{address}: {_socket_text(error)}" for address, error in failures[:_MOST_SHOWN])
+    if len(failures) > _MOST_SHOWN:
+        tried += f"; and {len(failures) - _MOST_SHOWN} more"
     # The most telling failure counts: where one address answers, the others are likely of the wrong kind.
     if any(isinstance(error, ConnectionRefusedError) for _, error in failures):
         return Problem(
@@ -85,18 +137,19 @@ def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem
             f"The connection to {host} was not answered (tried {tried}). Check host and port, and that every firewall "
             "on the way lets this machine connect to the Management Center's port.",
         )
+    advice = dict.fromkeys(_TO_AN_ADDRESS[error.errno][1] for _, error in failures if error.errno in _TO_AN_ADDRESS)
     return Problem(
         "tls_unreachable",
-        f"{host} cannot be reached from this machine (tried {tried}). Check the address and this machine's routes.",
+        " ".join((f"{host} cannot be reached from this machine (tried {tried or 'no address'}).", *advice)),
     )
 
 
 def _socket_text(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
-    if error.errno in _UNREACHABLE:
-        return "unreachable"
-    return "refused" if isinstance(error, ConnectionRefusedError) else (error.strerror or "failed")
+    if error.errno in _TO_AN_ADDRESS:
+        return _TO_AN_ADDRESS[error.errno][0]
+    return "refused" if isinstance(error, ConnectionRefusedError) else causes.text(error)
 
 
 def handshake_timeout(address: str) -> Problem:
@@ -105,6 +158,35 @@ def handshake_timeout(address: str) -> Problem:
         "tls_handshake_timeout",
         f"{address} took the connection but did not complete the TLS handshake in time. Check that this is the "
         "Management Center's eStreamer port and that no device in between inspects or holds the connection.",
+    )
+
+
+def handshake_too_long(address: str, limit: int) -> Problem:
+    """The peer sends and sends, and the handshake does not end."""
+    return Problem(
+        "tls_handshake_too_long",
+        f"{address} sent {limit:,} bytes without completing the TLS handshake. No Management Center does that: check "
+        "host and port, and what else answers there.",
+    )
+
+
+def no_data(address: str, limit: int) -> Problem:
+    """The peer keeps TLS busy and sends no data."""
+    return Problem(
+        "tls_no_data",
+        f"{address} sent {limit:,} bytes of TLS without any data in them, such as requests for another handshake or "
+        "empty records. The connection is made again. If that is repeated, check host and port, and what else answers "
+        "there.",
+    )
+
+
+def not_reading(address: str, why: str) -> Problem:
+    """The peer does not take what is sent to it."""
+    return Problem(
+        "tls_not_reading",
+        f"{address} does not read what this input sends ({why}). The connection is made again. If that is repeated, "
+        "restart the eStreamer service on the Management Center, and check that no device in between holds back one "
+        "direction of the connection.",
     )
 
 
@@ -117,29 +199,70 @@ def closed_in_handshake(address: str) -> Problem:
     )
 
 
-def closed_before_any_message(address: str, local_address: str, common_name: str) -> Problem:
-    """The server completed the handshake and closed without a message: by the guide, failed authentication."""
+def failed_in_handshake(address: str, error: OSError) -> Problem:
+    """The connection failed during the handshake, and the peer did not close it."""
+    return Problem(
+        "tls_lost",
+        f"The connection to {address} failed during the TLS handshake: {_socket_text(error)}. Check the network "
+        "between this machine and the Management Center.",
+    )
+
+
+def closed_before_any_message(address: str, local_address: str, common_name: str, age: float) -> Problem:
+    """The server completed the handshake and closed without a message: by the guide, failed authentication.
+
+    `age` is how many seconds after the handshake that was.
+    """
+    if age > _DISMISSED_WITHIN:
+        return Problem(
+            "tls_closed",
+            f"{address} closed or reset the connection {age:.0f} seconds after the TLS handshake, before it sent any "
+            "message. The connection is made again. The Management Center may have been restarted; if it happens "
+            "again and again, check that no firewall on the way ends connections that are quiet for a while.",
+        )
     return Problem(
         "tls_closed_after_handshake",
-        f"{address} closed the connection right after the TLS handshake, without a word. Most often the Management "
-        f"Center does not know this client: its certificate was made for {common_name!r}, and this machine connected "
-        f"from {local_address}. The Management Center must see it come from {common_name!r}: check NAT on the "
-        "way, which interface is used, and, for a name, that DNS on the Management Center resolves it; or create the "
-        "client anew (System > Integration > eStreamer) with the address that the Management Center sees.",
+        f"{address} closed or reset the connection right after the TLS handshake, without a message. Most often the "
+        f"Management Center does not know this client: its certificate was made for {common_name!r}, and this machine "
+        f"connected from {local_address}. The Management Center must see it come from {common_name!r}: check NAT on "
+        "the way, which interface is used, and, for a name, that DNS on the Management Center resolves it; or create "
+        "the client again (System > Integration > eStreamer) with the address that the Management Center sees.",
     )
 
 
 def closed_later(address: str) -> Problem:
     """The connection ended after it had been in use."""
-    return Problem("tls_closed", f"The connection to {address} was closed by the server. It is made anew.")
+    return Problem("tls_closed", f"{address} closed the connection. The connection is made again.")
+
+
+def reset_later(address: str, error: OSError) -> Problem:
+    """The connection was reset, or broken off on this side, after it had been in use."""
+    return Problem(
+        "tls_closed",
+        f"The connection to {address} was ended by the server, or by a device on the way: {causes.text(error)}. The "
+        "connection is made again.",
+    )
 
 
 def lost(address: str, error: OSError) -> Problem:
     """Nobody closed the connection: the peer's host, or the network on the way, does not answer any more."""
+    if isinstance(error, TimeoutError):
+        why = "no answer: the host or the network is gone, or the server has read nothing for two minutes"
+    else:
+        why = _socket_text(error)
     return Problem(
         "tls_lost",
-        f"The connection to {address} was lost ({_socket_text(error)}). It is made anew. If it is lost again, check "
-        "the network, and that no firewall on the way forgets connections that are quiet for a while.",
+        f"The connection to {address} was lost ({why}). It is made again. If it is lost again, check the network, and "
+        "that no firewall on the way forgets connections that are quiet for a while.",
+    )
+
+
+def unreadable_certificate(address: str, error: Exception) -> Problem:
+    """Python cannot read the certificate that OpenSSL has accepted."""
+    return Problem(
+        "tls_untrusted",
+        f"The certificate of the server at {address} cannot be read ({type(error).__name__}). Have the Management "
+        "Center's certificate renewed.",
     )
 
 
@@ -177,17 +300,24 @@ def of_verification(address: str, error: ssl.SSLCertVerificationError) -> Proble
     if error.verify_code == _EXPIRED:
         return Problem(
             "tls_certificate_expired",
-            f"The certificate of the server at {address} has expired. Renew it on the Management Center, and check "
-            "this machine's clock.",
+            f"The certificate of the server at {address}, or of its CA, has expired. Renew it on the Management "
+            "Center, and check this machine's clock.",
         )
     if error.verify_code == _NOT_YET_VALID:
         return Problem(
             "tls_certificate_not_yet_valid",
-            f"The certificate of the server at {address} is not valid yet. Check the clocks of this machine and of the "
-            "Management Center.",
+            f"The certificate of the server at {address}, or of its CA, is not valid yet. Check the clocks of this "
+            "machine and of the Management Center.",
         )
     if error.verify_code in _WEAK_CODES:
         return weak(address, str(error.verify_message))
+    if error.verify_code not in _UNKNOWN_ISSUER:
+        return Problem(
+            "tls_untrusted",
+            f"OpenSSL does not accept the certificate of the server at {address}, or of its CA: {error.verify_message} "
+            f"(code {error.verify_code}). Check that the host is the Management Center that the file was downloaded "
+            "from, and have its certificates renewed.",
+        )
     return Problem(
         "tls_untrusted",
         f"The certificate of the server at {address} was not issued by the CA in the PKCS#12 file "
@@ -224,8 +354,10 @@ def _of_reason(address: str, error: ssl.SSLError) -> Problem:
     if alert in _NO_COMMON_CIPHER:
         return Problem(
             "tls_no_common_cipher",
-            f"The server at {address} accepts none of the ciphers offered to it. Update the Management Center; if that "
-            f"cannot be, {_LEGACY}.",
+            f"The server at {address} ended the handshake with the alert {_words(alert)!r}. Most often it accepts none "
+            "of the ciphers that are offered to it, as an old one may; it may also refuse the client's certificate. "
+            f"Update the Management Center; if that cannot be, {_LEGACY}. If that does not help, check that the client "
+            "still exists there.",
         )
     return broken(address, error)
 
@@ -236,8 +368,16 @@ def of_stream(address: str, error: ssl.SSLError, received: bool) -> Problem:
     With TLS 1.3 a server judges the client certificate when the client has already completed its handshake.
     """
     reason, alert = _reason(error)
-    if alert in _CLIENT_REFUSED or (not received and not reason):
+    if alert in _CLIENT_REFUSED:
         return client_refused(address, alert)
+    if not received and not reason:
+        return Problem(
+            "tls_broken",
+            f"The TLS connection to {address} failed before the server sent a message, and OpenSSL names no reason. "
+            "This is how some versions of OpenSSL report that the server refused the client's certificate: check that "
+            "the client still exists on the Management Center (System > Integration > eStreamer). If it does, check "
+            "that no device in between changes or inspects the connection.",
+        )
     return broken(address, error)
 
 
@@ -253,8 +393,27 @@ def own_certificate_refused(error: ssl.SSLError) -> Problem:
         )
     return Problem(
         "tls_own_certificate",
-        f"This machine's OpenSSL cannot use the client certificate ({why}). "
-        "Download the file of this client anew from the Management Center (System > Integration > eStreamer).",
+        f"This machine's OpenSSL cannot use the client certificate or a CA certificate of the PKCS#12 file ({why}). "
+        "Download the file of this client again from the Management Center (System > Integration > eStreamer). If "
+        "OpenSSL on this machine is restricted (FIPS mode), it may not support the algorithms of these certificates.",
+    )
+
+
+def own_openssl(error: Exception) -> Problem:
+    """OpenSSL on this machine cannot do what every connection needs."""
+    return Problem(
+        "tls_own_openssl",
+        f"This machine's OpenSSL ({ssl.OPENSSL_VERSION}) cannot be set up for a connection: {error}. If it is "
+        "restricted (FIPS mode), see whether its settings allow TLS 1.2 with ECDHE and AES-GCM.",
+    )
+
+
+def no_temporary_file(error: OSError) -> Problem:
+    """The file through which the key is handed to OpenSSL cannot be written or read."""
+    return Problem(
+        "tls_temporary_file",
+        causes.sentence("The temporary file that TLS needs cannot be written", error)
+        + " TMPDIR (on Windows: TEMP) may name another folder for it.",
     )
 
 

@@ -15,9 +15,9 @@ import threading
 import time
 from collections.abc import Iterable
 from types import FrameType, TracebackType
-from typing import Callable, TypeVar
+from typing import Callable, Protocol, TypeVar
 
-from .errors import Stop
+from .errors import Problem, Stop
 
 PARENT_CHECK_INTERVAL = 1.0
 """Seconds between looks at the parent process while waiting: nobody tells a child that splunkd has died."""
@@ -29,11 +29,37 @@ _PIPE_POLL_INTERVAL = 0.01
 """Windows can only wait for sockets: a full pipe is tried again after so many seconds."""
 
 
+class Parent(Protocol):
+    """The process that started this one."""
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended."""
+
+
+class _PosixParent:
+    """A process that ends leaves its children to another one."""
+
+    def __init__(self) -> None:
+        self._number = os.getppid()
+
+    def has_ended(self) -> bool:
+        return os.getppid() != self._number
+
+
+def _parent() -> Parent:
+    if sys.platform == "win32":
+        # There a child keeps the number of its parent for ever.
+        from .output_windows import Process  # noqa: PLC0415 - calls what only Windows has
+
+        return Process(os.getppid())
+    return _PosixParent()
+
+
 class Waiting:
     """A context in which the process can be asked to stop; used by the main thread only."""
 
     def __init__(self) -> None:
-        self._parent = os.getppid()
+        self._parent = _parent()
         self._reason: str | None = None
         self._previous: dict[int, object] = {}
         self._wakeup, self._wakeup_writer = socket.socketpair()
@@ -63,7 +89,7 @@ class Waiting:
     @property
     def parent_is_gone(self) -> bool:
         """Whether the process that started this one has ended."""
-        return os.getppid() != self._parent
+        return self._parent.has_ended()
 
     def check(self) -> None:
         """Raise Stop when the process was asked to stop, or its parent has ended."""
@@ -109,9 +135,13 @@ class Waiting:
     def call(self, function: Callable[[], Result]) -> Result:
         """Run what may block in a thread and return what it returns, or raise what it raises. Raises Stop.
 
-        A thread that is left behind by a request to stop ends with the process.
+        Raises Problem `no_resources` when there are no descriptors or threads for that. A thread that is left behind by
+        a request to stop ends with the process.
         """
-        finished, finish = socket.socketpair()
+        try:
+            finished, finish = socket.socketpair()
+        except OSError as error:
+            raise _no_resources(error) from None
         outcome: list[Result] = []
         failure: list[BaseException] = []
 
@@ -123,7 +153,11 @@ class Waiting:
             finish.close()
 
         with finished:
-            threading.Thread(target=work, daemon=True).start()
+            try:
+                threading.Thread(target=work, daemon=True).start()
+            except RuntimeError as error:
+                finish.close()
+                raise _no_resources(error) from None
             self.until((finished.fileno(),), (), None)
         if failure:
             raise failure[0]
@@ -155,3 +189,11 @@ class Waiting:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._reason is None:
             self._reason = f"received {signal.Signals(number).name}"
+
+
+def _no_resources(error: Exception) -> Problem:
+    return Problem(
+        "no_resources",
+        f"This machine has no descriptor or thread left for the input ({error}). End what uses too many of them, or "
+        "raise the limits of the user that runs Splunk (ulimit -n, ulimit -u).",
+    )

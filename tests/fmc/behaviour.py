@@ -47,6 +47,7 @@ ACTIONS = (
     "gap",
     "repeat",
     "restart",
+    "hello-requests",
 )
 
 
@@ -62,7 +63,8 @@ class Fault:
       from here on single bytes, a TLS record each, `pause` seconds apart; `say`: the bytes `data` are sent and the rest
       goes on (give the code points of the bytes, 0 to 255); `gap`: one sequence number of a bundle is left out, nothing
       else is; `repeat`: one bundle has the sequence number of the one before; `restart`: the server stops, all
-      connections end with it, and starts again on its port.
+      connections end with it, and starts again on its port; `hello-requests`: in place of its handshake the server asks
+      for one, in clear and without end, and reads nothing.
     - `where`: a moment before the first event (`BEFORE_EVENTS`) or a place in the stream (`PLACES`).
     - `after_events`: events that this connection was sent before; or `after_bytes`: bytes, which overrides `where`.
     - `connections`: numbers of the connections that it is meant for, from 1; None means all.
@@ -87,6 +89,8 @@ class Fault:
             raise ValueError(f"a {self.action} is made between events")
         if self.action == "say" and self.where not in {*BEFORE_EVENTS, "between"}:
             raise ValueError("what is said belongs before or between messages")
+        if self.action == "hello-requests" and (self.where != "accept" or self.after_bytes is not None):
+            raise ValueError("hello-requests take the place of the handshake")
         if self.where == "accept" and self.action in {"error", "garbage", "overlong", "deaf", "hear", "dribble", "say"}:
             raise ValueError(f"{self.action} needs TLS")
 

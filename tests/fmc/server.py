@@ -45,6 +45,9 @@ _FORGED_RECORDS = 1 + (16 * 1024 + 256) // len(_FORGED_RECORD)
 """More than the rest of the longest record of TLS."""
 
 _ALERT = bytes.fromhex("15 0303 0002 02 28")
+_HELLO_REQUESTS = bytes.fromhex("16 0303 0004 00000000") * 1000
+"""Records that ask for a handshake. Before its ServerHello a server needs no key for them, and OpenSSL skips them."""
+
 _TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -704,10 +707,23 @@ class _Session:
                 raise _Ended("fault: alert")
         elif action == "restart":
             self._server._restart_aside()
+        elif action == "hello-requests":
+            self._pour(_HELLO_REQUESTS)
         elif action == "half-open":
             while True:
                 self._wait(None, write=False, read=False)
         self._muted = True
+
+    def _pour(self, data: bytes) -> NoReturn:
+        """Send the same bytes, without TLS, until the client is gone. Raises _Ended."""
+        rest = memoryview(data)
+        while True:
+            try:
+                rest = rest[self._socket.send(rest) :] or memoryview(data)
+            except BlockingIOError:
+                self._wait(None, write=True, read=False)
+            except OSError as error:
+                raise _Ended("client reset") from error
 
     def _send_alert(self) -> None:
         """Send a fatal alert: in clear before the handshake, later as TLS makes it when it is fed a forged record.

@@ -197,6 +197,17 @@ def test_before_the_handshake_there_can_be_an_alert_or_no_tls(serve: Serve) -> N
         RawClient(server)
 
 
+def test_in_place_of_the_handshake_it_is_asked_for_without_end(serve: Serve) -> None:
+    server = serve(60, faults=(Fault("hello-requests", "accept"),))
+    one = bytes.fromhex("16 0303 0004 00000000")
+    with socket.create_connection((server.address, server.port)) as client:
+        received = b""
+        while len(received) < 10_000_000:
+            received += client.recv(1 << 20)
+    assert received == (one * (len(received) // len(one) + 1))[: len(received)]
+    server.wait_for(lambda served: served.connections[0].ended == "client reset")
+
+
 @pytest.mark.parametrize("action", ["silence", "half-open"])
 @pytest.mark.parametrize("where", ["accept", "handshake", "request", "payload"])
 def test_silence_falls_without_keepalives(serve: Serve, action: str, where: str) -> None:
@@ -377,6 +388,7 @@ def test_a_server_can_restart_in_the_middle_of_a_message(serve: Serve) -> None:
         ("say", "payload"),
         ("say", "accept"),
         ("garbage", "accept"),
+        ("hello-requests", "handshake"),
         ("nap", "between"),
         ("fin", "x"),
     ],

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki
+from tests.places import ROOT
 
 NOW = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
 """Later than anything that the tests make."""
@@ -113,8 +115,89 @@ def test_a_password_that_is_wrong_is_told_and_not_shown(pki: Pki, encryption: st
         assert given not in problem.text
 
 
-def test_a_password_for_a_file_without_one(pki: Pki) -> None:
-    assert refusal(pki.pkcs12(encryption="rc2-40"), "x").code == "pkcs12_wrong_password"
+@pytest.mark.parametrize("encryption", ENCRYPTIONS)
+@pytest.mark.parametrize("given", ["x", "鍵", "a\0b"])
+def test_a_password_that_is_not_needed_is_no_error_and_is_noted(pki: Pki, encryption: str, given: str) -> None:
+    credentials = read(pki.pkcs12("192.0.2.9", encryption=encryption), given)
+    assert credentials.facts.common_name == "192.0.2.9"
+    assert [note for note in credentials.notes if "not needed" in note]
+    assert given not in "".join(credentials.notes)
+
+
+@pytest.mark.parametrize("encryption", ENCRYPTIONS)
+@pytest.mark.parametrize("password", ["", "x"])
+def test_a_password_that_is_needed_or_not_given_is_not_noted(pki: Pki, encryption: str, password: str) -> None:
+    assert read(pki.pkcs12(password=password, encryption=encryption), password).notes == ()
+
+
+def test_a_file_without_checksum_opens_by_any_password_and_that_is_noted(
+    key: ec.EllipticCurvePrivateKey, tmp_path: Path
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is not installed")
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    parts = [
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        a_certificate(key, signed_by=ca_key, extensions=(NO_CA,)).public_bytes(serialization.Encoding.PEM),
+        a_certificate(ca_key, "CA", signed_by=ca_key, extensions=(CA,)).public_bytes(serialization.Encoding.PEM),
+    ]
+    (tmp_path / "all.pem").write_bytes(b"".join(parts))
+    how = "-nomac -keypbe NONE -certpbe NONE -passout pass:"
+    command = f"openssl pkcs12 -export -in {tmp_path}/all.pem -out {tmp_path}/new {how}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    assert "not needed" in read((tmp_path / "new").read_bytes(), "x").notes[0]
+
+
+RESTRICTED = {
+    # A property that no algorithm has: what OpenSSL in FIPS mode does without its FIPS provider.
+    "everything": ("fips=yes", ENCRYPTIONS),
+    "old algorithms": ("provider=default", ("rc2-40",)),
+}
+
+_UNDER_RESTRICTIONS = """
+import datetime, sys
+sys.path.insert(0, sys.argv[1])
+from estreamer import pkcs12
+from estreamer.errors import Problem
+now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
+for path in sys.argv[3:]:
+    try:
+        pkcs12.read(open(path, "rb").read(), sys.argv[2], now, True)
+        print("read")
+    except Problem as problem:
+        print(problem.code, problem.text)
+"""
+
+
+@pytest.mark.parametrize("what", RESTRICTED)
+def test_a_restricted_openssl_is_not_a_wrong_password(pki: Pki, tmp_path: Path, what: str) -> None:
+    properties, affected = RESTRICTED[what]
+    config = tmp_path / "openssl.cnf"
+    config.write_text(
+        f"openssl_conf = all\n[all]\nalg_section = algorithms\n[algorithms]\ndefault_properties = {properties}\n"
+    )
+    for encryption in ENCRYPTIONS:
+        (tmp_path / encryption).write_bytes(pki.pkcs12(password="x", encryption=encryption))
+    said = {}
+    for password in ("x", "wrong"):
+        done = subprocess.run(
+            [sys.executable, "-c", _UNDER_RESTRICTIONS, str(ROOT / "bin"), password]
+            + [str(tmp_path / encryption) for encryption in ENCRYPTIONS],
+            env={**os.environ, "OPENSSL_CONF": str(config)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said[password] = dict(zip(ENCRYPTIONS, done.stdout.splitlines()))
+    for encryption in ENCRYPTIONS:
+        right, wrong = said["x"][encryption], said["wrong"][encryption]
+        if encryption in affected:
+            assert right.startswith("pkcs12_unsupported OpenSSL on this machine"), right
+            assert "FIPS" in right
+            assert wrong.startswith("pkcs12_unsupported"), wrong
+        else:
+            assert right == "read"
+            assert wrong.startswith("pkcs12_wrong_password"), wrong
 
 
 def test_the_key_comes_out_encrypted_only(pki: Pki) -> None:

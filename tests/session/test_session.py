@@ -6,8 +6,17 @@ import struct
 
 import pytest
 from estreamer import wire
-from estreamer.session import SILENCE_LIMIT, SILENCE_LIMIT_SHORTEST, UNSTAMPED, WHOLE_WITHIN, Misuse, Session
-from hypothesis import given
+from estreamer.session import (
+    MOST_UNKNOWN_TYPES,
+    OTHER_TYPES,
+    SILENCE_LIMIT,
+    SILENCE_LIMIT_SHORTEST,
+    UNSTAMPED,
+    WHOLE_WITHIN,
+    Misuse,
+    Session,
+)
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.session.streams import bundle, error, event, message
@@ -126,6 +135,41 @@ def test_a_server_error_ends_the_session_with_its_text_and_code_after_the_events
     assert "no such field: Foo" in received.problem.text
     with pytest.raises(Misuse):
         under_test.receive(b"", 2.0)
+
+
+def test_a_server_error_of_any_length_is_a_sentence_of_bounded_length():
+    received = feed(error(12, b"x" * 0xFFFF))
+    assert len(received.problem.text) < 1200
+    assert received.problem.text.endswith("x…")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.integers(5, 0xFFFF).filter(lambda kind: kind != wire.BUNDLE), max_size=400), st.integers(1, 50))
+def test_what_is_kept_of_unknown_messages_is_bounded_and_every_one_is_counted(kinds: list[int], size: int):
+    under_test = session()
+    unknown, first_seen = 0, 0
+    data = b"".join(map(message, kinds))
+    for start in range(0, len(data), size):
+        received = under_test.receive(data[start : start + size], 1.0)
+        unknown += received.unknown
+        first_seen += len(received.unknown_types)
+    counted = under_test.counts.unknown_messages
+    assert unknown == sum(counted.values()) == len(kinds)
+    assert first_seen == len(counted) == min(len(set(kinds)), MOST_UNKNOWN_TYPES + 1)
+
+
+def test_every_type_there_is_takes_no_more_memory_than_a_few():
+    under_test = session()
+    under_test.receive(b"".join(message(kind) for kind in range(5, 4000)), 1.0)
+    assert len(under_test.counts.unknown_messages) == MOST_UNKNOWN_TYPES + 1
+    assert under_test.counts.unknown_messages[OTHER_TYPES] == 4000 - 5 - MOST_UNKNOWN_TYPES
+
+
+def test_all_gaps_of_one_portion_are_counted_and_the_last_is_named():
+    under_test = session()
+    received = under_test.receive(bundle(1) + bundle(5) + bundle(9) + bundle(10), 1.0)
+    assert (received.gaps, received.gap) == (2, (6, 9))
+    assert under_test.counts.bundle_gaps == 2
 
 
 BROKEN = {
@@ -257,6 +301,8 @@ def outcome(pieces: list[bytes]):
     return events, acknowledgements, unknown, problem and problem.text, counts
 
 
+# No test depends on how fast the machine is.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(streams, endings, st.lists(st.integers(0, 400), max_size=20))
 def test_any_split_of_the_bytes_gives_the_same_events(stream: bytes, ending: bytes, cuts: list[int]):
     data = stream + ending

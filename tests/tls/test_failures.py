@@ -98,7 +98,9 @@ def test_a_name_that_cannot_be_one(known: pkcs12.Credentials) -> None:
     [
         (socket.gaierror(socket.EAI_NONAME, "not known"), "spelling"),
         (socket.gaierror(socket.EAI_AGAIN, "try again"), "does not answer"),
-        (OSError("anything"), "spelling"),
+        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), "Non-recoverable failure"),
+        (OSError("anything"), "anything"),
+        (UnicodeError("label too long"), "label too long"),
     ],
 )
 def test_a_name_that_is_not_resolved(
@@ -209,7 +211,7 @@ def test_every_address_is_tried_and_named(
     problem = failure(free_port, known, host="fmc.example.com")
     assert problem.code == "tls_refused"
     assert problem.text.count("refused") >= 2
-    assert "255.255.255.255:1: unreachable" in problem.text
+    assert "255.255.255.255:1: network unreachable" in problem.text
     assert f"127.0.0.2:{free_port}: refused" in problem.text
 
 
@@ -475,10 +477,116 @@ def test_reasons_of_other_versions_of_openssl(reason: str | None, code: str) -> 
     assert tls_problems.of_handshake("[::1]:8302", FakeError(reason), b"\x16\x03\x01").code == code
 
 
-def test_a_nameless_failure_before_any_data_is_taken_for_a_refused_certificate() -> None:
-    """TLS 1.3 alerts have no name in Pythons that were built before OpenSSL 1.1.1."""
-    assert tls_problems.of_stream("a:1", FakeError(None), received=False).code == "tls_client_certificate_refused"
-    assert tls_problems.of_stream("a:1", FakeError(None), received=True).code == "tls_broken"
+def test_a_nameless_failure_is_called_nameless_and_names_a_refused_certificate_as_one_cause_before_any_data() -> None:
+    """TLS 1.3 alerts have no name in Pythons that were built before OpenSSL 1.1.1: then nobody knows the cause."""
+    before = tls_problems.of_stream("a:1", FakeError(None), received=False)
+    assert before.code == "tls_broken"
+    assert "names no reason" in before.text
+    assert "refused the client's certificate" in before.text
+    later = tls_problems.of_stream("a:1", FakeError(None), received=True)
+    assert later.code == "tls_broken"
+    assert "client's certificate" not in later.text
+
+
+NO_CONNECTION = {
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.ENOBUFS: "no buffer space",
+    errno.ENOMEM: "no memory",
+    errno.ENETDOWN: "network interface",
+    errno.EACCES: "own firewall",
+    errno.EPERM: "own firewall",
+    errno.EADDRNOTAVAIL: "local ports",
+    errno.EAFNOSUPPORT: "IPv4 or IPv6",
+    errno.EHOSTUNREACH: "host unreachable",
+    errno.ENETUNREACH: "network unreachable",
+    errno.EPROTO: os.strerror(errno.EPROTO),
+}
+
+
+@pytest.mark.parametrize("number", NO_CONNECTION, ids=errno.errorcode.get)
+def test_each_reason_why_no_connection_comes_about_has_its_own_sentence(number: int) -> None:
+    failed = OSError(number, os.strerror(number))
+    text = tls_problems.not_connected("fmc", [("192.0.2.1:8302", failed)]).text
+    assert NO_CONNECTION[number] in text
+    routes = number in {errno.EHOSTUNREACH, errno.ENETUNREACH}
+    assert ("routes" in text) == routes
+
+
+def test_a_name_with_any_number_of_addresses_makes_no_sentence_of_any_length() -> None:
+    failed = [(f"192.0.2.{number % 250}:8302", ConnectionRefusedError()) for number in range(10_000)]
+    text = tls_problems.not_connected("fmc", failed).text
+    assert len(text) < 1000
+    assert "and 9992 more" in text
+
+
+@pytest.mark.parametrize("what", ["socket.socketpair", "threading.Thread.start"])
+def test_a_machine_that_has_no_more_descriptors_or_threads_is_told(
+    known: pkcs12.Credentials, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) if "socket" in what else RuntimeError("no more threads")
+
+    monkeypatch.setattr(what, fail)
+    problem = failure(1, known, host="fmc.example.com")
+    assert problem.code == "no_resources"
+    assert ("EMFILE" if "socket" in what else "no more threads") in problem.text
+
+
+def test_a_connection_that_fails_in_the_handshake_was_not_closed_by_the_peer(
+    pki: Pki, known: pkcs12.Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+
+    monkeypatch.setattr(tls._Channel, "fill", fail)
+    with serving(over_tls(server_context(pki), until_closed)) as port:
+        problem = failure(port, known)
+    assert problem.code == "tls_lost"
+    assert "network down" in problem.text
+
+
+def test_an_end_long_after_the_handshake_is_not_a_dismissal_of_this_client(
+    pki: Pki, known: pkcs12.Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(over_tls(server_context(pki), until_closed)) as port, closing(connect(port, known)) as connection:
+        connection._established -= 3600
+        problem = tls.closed_before_any_message(known, connection)
+    assert problem.code == "tls_closed"
+    assert "3600 seconds after the TLS handshake" in problem.text
+    assert "NAT" not in problem.text
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "full"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "for the user that runs Splunk"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EPROTO, os.strerror(errno.EPROTO)),
+    ],
+)
+def test_a_temporary_file_that_cannot_be_made_names_the_cause(
+    known: pkcs12.Credentials, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.mkstemp", fail)
+    problem = failure(1, known)
+    assert problem.code == "tls_temporary_file"
+    assert advice in problem.text
+
+
+def test_an_openssl_that_takes_no_settings_is_told_as_such(
+    known: pkcs12.Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "_CIPHERS", "nothing-of-this-name")
+    problem = failure(1, known)
+    assert problem.code == "tls_own_openssl"
+    assert ssl.OPENSSL_VERSION in problem.text
 
 
 def test_a_client_certificate_that_openssl_refuses(pki: Pki) -> None:
@@ -494,3 +602,21 @@ def test_a_temporary_directory_that_cannot_be_written(
     problem = failure(1, known)
     assert problem.code == "tls_temporary_file"
     assert "TMPDIR" in problem.text
+
+
+class FakeVerification(ssl.SSLCertVerificationError):
+    """A certificate that another version of OpenSSL does not accept."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(1, "a text that nobody reads")
+        self.verify_code, self.verify_message = code, message
+
+
+@pytest.mark.parametrize(
+    ("code", "own"), [(20, True), (19, True), (7, True), (24, False), (26, False), (23, False), (999, False)]
+)
+def test_only_an_unknown_issuer_is_called_one(code: int, own: bool) -> None:
+    problem = tls_problems.of_verification("fmc:8302", FakeVerification(code, "words of OpenSSL"))
+    assert problem.code == "tls_untrusted"
+    assert "words of OpenSSL" in problem.text
+    assert ("was not issued by the CA" in problem.text) is own

@@ -59,6 +59,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .. import causes
 from ..errors import Problem
 
 _MAGIC = b"SFE-BOOKMARK "
@@ -302,15 +303,12 @@ def write_failed(folder: str, error: OSError) -> Problem:
     """The disk does not take what is written to a folder."""
     return Problem(
         "bookmark_write_failed",
-        f"The bookmark in {folder} cannot be written: {error.strerror or error}. Nothing is acknowledged until it can. "
-        "Make room on the disk, or make the folder writable for the user that runs Splunk.",
+        causes.sentence(
+            f"The bookmark in {folder} cannot be written", error, "Nothing is acknowledged until it can be written."
+        ),
     )
 
 
 def not_accessible(path: str, error: OSError) -> Problem:
     """A file or folder cannot be read, or made."""
-    return Problem(
-        "bookmark_not_accessible",
-        f"The bookmark {path} cannot be opened: {error.strerror or error}. "
-        "Make it readable and writable for the user that runs Splunk.",
-    )
+    return Problem("bookmark_not_accessible", causes.sentence(f"The bookmark {path} cannot be opened", error))
