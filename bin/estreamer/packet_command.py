@@ -9,8 +9,9 @@ from splunklib.searchcommands import Configuration, Option, StreamingCommand
 
 from . import packet_rows
 
-EVENTS_AT_ONCE = 1000
-"""How many events splunkd hands over in one piece: the answer to a piece is held in memory until it is whole."""
+EVENTS_AT_ONCE = 50
+"""How many events splunkd hands over in one piece: the piece and the answer to it are held in memory, and an event may
+have half a MiB."""
 
 
 class Input:
@@ -47,11 +48,11 @@ class PacketCommand(StreamingCommand):  # type: ignore[misc]
                 raise ValueError(f"{self.fieldnames[0]} is not understood: arguments are written as name=value.")
             self._arguments = packet_rows.parse(given)
         except ValueError as error:
-            self.write_error(f"sfwpackets: {error}")
+            # The library formats what it writes: braces in an argument would be read as places for values.
+            self.write_error("sfwpackets: {}", error)
             raise SystemExit(1) from None
 
     def stream(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield the rows of each event."""
-        for record in records:
-            for row in packet_rows.rows(record, self._arguments):
-                yield {name: "" if cell is None else cell for name, cell in row.items()}
+        """Yield the rows of each event of a piece."""
+        for row in packet_rows.rows_of(records, self._arguments):
+            yield {name: "" if cell is None else cell for name, cell in row.items()}

@@ -2,7 +2,8 @@
 
 The packets come from a search that runs with the session of the user who asks, so that nobody gets a packet that they
 could not have searched for. What is asked for becomes part of that search only after it was found to be an id, a
-number, an address or a plain name. A file is whole or is not given at all.
+number, an address or a plain name, and only through `search_text`. A file holds all packets that a PCAP file can hold;
+what it leaves out is counted in its name and in a header. A search that was cut gives no file.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import ipaddress
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import packet_rows, packets
+from . import packet_rows, packets, search_text
+from .packet_events import whole_number
 
 MOST_PACKETS = 10_000
 MOST_BYTES = 16 * 1024 * 1024
@@ -27,12 +29,18 @@ MOST_SECONDS = 120.0
 
 MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 
-_FLOW = re.compile(r"[0-9A-Za-z-]{1,64}(?::\d{1,20}){3}\Z")
-_TIME = re.compile(r"[0-9A-Za-z@:+.-]{1,40}\Z")
-_LINK = re.compile(r"\d{1,5}\Z")
+LEFT_OUT = "X-Packets-Left-Out"
+"""The header of a file that says how many packets it could not hold."""
+
+_FLOW = re.compile(r"[0-9A-Za-z-]{1,64}:[0-9]{1,20}:[0-9]{1,20}:[0-9]{1,20}\Z")
+_TIME = re.compile(r"(?!rt)[0-9A-Za-z@:+.-]{1,40}\Z", re.IGNORECASE)
+"""Splunk's times but those of a real-time search (`rt`), which has no end."""
+
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
 _ADDRESSES = ("packet_src_ip", "packet_dest_ip", "src", "dest")
 _ARGUMENTS = ("flow", "packet", "address", "field", "encoding", "link", "earliest", "latest")
+_COLUMNS = ("packet_time", "packet_link_type", "packet_wire_length", "packet_hex")
+_LONGEST_REASON = 1000
 
 
 class Refusal(Exception):
@@ -48,7 +56,7 @@ class Refusal(Exception):
 class Search:
     """A search and its time range, as Splunk writes times."""
 
-    query: str
+    query: search_text.Piece
     earliest: str
     latest: str
 
@@ -62,16 +70,25 @@ def answer(request: Mapping[str, Any], run: Run, clock: Callable[[], float] = ti
     try:
         if request.get("method") != "GET":
             raise Refusal(405, "Ask by GET.")
-        asked = _arguments(request.get("query") or [])
-        link, captured = collect(run(search_for(asked)), clock() + MOST_SECONDS, clock)
+        asked = _arguments(request.get("query"))
+        found = collect(run(search_for(asked)), clock() + MOST_SECONDS, clock)
+    except search_text.Unquotable as refused:
+        return refusal(400, str(refused))
     except Refusal as refused:
         return refusal(refused.status, refused.text)
-    content = packets.pcap_file(captured, link)
-    ids = packet_rows.parse_ids(asked.get("packet", ""))
-    name = f"packet-{min(ids)}.pcap" if len(ids) == 1 else "packets.pcap"
+    content = packets.pcap_file(found.packets, found.link)
     reply = _reply(200, MEDIA_TYPE, {"payload_base64": base64.b64encode(content).decode("ascii")})
-    reply["headers"]["Content-Disposition"] = f'attachment; filename="{name}"'
+    reply["headers"]["Content-Disposition"] = f'attachment; filename="{_file_name(asked, found.left_out)}"'
+    if found.left_out:
+        reply["headers"][LEFT_OUT] = str(found.left_out)
     return reply
+
+
+def _file_name(asked: Mapping[str, str], left_out: int) -> str:
+    """Return a name of ASCII letters, digits, hyphens and a dot: a browser shows nothing else of what is missing."""
+    ids = packet_rows.parse_ids(asked.get("packet", ""))
+    name = f"packet-{min(ids)}" if len(ids) == 1 else "packets"
+    return f"{name}-{left_out}-left-out.pcap" if left_out else f"{name}.pcap"
 
 
 def refusal(status: int, text: str) -> dict[str, Any]:
@@ -84,13 +101,13 @@ def _reply(status: int, media_type: str, payload: Mapping[str, str]) -> dict[str
     return {"status": status, "headers": headers, **payload}
 
 
-def _arguments(query: Sequence[Sequence[str]]) -> dict[str, str]:
+def _arguments(query: object) -> dict[str, str]:
     asked: dict[str, str] = {}
-    for name, value in query:
+    for name, value in _pairs(query):
         if name == "output_mode":
             continue
         if name not in _ARGUMENTS:
-            raise Refusal(400, f"{name[:40]} is not known. Give some of {', '.join(_ARGUMENTS)}.")
+            raise Refusal(400, f"{packet_rows.shown(name)} is not known. Give some of {', '.join(_ARGUMENTS)}.")
         if name in asked:
             raise Refusal(400, f"{name} is given twice.")
         # A dashboard sends * for what was not chosen.
@@ -98,38 +115,55 @@ def _arguments(query: Sequence[Sequence[str]]) -> dict[str, str]:
     return {name: value for name, value in asked.items() if value}
 
 
+def _pairs(query: object) -> list[tuple[str, str]]:
+    """Return the arguments of a request: pairs of texts, as splunkd hands them over. Raises Refusal."""
+    found: list[tuple[str, str]] = []
+    for pair in query if isinstance(query, list) else [] if query is None else [query]:
+        if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
+            raise Refusal(400, "The arguments of the request cannot be read: give each as name=value.")
+        found.append((pair[0], pair[1]))
+    return found
+
+
 def search_for(asked: Mapping[str, str]) -> Search:
-    """Return the search for the packets that are asked for. Raises Refusal for what is malformed."""
-    terms = ["`sfw_packets`"]
+    """Return the search for the packets that are asked for. Raises Refusal or search_text.Unquotable for others."""
+    terms = [search_text.macro("sfw_packets")]
     if "flow" in asked:
         flow = _matching(asked, "flow", _FLOW, "a connection key as in the field flow_id")
-        terms.append(f'flow_id="{flow}"')
-    steps = [f"search {' '.join(terms)}", " ".join(["sfwpackets", *_options(asked)])]
+        terms.append(search_text.term("flow_id", flow))
+    steps = [search_text.command("search", *terms), search_text.command("sfwpackets", *_options(asked))]
     if "address" in asked:
-        where = " OR ".join(f'{name}="{_address(asked)}"' for name in _ADDRESSES)
-        steps.append(f"search {where}")
-    steps.append("where isnotnull(packet_hex)")
+        address = _address(asked["address"])
+        where = search_text.any_of(search_text.term(name, address) for name in _ADDRESSES)
+        steps.append(search_text.command("search", where))
+    steps.append(search_text.command("where", search_text.not_null("packet_hex")))
     if "link" in asked:
-        number = _matching(asked, "link", _LINK, "a link type as in the field packet_link_type, 1 for Ethernet")
-        steps.append(f"where packet_link_type={number}")
-    steps.append(f"head {MOST_PACKETS + 1}")
-    steps.append("table packet_time, packet_link_type, packet_wire_length, packet_hex")
+        number = whole_number(asked["link"], packets.LAST_LINK)
+        if number is None:
+            raise Refusal(400, "link: give a link type as in the field packet_link_type, 1 for Ethernet.")
+        steps.append(search_text.command("search", search_text.term("packet_link_type", str(number))))
+    steps.append(search_text.command("head", search_text.number(MOST_PACKETS + 1)))
+    steps.append(search_text.command("table", search_text.names(_COLUMNS)))
     earliest, latest = (
         _matching({name: asked.get(name, usual)}, name, _TIME, "a time as in -24h@h, now or seconds since 1970")
         for name, usual in (("earliest", "-24h"), ("latest", "now"))
     )
-    return Search(" | ".join(steps), earliest, latest)
+    return Search(search_text.pipeline(*steps), earliest, latest)
 
 
-def _options(asked: Mapping[str, str]) -> list[str]:
+def _options(asked: Mapping[str, str]) -> list[search_text.Piece]:
     given = {name: asked[name] for name in ("packet", "field", "encoding") if name in asked}
     if "field" in given:
         _matching(given, "field", _FIELD, "the name of a field")
     try:
-        packet_rows.parse(given)
+        wanted = packet_rows.parse(given).wanted
     except ValueError as error:
         raise Refusal(400, str(error)) from None
-    return [f'{name}="{value}"' for name, value in given.items()]
+    if "packet" in given:
+        if not wanted:
+            raise Refusal(400, "packet: give ids of packets as in the field packet_id, separated by commas.")
+        given["packet"] = ",".join(sorted(wanted))
+    return [search_text.term(name, value) for name, value in given.items()]
 
 
 def _matching(asked: Mapping[str, str], name: str, pattern: re.Pattern[str], what: str) -> str:
@@ -138,52 +172,77 @@ def _matching(asked: Mapping[str, str], name: str, pattern: re.Pattern[str], wha
     return asked[name]
 
 
-def _address(asked: Mapping[str, str]) -> str:
+def _address(text: str) -> str:
+    """Return an address as Python writes it. Its zone is refused: that may be any text, and no event has one."""
     try:
-        return str(ipaddress.ip_address(asked["address"]))
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise Refusal(400, "address: give an IPv4 or IPv6 address.") from None
+    if "%" in text:
+        raise Refusal(400, "address: give an IPv4 or IPv6 address without a zone, which is the part after %.")
+    return str(address)
 
 
-def collect(
-    lines: Iterable[bytes], deadline: float, clock: Callable[[], float] = time.monotonic
-) -> tuple[int, list[packets.Captured]]:
-    """Return the link type and the packets of a search's results, in the order of time.
+@dataclass(frozen=True)
+class Found:
+    """The packets for a file, in the order of time, all of one link type; and how many others a file cannot hold."""
 
-    `deadline` is a time of `clock`. Raises Refusal when there is no packet, when there is too much for a file, or when
-    the search was not whole.
+    link: int
+    packets: list[packets.Captured]
+    left_out: int
+
+
+def collect(lines: Iterable[bytes], deadline: float, clock: Callable[[], float] = time.monotonic) -> Found:
+    """Return the packets of a search's results.
+
+    A row that is no packet, or whose numbers a PCAP file cannot hold, is left out and counted. `deadline` is a time of
+    `clock`. Raises Refusal when no packet is left, when there is too much for a file, or when the search was cut.
     """
     found: list[tuple[int, packets.Captured]] = []
-    size = 0
+    size = left_out = 0
     for line in lines:
         if clock() > deadline:
             raise Refusal(504, f"The search takes more than {MOST_SECONDS:.0f} seconds. Choose a shorter time range.")
         row = _row(line)
         if row is None:
             continue
-        packet = _captured(row)
-        found.append((int(row["packet_link_type"]), packet))
-        size += len(packet.content)
-        if len(found) > MOST_PACKETS or size > MOST_BYTES:
+        one = _captured(row)
+        if one is None:
+            left_out += 1
+        else:
+            found.append(one)
+            size += len(one[1].content)
+        if len(found) + left_out > MOST_PACKETS or size > MOST_BYTES:
             raise Refusal(
                 413,
                 f"These are more than {MOST_PACKETS} packets or {MOST_BYTES >> 20} MiB. Choose a shorter time range, "
                 "or fewer packets.",
             )
-    links = sorted({link for link, _ in found})
-    if not found:
+    link = _only_link({link for link, _ in found}, left_out)
+    return Found(link, sorted((one for _, one in found), key=lambda one: (one.second, one.microsecond)), left_out)
+
+
+def _only_link(links: set[int], left_out: int) -> int:
+    """Return the link type that all packets have. Raises Refusal."""
+    if not links and left_out:
+        raise Refusal(
+            404,
+            f"No packet is left for a file: {left_out} were found, and a PCAP file cannot hold their time, length or "
+            "link type. The dashboard Packets shows them.",
+        )
+    if not links:
         raise Refusal(404, "No such packet was found in this time range, among the events that you may search.")
     if len(links) > 1:
-        names = ", ".join(f"{link} ({packets.LINK_NAMES.get(link, 'unknown')})" for link in links)
+        names = ", ".join(f"{link} ({packets.LINK_NAMES.get(link, 'unknown')})" for link in sorted(links))
         raise Refusal(
             409,
             f"A PCAP file holds packets of one link type, and these have several: {names}. Add link= and one of these "
             "numbers to the address.",
         )
-    return links[0], sorted((one for _, one in found), key=lambda one: (one.second, one.microsecond))
+    return next(iter(links))
 
 
-def _row(line: bytes) -> dict[str, str] | None:
+def _row(line: bytes) -> Mapping[str, object] | None:
     """Return the row in a line of an export, None for a line without one. Raises Refusal for a search that failed."""
     if not line.strip():
         return None
@@ -192,14 +251,40 @@ def _row(line: bytes) -> dict[str, str] | None:
         messages = document.get("messages") or []
         bad = [str(one.get("text")) for one in messages if one.get("type") in ("ERROR", "FATAL")]
         row = document.get("result")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise Refusal(502, "Splunk's answer to the search is not understood.") from None
     if bad:
-        raise Refusal(502, f"Splunk could not run the search: {' '.join(bad)}")
+        raise Refusal(502, f"Splunk could not run the search: {_one_line(' '.join(bad))}")
     return row if isinstance(row, dict) else None
 
 
-def _captured(row: Mapping[str, str]) -> packets.Captured:
-    second, _, microsecond = row["packet_time"].partition(".")
-    content = bytes.fromhex(row["packet_hex"])
-    return packets.Captured(int(second), int(microsecond), int(row["packet_wire_length"]), content)
+def _one_line(text: str) -> str:
+    """Return a text of splunkd's, cut, with a blank for each line end and control character."""
+    return "".join(one if one.isprintable() else " " for one in text[:_LONGEST_REASON])
+
+
+def _captured(row: Mapping[str, object]) -> tuple[int, packets.Captured] | None:
+    """Return the link type and the packet of a row, None for a row that a PCAP file cannot hold."""
+    second, microsecond = _moment(_text(row, "packet_time"))
+    link = whole_number(_text(row, "packet_link_type"), packets.LAST_LINK)
+    length = whole_number(_text(row, "packet_wire_length"), packets.MOST_LENGTH)
+    digits = _text(row, "packet_hex")
+    if second is None or microsecond is None or link is None or length is None:
+        return None
+    if not 0 < len(digits) <= 2 * packets.LONGEST:
+        return None
+    try:
+        return link, packets.Captured(second, microsecond, length, bytes.fromhex(digits))
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> tuple[int | None, int | None]:
+    """Return seconds and microseconds of a time with up to six decimals, None for those that a file cannot hold."""
+    second, _, decimals = text.partition(".")
+    return whole_number(second, packets.LAST_SECOND), whole_number(decimals.ljust(6, "0"), 999_999)
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    value = row.get(name)
+    return value if isinstance(value, str) else ""

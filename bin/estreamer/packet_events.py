@@ -3,6 +3,9 @@
 No packet event is public, so nothing is taken for granted: each text of the event is tried as hexadecimal and as
 base64, and what the event tells besides (a length, a link type, the field's own name) and the bytes themselves speak
 for or against it. What nothing speaks for is not shown as a packet.
+
+An event is whatever somebody sent. So no number of it is longer than a packet's own, and no text of it is read by a
+pattern that could begin again at each of its characters: the cost of an event grows as its length does.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import packets
+from . import packet_parts, packets
 
 AUTO = "auto"
 HEX = "hex"
@@ -28,8 +31,8 @@ SHORTEST = 14
 Value = object
 Event = Mapping[str, Value]
 
-_HEX = re.compile(r"(?:\\x|0[xX])?[0-9A-Fa-f]{2}(?:[\s:.-]?(?:\\x|0[xX])?[0-9A-Fa-f]{2})*\Z")
-_HEX_NOISE = re.compile(r"\\x|0[xX]|[\s:.-]")
+_HEX_PREFIXES = ("\\x", "0x", "0X")
+_HEX_SEPARATORS = str.maketrans(":.-", "   ")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 
 _NO_PACKET = re.compile(r"sha\d|md5|hash|digest|fingerprint|uuid|serial|certificate|token", re.IGNORECASE)
@@ -41,7 +44,8 @@ _LINKS_BY_NAME = {"ethernet": packets.ETHERNET, "en10mb": packets.ETHERNET, "raw
 
 _TIMES = (("PacketSecond", "PacketMicrosecond"), ("EventSecond", "EventMicrosecond"))
 
-_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*)("?)|(-?\d+)\b)', re.DOTALL)
+_MOST_DIGITS = 20
+_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -84,24 +88,34 @@ class NoPacket(Exception):
     """There is no packet to be found in an event; the text is a sentence that says why."""
 
 
+def whole_number(value: Value, most: int) -> int | None:
+    """Return a number from 0 to `most` that is given as such or in ASCII digits; None for anything else."""
+    if isinstance(value, str):
+        # Python reads other digits too, and takes quadratic time for as many as there are.
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= most else None
+
+
+_JSON = json.JSONDecoder(
+    parse_int=lambda text: int(text) if len(text) <= _MOST_DIGITS else None,
+    parse_float=lambda text: float(text) if len(text) <= 2 * _MOST_DIGITS else None,
+    strict=False,
+)
+
+
 def members(raw: str) -> tuple[dict[str, Value], bool]:
-    """Return the members of an event's JSON text, and whether it is whole; of a broken one those before the breach."""
+    """Return the members of an event's JSON text, and whether it is whole; of a broken one those that can be read."""
     try:
-        document = json.loads(raw)
+        document = _JSON.decode(raw)
     except (ValueError, RecursionError):
-        return _members_of_a_part(raw), False
+        return packet_parts.members(raw[: 4 * packets.LONGEST], _JSON), False
     if not isinstance(document, dict):
         return {}, True
     inner = list(document.values())
     # An event may come wrapped in an object of its type.
     return (inner[0] if len(inner) == 1 and isinstance(inner[0], dict) else document), True
-
-
-def _members_of_a_part(raw: str) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    for name, text, _closed, number in _PAIR.findall(raw[: 4 * packets.LONGEST]):
-        found[name] = number or text
-    return found
 
 
 def find(event: Event, options: Options, time: float = 0.0, whole: bool = True) -> Found:
@@ -119,9 +133,9 @@ def find(event: Event, options: Options, time: float = 0.0, whole: bool = True) 
     link, notes = _link(event, best.content, options)
     if not whole:
         notes = (*notes, "The event was cut, and perhaps the packet with it.")
-    second, microsecond = _moment(event, time)
-    length = max([len(best.content), *(one for one in lengths if one <= packets.LONGEST)])
-    return Found(best.field, best.encoding, link, best.content, length, second, microsecond, notes)
+    second, microsecond, odd_times = _moment(event, time)
+    length = max(len(best.content), *lengths, 0)
+    return Found(best.field, best.encoding, link, best.content, length, second, microsecond, (*notes, *odd_times))
 
 
 @dataclass(frozen=True)
@@ -150,9 +164,13 @@ def _candidates(event: Event, options: Options) -> Iterator[_Candidate]:
 def from_hex(text: str) -> bytes | None:
     """Return the bytes of a hexadecimal text, None if it is none; prefixes of bytes and separators do not count."""
     text = text.strip()
-    if not _HEX.match(text):
+    for prefix in _HEX_PREFIXES:
+        text = text.replace(prefix, " ")
+    try:
+        # This takes blanks between bytes, and nothing else.
+        return bytes.fromhex(text.translate(_HEX_SEPARATORS)) or None
+    except ValueError:
         return None
-    return bytes.fromhex(_HEX_NOISE.sub("", text))
 
 
 def from_base64(text: str) -> bytes | None:
@@ -178,16 +196,8 @@ def _weight(one: _Candidate, lengths: tuple[int, ...]) -> tuple[bool, int, bool,
 
 
 def _lengths(event: Event) -> tuple[int, ...]:
-    found = (_integer(value) for name, value in event.items() if _LENGTH_NAME.match(name))
-    return tuple(one for one in found if one is not None and one > 0)
-
-
-def _integer(value: Value) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,10}", value) else None
+    found = (whole_number(value, packets.LONGEST) for name, value in event.items() if _LENGTH_NAME.match(name))
+    return tuple(one for one in found if one)
 
 
 def _why_none(event: Event, options: Options) -> str:
@@ -204,18 +214,30 @@ def _link(event: Event, content: bytes, options: Options) -> tuple[int, tuple[st
         return options.link, ()
     for name, value in event.items():
         if _LINK_NAME.match(name):
-            number = _integer(value)
-            number = _LINKS_BY_NAME.get(str(value).lower()) if number is None else number
-            if number is not None and number < 1 << 16:
+            number = whole_number(value, packets.LAST_LINK)
+            if number is None and isinstance(value, str):
+                number = _LINKS_BY_NAME.get(value.lower())
+            if number is not None:
                 return number, ()
-            return packets.link_type(content), (f"The link type {value!r} is not known.",)
+            return packets.link_type(content), (f"The link type {_shown(value)} is not known.",)
     return packets.link_type(content), ()
 
 
-def _moment(event: Event, time: float) -> tuple[int, int]:
+def _shown(value: Value) -> str:
+    """Return a value of an event as a sentence can hold it: one that is nested may be of any depth."""
+    if isinstance(value, str):
+        return repr(value[:_LONGEST_SHOWN])
+    return str(value) if isinstance(value, (int, float)) else "(a list or an object)"
+
+
+def _moment(event: Event, time: float) -> tuple[int, int, tuple[str, ...]]:
+    """Return seconds, microseconds and notes; a time that no PCAP file can hold is not the packet's."""
+    notes: tuple[str, ...] = ()
     for second_name, microsecond_name in _TIMES:
-        second = _integer(event.get(second_name))
+        second = whole_number(event.get(second_name), packets.LAST_SECOND)
         if second is not None:
-            microsecond = _integer(event.get(microsecond_name)) or 0
-            return second, microsecond if microsecond < 1_000_000 else 0
-    return divmod(round(time * 1_000_000), 1_000_000)
+            return second, whole_number(event.get(microsecond_name), 999_999) or 0, notes
+        if event.get(second_name) is not None:
+            notes = (*notes, f"{second_name} {_shown(event[second_name])} is no time between 1970 and 2106.")
+    second, microsecond = divmod(round(time * 1_000_000), 1_000_000)
+    return min(second, packets.LAST_SECOND), microsecond, notes

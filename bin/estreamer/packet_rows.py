@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
 from . import packet_events, packets
-from .packet_events import Found, NoPacket
+from .packet_events import Found, NoPacket, whole_number
 
 PACKETS = "packets"
 DUMP = "dump"
@@ -18,7 +18,16 @@ ALL = "*"
 """Stands for all packets where ids are expected: what an input of a dashboard holds before one is chosen."""
 
 LONGEST_TEXT = 1024
-"""Bytes of a payload that are shown as text; all of them are in the dump."""
+"""Bytes of a payload that are shown as text."""
+
+LONGEST_SHOWN = 40
+"""Characters of what was given that a refusal quotes."""
+
+LONGEST_DUMP = 66 * 1024
+"""Bytes of a packet that are in its dump: the longest IP packet and the headers around it."""
+
+MOST_ROWS = 20_000
+"""Rows of dumps or layers for the events that splunkd hands over at once: the answer to them is held in memory."""
 
 Cell = Union[str, list[str], None]
 Row = dict[str, Cell]
@@ -75,7 +84,9 @@ def parse(given: Mapping[str, str]) -> Arguments:
     """Check the arguments as they stand in a search. Raises ValueError with a sentence."""
     unknown = sorted(set(given) - {"rows", "packet", "field", "encoding", "link"})
     if unknown:
-        raise ValueError(f"{unknown[0]} is no argument of this command. It takes rows, packet, field, encoding, link.")
+        raise ValueError(
+            f"{shown(unknown[0])} is no argument of this command. It takes rows, packet, field, encoding, link."
+        )
     rows = _one_of("rows", given.get("rows") or PACKETS, (PACKETS, DUMP, LAYERS))
     encoding = _one_of("encoding", given.get("encoding") or packet_events.AUTO, packet_events.ENCODINGS)
     options = packet_events.Options(given.get("field") or "", encoding, _parse_link(given.get("link") or ""))
@@ -84,16 +95,25 @@ def parse(given: Mapping[str, str]) -> Arguments:
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise ValueError(f"{name}={value} is not known. Choose among {', '.join(known)}.")
+        raise ValueError(f"{name}={shown(value)} is not known. Choose among {', '.join(known)}.")
     return value
 
 
 def _parse_link(text: str) -> int | None:
     if text in ("", packet_events.AUTO):
         return None
-    if not re.fullmatch(r"\d{1,5}", text) or int(text) >= 1 << 16:
-        raise ValueError(f"link={text} is no link type. Give the number that PCAP files have for it, 1 for Ethernet.")
-    return int(text)
+    number = whole_number(text, packets.LAST_LINK)
+    if number is None:
+        raise ValueError(
+            f"link={shown(text)} is no link type. Give the number that PCAP files have for it, 1 for Ethernet."
+        )
+    return number
+
+
+def shown(text: str) -> str:
+    """Return a text as a sentence can hold it: of bounded length, and in quotes if a character cannot be printed."""
+    cut = text[:LONGEST_SHOWN]
+    return cut if cut.isprintable() else repr(cut)
 
 
 def parse_ids(text: str) -> frozenset[str]:
@@ -106,9 +126,33 @@ def parse_ids(text: str) -> frozenset[str]:
     for one in sorted(ids):
         if not _PACKET_ID.match(one):
             raise ValueError(
-                f"packet={one} is no packet id. One has 16 digits of 0-9 and a-f, as in the field packet_id."
+                f"packet={shown(one)} is no packet id. One has 16 digits of 0-9 and a-f, as in the field packet_id."
             )
     return ids
+
+
+def rows_of(events: Iterable[Mapping[str, Cell]], arguments: Arguments) -> Iterator[Row]:
+    """Yield the rows of events that splunkd has handed over at once. Never raises.
+
+    Of dumps and layers, no other event is begun when there are `MOST_ROWS` of them; a last row says how many packets
+    are not shown.
+    """
+    count = left_out = 0
+    for event in events:
+        if arguments.rows == PACKETS:
+            yield from rows(event, arguments)
+        elif count >= MOST_ROWS:
+            left_out += _has_wanted(event, arguments)
+        else:
+            for row in rows(event, arguments):
+                count += 1
+                yield row
+    if left_out:
+        text = (
+            f"{left_out} more packets are not shown: this part of the search has {count} rows already. Ask for fewer "
+            "packets by head or packet=."
+        )
+        yield _completed(arguments.rows, None, _dump_note(0, text) if arguments.rows == DUMP else _layer_note(0, text))
 
 
 def rows(event: Mapping[str, Cell], arguments: Arguments) -> Iterator[Row]:
@@ -117,36 +161,58 @@ def rows(event: Mapping[str, Cell], arguments: Arguments) -> Iterator[Row]:
     An event without a packet gives a row that says why, and no rows of a dump or of layers.
     """
     try:
-        found = _find(event, arguments.options)
+        found = _wanted(event, arguments)
     except NoPacket as reason:
         if arguments.rows == PACKETS and not arguments.wanted:
             yield {**event, **dict.fromkeys(PACKET_COLUMNS), "packet_problem": str(reason)}
         return
-    if arguments.wanted and found.identity not in arguments.wanted:
+    if found is None:
         return
     decoded = packets.decode(found.content, found.link)
     if arguments.rows == PACKETS:
         yield {**event, **_packet(found, decoded)}
     else:
-        around: Row = {"_time": event.get("_time"), "packet_id": found.identity}
-        make, columns = (_dump, DUMP_COLUMNS) if arguments.rows == DUMP else (_layers, LAYER_COLUMNS)
+        make = _dump if arguments.rows == DUMP else _layers
         for row in make(found, decoded):
-            cells = {**around, **row}
-            yield {name: cells[name] for name in columns}
+            yield _completed(arguments.rows, event.get("_time"), {"packet_id": found.identity, **row})
+
+
+def _completed(kind: str, time: Cell, row: Row) -> Row:
+    """Return a row of a dump or of layers with all its columns in their order."""
+    cells: Row = {"_time": time, "packet_id": None, **row}
+    return {name: cells[name] for name in (DUMP_COLUMNS if kind == DUMP else LAYER_COLUMNS)}
+
+
+def _wanted(event: Mapping[str, Cell], arguments: Arguments) -> Found | None:
+    """Return the packet of an event, None for one that is not asked for. Raises NoPacket."""
+    found = _find(event, arguments.options)
+    return None if arguments.wanted and found.identity not in arguments.wanted else found
+
+
+def _has_wanted(event: Mapping[str, Cell], arguments: Arguments) -> bool:
+    try:
+        return _wanted(event, arguments) is not None
+    except NoPacket:
+        return False
 
 
 def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:
-    """Look into the event's text, where all of it is, before the fields that a search has extracted from it.
+    """Look into the event's text, where all of it is, and only without one into fields.
 
-    Where the command has run before, what it found then holds, unless something else is asked for.
+    Fields with the names of this command's may be the event's own: Splunk makes a field of each member. Where the text
+    of the event is there, they count for nothing, and neither do its members of these names: the packet is found again.
+    Rows without the text come from a command such as table or stats behind an earlier run of this command, which has
+    replaced all these fields.
     """
-    earlier = _found_before(event) if options == packet_events.Options() else None
-    if earlier is not None:
-        return earlier
-    time = _number(event.get("_time"))
     raw = event.get("_raw")
+    if not raw and options == packet_events.Options():
+        earlier = _found_before(event)
+        if earlier is not None:
+            return earlier
+    time = _number(event.get("_time"))
     if isinstance(raw, str) and raw.lstrip().startswith("{"):
         inside, whole = packet_events.members(raw)
+        inside = {name: one for name, one in inside.items() if name == options.field or name not in PACKET_COLUMNS}
         # A field that the search has made is to be found as well when it is named.
         if options.field in event and options.field not in inside:
             inside = {**inside, options.field: event[options.field]}
@@ -156,23 +222,29 @@ def _find(event: Mapping[str, Cell], options: packet_events.Options) -> Found:
 
 
 def _found_before(event: Mapping[str, Cell]) -> Found | None:
-    try:
-        content = bytes.fromhex(str(event["packet_hex"]))
-        second, _, microsecond = str(event["packet_time"]).partition(".")
-        numbers = [int(second), int(microsecond), int(str(event["packet_link_type"]))]
-    except (KeyError, ValueError):
+    """Return the packet that an earlier run has put into fields; None where one of them is not as it makes them."""
+    digits = event.get("packet_hex")
+    second, _, microsecond = str(event.get("packet_time")).partition(".")
+    moment = whole_number(second, packets.LAST_SECOND), whole_number(microsecond, 999_999)
+    link = whole_number(event.get("packet_link_type"), packets.LAST_LINK)
+    if not isinstance(digits, str) or len(digits) > 2 * packets.LONGEST:
         return None
-    length = str(event.get("packet_wire_length"))
+    if moment[0] is None or moment[1] is None or link is None:
+        return None
+    try:
+        content = bytes.fromhex(digits)
+    except ValueError:
+        return None
     told = event.get("packet_field"), event.get("packet_encoding")
     field_name, encoding = (one if isinstance(one, str) else "" for one in told)
     return Found(
         field=field_name or "packet_hex",
         encoding=encoding or packet_events.HEX,
-        link=numbers[2],
+        link=link,
         content=content,
-        length=max(int(length) if length.isdecimal() else 0, len(content)),
-        second=numbers[0],
-        microsecond=numbers[1],
+        length=max(whole_number(event.get("packet_wire_length"), packets.LONGEST) or 0, len(content)),
+        second=moment[0],
+        microsecond=moment[1],
         notes=(),
     )
 
@@ -230,9 +302,16 @@ def _value(layer: packets.Layer | None, *names: str) -> str | None:
 
 
 def _dump(found: Found, decoded: packets.Decoded) -> Iterator[Row]:
-    for row in packets.dump(found.content, decoded):
+    for row in packets.dump(found.content[:LONGEST_DUMP], decoded):
         layer = ", ".join(row.layers)
         yield {"offset": f"{row.offset:04x}", "hex": row.hex, "text": row.text, "layer": layer or None}
+    rest = len(found.content) - LONGEST_DUMP
+    if rest > 0:
+        yield _dump_note(LONGEST_DUMP, f"{rest} more bytes are not shown; all are in packet_hex and in the PCAP file.")
+
+
+def _dump_note(offset: int, text: str) -> Row:
+    return {"offset": f"{offset:04x}", "hex": None, "text": text, "layer": "Note"}
 
 
 def _layers(found: Found, decoded: packets.Decoded) -> Iterator[Row]:
@@ -243,13 +322,18 @@ def _layers(found: Found, decoded: packets.Decoded) -> Iterator[Row]:
         begin, length = decoded.payload_offset, decoded.payload_length
         text = packets.text_of(found.content[begin : begin + min(length, LONGEST_TEXT)])
         yield _layer("Payload", begin, length, "text", text)
-    rest = len(found.content) - decoded.payload_offset - decoded.payload_length
+    begin = decoded.payload_offset + decoded.payload_length
+    rest = len(found.content) - begin
     if rest > 0:
-        yield _layer("Padding", len(found.content) - rest, rest, "hex", found.content[-rest:][:LONGEST_TEXT].hex(" "))
+        yield _layer("Padding", begin, rest, "hex", found.content[begin : begin + LONGEST_TEXT].hex(" "))
     for problem in (*found.notes, decoded.problem):
         if problem:
-            yield _layer("Note", decoded.payload_offset, 0, "problem", problem)
+            yield _layer_note(decoded.payload_offset, problem)
 
 
-def _layer(name: str, offset: int, length: int, field_name: str, value: str) -> Row:
-    return {"layer": name, "offset": str(offset), "length": str(length), "field": field_name, "value": value}
+def _layer_note(offset: int, text: str) -> Row:
+    return _layer("Note", offset, 0, "problem", text)
+
+
+def _layer(layer: str, offset: int, length: int, field_name: str, value: str) -> Row:
+    return {"layer": layer, "offset": str(offset), "length": str(length), "field": field_name, "value": value}

@@ -35,6 +35,11 @@ _IP_LINKS = (12, 14, RAW_IP, 228, 229)
 LONGEST = 262_144
 """Bytes of a packet: the longest that tcpdump and Wireshark take from a PCAP file."""
 
+LAST_SECOND = (1 << 32) - 1
+LAST_LINK = (1 << 16) - 1
+MOST_LENGTH = (1 << 32) - 1
+"""The greatest time (Unix seconds), link type and length on the wire (bytes) that a PCAP file holds."""
+
 ROW = 16
 """Bytes in a row of a dump."""
 
@@ -554,7 +559,7 @@ def pcap_file(packets: Iterable[Captured], link: int) -> bytes:
 def _pcap_record(packet: Captured) -> bytes:
     content = packet.content[:LONGEST]
     second, microsecond = packet.second, packet.microsecond
-    if not (0 <= second < 1 << 32 and 0 <= microsecond < 1_000_000):
+    if not (0 <= second <= LAST_SECOND and 0 <= microsecond < 1_000_000):
         second = microsecond = 0
-    length = min(max(packet.length, len(content)), (1 << 32) - 1)
+    length = min(max(packet.length, len(content)), MOST_LENGTH)
     return bytes(pcap.LEPktHdr(tv_sec=second, tv_usec=microsecond, caplen=len(content), len=length)) + content

@@ -451,7 +451,7 @@ def _check_form(data: bytes) -> None:
         raise _not_pkcs12("it is empty")
     if b"-----BEGIN " in data[:4096]:
         raise _not_pkcs12("it is text in the PEM format")
-    if re.fullmatch(rb"[A-Za-z0-9+/\s]{16,}[=\s]*", data):
+    if re.fullmatch(rb"[A-Za-z0-9+/=\s]{16,}", data):
         raise _not_pkcs12("it is text, perhaps the base64 form of the file")
     outer = _element(data, 0)
     if data[0] != _SEQUENCE or (outer is None and data[1:2] != _INDEFINITE):

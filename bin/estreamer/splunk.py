@@ -453,7 +453,8 @@ def log_failure(name: str, kind: str, trace: str) -> None:
     """
     from solnlib.log import Logs  # noqa: PLC0415 - see the head of the module
 
-    places = [f"{file}:{line}" for file, line in re.findall(r'File "[^"]*?([^"/\\]+)", line (\d+)', trace)]
+    found = re.findall(r'File "([^"]*)", line ([0-9]+)', trace)
+    places = [f"{path.replace(chr(92), '/').rpartition('/')[2]}:{line}" for path, line in found]
     # A log that cannot be written is no reason to answer otherwise.
     with suppress(OSError):
         Logs().get_logger(name).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))

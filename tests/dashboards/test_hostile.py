@@ -33,6 +33,13 @@ HOSTILE = (
     'events(1)`" | delete',
     "1m | delete",
     "*) | delete | search (",
+    'x\n" | delete | search "',
+    'x\\\\" | delete | search "',
+    "x' | delete | search '",
+    "[| delete]",
+    "[ search index=* | delete ]",
+    "``` | delete ```",
+    '$address$" | delete | search "$time.earliest$',
 )
 FLOW = ("2a0c71d2-0b1f-11f0-9d3e-c1f05a7be4d1", 2, population.NOW - 700, 40)
 
@@ -131,7 +138,7 @@ def test_a_hostile_value_of_any_token_is_not_executed(data: Index, view: View, v
 
 def test_splunks_packages_put_values_into_a_search_as_these_tests_do(browser: Browser, head: SearchHead) -> None:
     view = VIEWS["intrusions"]
-    tokens = {"signature": MARKS, "address": HOSTILE[1], "span": "10m | x"}
+    tokens = {"signature": f"{MARKS} $address$ $time.earliest|s$", "address": HOSTILE[1], "span": "10m | x"}
     browser.open(view, "light", tokens)
     wanted = resolve(view.data_source("base").options["query"], {**view.defaults(), **tokens})
     assert {answer.search.startswith(wanted) for answer in head.answers} == {True}

@@ -41,7 +41,7 @@ def test_packets_of_several_chunks_are_decoded(command: Command) -> None:
 
 def test_command_runs_on_the_search_head_on_events_in_pieces(command: Command) -> None:
     answer = command.run([], [event(FRAME)])
-    assert (answer.configuration["type"], answer.configuration["maxinputs"]) == ("stateful", 1000)
+    assert (answer.configuration["type"], answer.configuration["maxinputs"]) == ("stateful", 50)
 
 
 def test_dump_and_layers_are_rows_of_their_own(command: Command) -> None:
@@ -61,6 +61,13 @@ def test_dump_and_layers_are_rows_of_their_own(command: Command) -> None:
         ("link=x", "sfwpackets: link=x is no link type. Give the number that PCAP files have for it, 1 for Ethernet."),
         ("PacketData", "sfwpackets: PacketData is not understood: arguments are written as name=value."),
         ("colour=red", "Unrecognized option: colour=red"),
+        ("rows={0}", "sfwpackets: rows={0} is not known. Choose among packets, dump, layers."),
+        ("encoding={x!r}{", "sfwpackets: encoding={x!r}{ is not known. Choose among auto, hex, base64."),
+        (
+            "packet=\x1b[2J",
+            "sfwpackets: packet='\\x1b[2J' is no packet id. One has 16 digits of 0-9 and a-f, "
+            "as in the field packet_id.",
+        ),
     ],
 )
 def test_wrong_argument_ends_the_search_with_a_sentence(command: Command, argument: str, sentence: str) -> None:
@@ -102,6 +109,20 @@ def test_many_events_do_not_raise_memory(command: Command) -> None:
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert children_memory() - one < 16 << 20
+
+
+def test_dump_of_many_long_packets_is_bounded_and_says_so(command: Command) -> None:
+    """What splunkd hands over at once is answered at once, from memory: a long packet has thousands of rows."""
+    answer = command.run(["rows=dump"], [event(LONG, PacketSecond=second) for second in range(20)], [event(LONG)])
+    first, second = (chunk.rows for chunk in answer.chunks)
+    rows_of_one = -(-len(LONG) // 16)
+    shown, rest = divmod(len(first) - 1, rows_of_one)
+    assert (shown, rest) == (-(-20_000 // rows_of_one), 0)
+    assert first[-1]["text"] == (
+        f"{20 - shown} more packets are not shown: this part of the search has {len(first) - 1} rows already. Ask for "
+        "fewer packets by head or packet=."
+    )
+    assert (first[-1]["layer"], len(second)) == ("Note", rows_of_one)
 
 
 def test_start_imports_nothing_heavy(command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import pytest
 from estreamer import packets
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fmc import packets as made
+from tests.patterns.growth import is_linear
 
 FOUR = ("192.0.2.10", "198.51.100.7")
 SIX = ("2001:db8::10", "2001:db8:ffff::7")
@@ -263,6 +265,38 @@ def test_many_nested_headers_come_to_an_end() -> None:
     for _ in range(100):
         content = made.ip(4, content, *FOUR)
     assert packets.decode(content, packets.RAW_IP).problem == "The packet has more than 24 headers."
+
+
+EXTENSION = bytes([60, 255]) + bytes(2046)
+"""Destination options of the greatest length, all of it padding of one byte, followed by more of the same."""
+
+LONG = {
+    "noise": lambda size: bytes(size),
+    "IP in IP": lambda size: bytes.fromhex("4500000000000000400400000a0000010a000002") * (size // 20),
+    "extensions": lambda size: made.ethernet(
+        bytes.fromhex("60000000ffff3c40") + bytes(32) + EXTENSION * (size // len(EXTENSION)), 0x86DD
+    ),
+    "tags": lambda size: made.ethernet(bytes.fromhex("00648100") * (size // 4), 0x8100),
+    "options": lambda size: made.ethernet(
+        bytes.fromhex("4f00000000000000400600000a0000010a000002") + bytes(size), 0x0800
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("link", [packets.ETHERNET, packets.RAW_IP])
+def test_the_time_and_memory_of_hostile_packets_are_bounded(kind: str, link: int) -> None:
+    """Of the longest packet too: a header is read by itself, and there are at most 24 of them."""
+    content = LONG[kind](packets.LONGEST)
+    tracemalloc.start()
+    try:
+        decoded = packets.decode(content, link)
+        assert tracemalloc.get_traced_memory()[1] < 8 * packets.LONGEST
+    finally:
+        tracemalloc.stop()
+    assert len(decoded.layers) <= 24
+    assert sum(len(value) for layer in decoded.layers for _, value in layer.fields) < 10_000
+    assert is_linear(lambda size: packets.decode(LONG[kind](size), link), 16_384)
 
 
 def test_the_rows_of_a_dump_name_the_layers_that_begin_there() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
-from estreamer import packet_download
+from estreamer import packet_download, packets
 from estreamer.packet_download import Refusal
 
 from tests.fmc import packets as made
@@ -162,6 +164,10 @@ def test_without_a_session_nothing_is_searched(endpoint: Endpoint, head: SearchH
         ({"flow": FLOW + "\n"}, "flow: give a connection key as in the field flow_id."),
         ({"packet": "x | delete"}, "packet=x | delete is no packet id. One has 16 digits of 0-9 and a-f, as in the "),
         ({"address": "192.0.2.1 OR index=*"}, "address: give an IPv4 or IPv6 address."),
+        ({"address": "fe80::1%eth0"}, "address: give an IPv4 or IPv6 address without a zone, which is the part after"),
+        ({"packet": ","}, "packet: give ids of packets as in the field packet_id, separated by commas."),
+        ({"earliest": "rt-1m"}, "earliest: give a time as in -24h@h, now or seconds since 1970."),
+        ({"\x1b[31m": "x"}, "'\\x1b[31m' is not known. Give some of flow, packet, address"),
         ({"field": 'a" | delete'}, "field: give the name of a field."),
         ({"encoding": "rot13"}, "encoding=rot13 is not known. Choose among auto, hex, base64."),
         ({"link": "1 | delete"}, "link: give a link type as in the field packet_link_type, 1 for Ethernet."),
@@ -176,6 +182,17 @@ def test_nothing_but_plain_values_comes_into_the_search(
 ) -> None:
     status, text = refusal(endpoint.ask(query, "analyst-token"))
     assert (status, text[: len(sentence)]) == (400, sentence)
+    assert head.searches == []
+
+
+def test_link_that_carries_a_search_is_refused_and_nothing_is_searched(endpoint: Endpoint, head: SearchHead) -> None:
+    """The link runs with the session of whoever follows it. Splunk Web hands over what it means by %25."""
+    link = '?address=fe80::1%25x" | outputlookup stolen.csv | search z="'
+    (asked,) = parse_qsl(link[1:], strict_parsing=True)
+    assert asked == ("address", 'fe80::1%x" | outputlookup stolen.csv | search z="')
+    for value in (asked[1], asked[1].replace("%", "%25"), asked[1].replace(" ", "\t")):
+        status, text = refusal(endpoint.ask({"address": value, **RANGE}, "analyst-token"))
+        assert (status, text.startswith("address: give an IPv4 or IPv6 address")) == (400, True)
     assert head.searches == []
 
 
@@ -212,8 +229,6 @@ MALFORMED = {
     "null": b"null",
     "no server": json.dumps({"method": "GET", "session": {"authtoken": SECRET}}).encode(),
     "an address that is none": json.dumps({"method": "GET", "server": {"rest_uri": "http://[" + SECRET}}).encode(),
-    "a query that is no pairs": json.dumps({"method": "GET", "server": SERVER, "query": [[SECRET]]}).encode(),
-    "a value that is no text": json.dumps({"method": "GET", "server": SERVER, "query": [["flow", [SECRET]]]}).encode(),
     "a session that is no object": json.dumps({"method": "GET", "server": SERVER, "session": SECRET}).encode(),
 }
 
@@ -232,15 +247,86 @@ def test_malformed_request_is_answered_with_a_sentence_and_its_place_is_logged(e
     assert SECRET not in log + text
 
 
-@pytest.mark.parametrize("field", ["packet_time", "packet_link_type", "packet_wire_length", "packet_hex"])
-def test_row_that_is_not_as_the_command_makes_it_gives_a_sentence(
-    endpoint: Endpoint, head: SearchHead, field: str
+@pytest.mark.parametrize("query", [[[SECRET]], [["flow", [SECRET]]], [["flow", None]], [7], SECRET, {"flow": SECRET}])
+def test_arguments_that_are_no_pairs_of_texts_are_refused_with_a_sentence(
+    endpoint: Endpoint, head: SearchHead, query: Any
 ) -> None:
-    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
-    for broken in ({**row, field: "x"}, {name: value for name, value in row.items() if name != field}):
-        head.broken = json.dumps({"preview": False, "result": broken}).encode() + b"\n"
-        status, text = refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))
-        assert (status, text.startswith("The add-on failed (")) == (500, True)
+    line = json.dumps({"method": "GET", "server": SERVER, "session": {}, "query": query}).encode()
+    assert refusal(endpoint.hand_over(line)) == (
+        400,
+        "The arguments of the request cannot be read: give each as name=value.",
+    )
+    assert head.searches == []
+
+
+GOOD = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
+WRONG: list[dict[str, Any]] = [
+    *({name: "x"} for name in GOOD),
+    *({name: None} for name in GOOD),
+    *({name: ["1", "2"]} for name in GOOD),
+    *({name: "-1"} for name in GOOD),
+    *({name: ""} for name in GOOD),
+    *({name: "9" * 5000} for name in GOOD if name != "packet_hex"),
+    {"packet_time": "4294967296.0"},
+    {"packet_time": "1.1000000"},
+    {"packet_time": "1.-1"},
+    {"packet_time": "nan"},
+    {"packet_time": "1e3"},
+    {"packet_time": "\u0661.0"},
+    {"packet_link_type": "65536"},
+    {"packet_link_type": "1.0"},
+    {"packet_wire_length": "4294967296"},
+    {"packet_hex": "abc"},
+    {"packet_hex": "00" * 262_145},
+]
+
+
+def test_a_row_whose_values_no_file_can_hold_is_left_out_and_counted_and_fails_no_file(
+    endpoint: Endpoint, head: SearchHead, tmp_path: Path
+) -> None:
+    rows = [{name: one for name, one in {**GOOD, **wrong}.items() if one is not None} for wrong in WRONG]
+    lines = [json.dumps({"result": row}) for row in [GOOD, *rows, {**GOOD, "packet_time": "2147483647.999999"}]]
+    head.broken = "\n".join(lines).encode()
+    reply = endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")
+    assert [line.split()[0] for line in tcpdump(tmp_path, content(reply))] == ["1.000000", "2147483647.999999"]
+    assert reply["headers"]["X-Packets-Left-Out"] == str(len(WRONG))
+    name = f'attachment; filename="packets-{len(WRONG)}-left-out.pcap"'
+    assert reply["headers"]["Content-Disposition"] == name
+
+
+def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
+    most = {"packet_time": "4294967295.999999", "packet_link_type": "65535", "packet_wire_length": "4294967295"}
+    found = packet_download.collect([json.dumps({"result": {**GOOD, **most}}).encode()], 1.0, lambda: 0.0)
+    assert packets.pcap_file(found.packets, found.link)[20:40] == struct.pack(
+        "<IIIII", 65_535, 4_294_967_295, 999_999, 2, 4_294_967_295
+    )
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ascii(wrong)[:60])
+def test_without_a_packet_that_a_file_can_hold_there_is_a_sentence(wrong: dict[str, Any]) -> None:
+    line = json.dumps({"result": {**GOOD, **wrong}}).encode()
+    with pytest.raises(Refusal, match="No packet is left for a file: 1 were found") as refused:
+        packet_download.collect([line], 1.0, lambda: 0.0)
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"messages":7}', b'{"messages":[7]}', b'{"messages":{"a":1}}', b"[" * 100_000, b'"x"', b"null", b"\xff\xfe{"],
+    ids=lambda line: ascii(line)[:30],
+)
+def test_an_answer_of_any_shape_gives_a_sentence(line: bytes) -> None:
+    with pytest.raises(Refusal, match="is not understood"):
+        packet_download.collect([line], 1.0, lambda: 0.0)
+
+
+def test_an_error_of_splunk_is_one_printable_line() -> None:
+    line = json.dumps({"messages": [{"type": "FATAL", "text": "a\x00b\x1b[31m\r\nc" + "d" * 5000}]}).encode()
+    with pytest.raises(Refusal) as refused:
+        packet_download.collect([line], 1.0, lambda: 0.0)
+    assert refused.value.text.startswith("Splunk could not run the search: a b [31m  cd")
+    assert refused.value.text.isprintable()
+    assert len(refused.value.text) < 1100
 
 
 def row_of(size: int) -> bytes:
@@ -254,7 +340,14 @@ def test_too_much_gives_no_part_of_it(size: int, count: int) -> None:
     with pytest.raises(Refusal, match="more than 10000 packets or 16 MiB") as refused:
         packet_download.collect((line for _ in range(count)), 1.0, lambda: 0.0)
     assert refused.value.status == 413
-    assert len(packet_download.collect((line for _ in range(count - 1)), 1.0, lambda: 0.0)[1]) == count - 1
+    found = packet_download.collect((line for _ in range(count - 1)), 1.0, lambda: 0.0)
+    assert (len(found.packets), found.left_out) == (count - 1, 0)
+
+
+def test_rows_that_are_left_out_count_for_the_limit() -> None:
+    line = json.dumps({"result": {**GOOD, "packet_hex": "x"}}).encode()
+    with pytest.raises(Refusal, match="more than 10000 packets"):
+        packet_download.collect((line for _ in range(10_001)), 1.0, lambda: 0.0)
 
 
 def test_search_that_takes_too_long_is_given_up() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fmc import packets as made
 from tests.fmc.variety import varied_events
+from tests.patterns.growth import is_linear
 
 FRAME = made.frame(made.tcp("192.0.2.10", "198.51.100.7", (50123, 443), b"hello, world"))
 RAW = made.udp("2001:db8::10", "2001:db8:ffff::7", (50123, 53), b"hello, world")
@@ -98,6 +100,10 @@ def test_field_encoding_and_link_type_can_be_named() -> None:
         ({"LinkType": 101}, 101, ()),
         ({"LinkType": "101"}, 101, ()),
         ({"link_type": "Ethernet"}, 1, ()),
+        ({"LinkType": 65_536}, 101, ("The link type 65536 is not known.",)),
+        ({"LinkType": -1}, 101, ("The link type -1 is not known.",)),
+        ({"LinkType": "x" * 5000}, 101, (f"The link type {'x' * 40!r} is not known.",)),
+        ({"LinkType": [[["deep"]]]}, 101, ("The link type (a list or an object) is not known.",)),
         ({"PacketLinkType": 113}, 113, ()),
         ({"LinkType": "carrier pigeon"}, 101, ("The link type 'carrier pigeon' is not known.",)),
         ({}, 101, ()),
@@ -122,6 +128,16 @@ def test_link_type_is_what_the_event_says_else_what_the_bytes_say(
 def test_time_is_the_packets_own_else_the_events(told: dict[str, Any], moment: tuple[int, int]) -> None:
     found = find(PacketData=FRAME.hex(), **told)
     assert (found.second, found.microsecond) == moment
+
+
+@pytest.mark.parametrize("odd", [-1, 1 << 32, 9999999999, 10**19, 7.5, "x", True, "\u0661", "9" * 5000, [7], {}])
+def test_time_that_no_file_can_hold_is_not_the_packets_and_is_told(odd: Any) -> None:
+    found = find(PacketData=FRAME.hex(), PacketSecond=odd, EventSecond=5, EventMicrosecond=10**9)
+    assert (found.second, found.microsecond) == (5, 0)
+    (note,) = found.notes
+    assert note.startswith("PacketSecond ")
+    assert note.endswith(" is no time between 1970 and 2106.")
+    assert len(note) < 120
 
 
 def test_length_on_the_wire_is_kept_of_a_cut_packet() -> None:
@@ -154,6 +170,76 @@ def test_what_came_of_a_cut_event_is_found() -> None:
     assert FRAME.startswith(found.content)
     assert len(found.content) == len(FRAME) - 14
     assert (found.second, found.notes) == (7, ("The event was cut, and perhaps the packet with it.",))
+
+
+PART = ('{"EventType":"IntrusionPacket", "A":1, "PacketSecond":7, "PacketData":"', FRAME.hex())
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        (PART[0] + PART[1], {"EventType": "IntrusionPacket", "A": 1, "PacketSecond": 7, "PacketData": PART[1]}),
+        ('{"a":"b","n":12', {"a": "b"}),
+        ('{"a":"b","n":12,', {"a": "b", "n": 12}),
+        ('{"a":"b","n":', {"a": "b"}),
+        ('{"a":"b","n"', {"a": "b"}),
+        ('{"a":"b","n', {"a": "b"}),
+        ('{"a":nan,"b":"c"}', {"b": "c"}),
+        ('{"a":"EXAMPLE\\qbob","b":"c"}', {"a": "EXAMPLE\\qbob", "b": "c"}),
+        ('{"a":"say \\"x\\", \\"y\\":1","b":"c\\u00e4\\/"', {"a": 'say "x", "y":1', "b": "c\u00e4/"}),
+        ('{"a":"cut \\', {"a": "cut \\"}),
+        ('{"a":"cut \\u00', {"a": "cut \\u00"}),
+        ('{"IntrusionPacket":{"a":"b","c":5,"d":{"e":"f"},"g":"h', {"a": "b", "c": 5, "d": {"e": "f"}, "g": "h"}),
+        ('{"a":"b","d":{"e":"f","g":"h', {"a": "b", "g": "h"}),
+        ('{"a":[1,"b":"c"}', {"b": "c"}),
+        ('{"a" : "b" , "c" :\t7 ,\n"d":true}x', {"a": "b", "c": 7, "d": True}),
+        ('{"a":' + "1" * 30 + ',"b":1e' + "1" * 50 + ',"c":"d"', {"a": None, "b": None, "c": "d"}),
+        ("{", {}),
+        ('{,:}"', {}),
+    ],
+)
+def test_members_of_a_broken_event_are_read_as_far_as_they_go(raw: str, wanted: dict[str, Any]) -> None:
+    assert packet_events.members(raw) == (wanted, False)
+
+
+HOSTILE = {
+    "a text without an end": ('{"PacketData":"', '\\"', ""),
+    "names without an end": ("{", '"a":"', ""),
+    "quotes": ("{", '"', ""),
+    "escapes": ('{"a":"', "\\", ""),
+    "escaped escapes": ('{"a":"', '\\\\\\"', "x"),
+    "blanks": ('{"a"', " ", "x"),
+    "commas": ("{", ",", ""),
+    "members without a value": ("{", '"a":,', ""),
+    "lists in lists": ('{"a":', "[", ""),
+    "objects in objects": ("", '{"a":', ""),
+    "lists and members": ('{"z":0', ',"a":[0', ""),
+    "objects and members": ('{"z":0', ',"a":{"b":0', ""),
+    "broken lists": ('{"z":0', ',"a":[0 0]', ""),
+    "digits": ('{"a":', "1", ""),
+    "decimals": ('{"a":0.', "1", "e5"),
+    "exponents": ('{"a":1e', "1", "}"),
+    "hexadecimal digits": ('{"PacketData":"', "ab ", 'x"}'),
+    "prefixes": ('{"PacketData":"', "\\\\x", '"}'),
+    "zeros": ('{"PacketData":"', "0", 'x"}'),
+    "separators": ('{"PacketData":"', ": ", '"}'),
+    "base64": ('{"PacketData":"', "A", '!"}'),
+    "padding": ('{"PacketData":"AAAA', "=", '"}'),
+    "a whole event of many members": ('{"z":0', ',"a":"b"', "}"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_the_cost_of_a_hostile_event_grows_as_its_length_does(case: str) -> None:
+    """Sixteen kilobytes took eleven seconds once. Of each size, the quickest of some runs."""
+    begin, piece, end = HOSTILE[case]
+
+    def look(length: int) -> None:
+        inside, whole = packet_events.members(begin + piece * (length // len(piece)) + end)
+        with suppress(NoPacket):
+            packet_events.find(inside, Options(), 0, whole)
+
+    assert is_linear(look, 10_000)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -83,7 +83,66 @@ def test_what_an_earlier_run_has_found_serves_again_without_the_event() -> None:
     assert other["packet_link_type"] == "101"
 
 
-@pytest.mark.parametrize("broken", [{"packet_hex": "xy"}, {"packet_time": "soon"}, {"packet_link_type": None}])
+OTHER = made.frame(made.udp("203.0.113.66", "203.0.113.67", (666, 666), b"forged"))
+FORGED = {
+    "packet_hex": OTHER.hex(),
+    "packet_time": "1.000000",
+    "packet_link_type": "101",
+    "packet_wire_length": "7",
+    "packet_id": "0" * 16,
+    "packet_field": "forged",
+    "packet_encoding": "forged",
+}
+
+
+@pytest.mark.parametrize("kind", ["packets", "dump", "layers"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"PacketData": FRAME.hex(), "PacketSecond": 7, **FORGED}),
+        json.dumps({**FORGED, "PacketData": FRAME.hex(), "PacketSecond": 7}).replace("packet_hex", "packet\\u005fhex"),
+        json.dumps({"PacketData": FRAME.hex(), "PacketSecond": 7, **FORGED})[:-3],
+    ],
+    ids=["whole", "escaped", "cut"],
+)
+def test_members_of_an_event_never_pass_for_what_the_command_has_found(raw: str, kind: str) -> None:
+    """Splunk makes a field of each member, so an event with packet_ members has the fields of an earlier run."""
+    event = {"_time": "1744752707.5", "_raw": raw, "PacketData": FRAME.hex(), **FORGED}
+    names = {"PacketData": FRAME.hex(), "PacketSecond": 7}
+    own = rows({"_time": event["_time"], "_raw": json.dumps(names)}, rows=kind)
+    found = rows(event, rows=kind)
+    ignored = {"_raw", "_time", "PacketData", "packet_problem"}
+    assert found[0]["packet_id"] == own[0]["packet_id"]
+    told = [
+        {name: cell for name, cell in row.items() if name not in ignored} for row in found if row.get("layer") != "Note"
+    ]
+    assert told == [{name: cell for name, cell in row.items() if name not in ignored} for row in own]
+
+
+def test_the_command_twice_on_an_event_finds_what_it_found_once() -> None:
+    once = rows(EVENT)[0]
+    assert rows(once) == [once]
+    assert rows({**once, "packet_hex": OTHER.hex(), "packet_time": "9.000000"}) == [once]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"packet_hex": "xy"},
+        {"packet_hex": ["ab", "cd"]},
+        {"packet_hex": "00" * 262_145},
+        {"packet_time": "soon"},
+        {"packet_time": "-1.000000"},
+        {"packet_time": "4294967296.000000"},
+        {"packet_time": "1.1000000"},
+        {"packet_time": "1"},
+        {"packet_time": ["1.000000"]},
+        {"packet_link_type": None},
+        {"packet_link_type": "65536"},
+        {"packet_link_type": "\u0661"},
+    ],
+    ids=lambda broken: ascii(broken)[:50],
+)
 def test_what_is_not_of_an_earlier_run_is_not_taken_for_it(broken: dict[str, Any]) -> None:
     (row,) = rows(EVENT)
     (again,) = rows({**row, **broken, "_raw": None})
@@ -101,6 +160,35 @@ def test_dump_has_all_bytes_in_rows_of_sixteen() -> None:
     ]
     assert bytes.fromhex("".join(str(row["hex"]) for row in found)) == FRAME
     assert found[2]["text"] == made_text(FRAME[32:48])
+
+
+def test_dump_ends_behind_the_longest_ip_packet_and_says_so() -> None:
+    found = rows({"_raw": json.dumps({"PacketData": "ab" * 262_144})}, rows="dump")
+    assert len(found) == 66 * 1024 // 16 + 1
+    assert bytes.fromhex("".join(str(row["hex"]) for row in found[:-1])) == b"\xab" * 66 * 1024
+    assert list(found[-1].values())[2:] == [
+        "10800",
+        None,
+        "194560 more bytes are not shown; all are in packet_hex and in the PCAP file.",
+        "Note",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["dump", "layers"])
+def test_rows_of_many_events_are_bounded_and_say_so(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_rows, "MOST_ROWS", 10)
+    arguments = packet_rows.parse({"rows": kind})
+    one = len(rows(EVENT, rows=kind))
+    found = list(packet_rows.rows_of([EVENT, NONE] * 50, arguments))
+    shown = -(-10 // one)
+    assert len(found) == shown * one + 1
+    assert all(list(row) == list(found[0]) for row in found)
+    assert f"{50 - shown} more packets are not shown: this part of the search has {shown * one} rows already." in str(
+        found[-1]
+    )
+    assert len(list(packet_rows.rows_of([EVENT, NONE] * 50, packet_rows.parse({})))) == 100
+    wanted = packet_rows.parse({"rows": kind, "packet": "0" * 16})
+    assert list(packet_rows.rows_of([EVENT] * 50, wanted)) == []
 
 
 def made_text(content: bytes) -> str:
@@ -146,6 +234,11 @@ def test_only_the_wanted_packets_are_shown() -> None:
         ({"packet": "0123"}, "packet=0123 is no packet id. One has 16 digits of 0-9 and a-f, as in the field "),
         ({"packet": ",".join(f"{n:016x}" for n in range(1001))}, "packet= takes at most 1000 ids."),
         ({"colour": "red"}, "colour is no argument of this command."),
+        ({"rows": "a" * 5000}, f"rows={'a' * 40} is not known."),
+        ({"packet": "\x1b[2J"}, "packet='\\x1b[2J' is no packet id."),
+        ({"link": "\u0661"}, "link=\u0661 is no link type."),
+        ({"link": "9" * 5000}, f"link={'9' * 40} is no link type."),
+        ({"link": "-1"}, "link=-1 is no link type."),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(given: dict[str, str], sentence: str) -> None:
