@@ -119,7 +119,7 @@ def _time(event: dict[str, Any]) -> float:
     """Return the time that the input gives an event."""
     kind = event["EventType"]
     if kind == "ConnectionEvent":
-        return float(event["FirstPacketSecond"])
+        return float(event.get("LastPacketSecond") or event["FirstPacketSecond"])
     if kind == "IntrusionEvent":
         return event["EventSecond"] + event["EventMicrosecond"] / 1_000_000
     if kind == "IntrusionPacket" and "PacketSecond" in event:

@@ -283,6 +283,8 @@ def test_events_are_json_at_search_time_only(addon: Path) -> None:
     ("event", "time"),
     [
         ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "EventSecond":9}', "1743500734"),
+        ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1, "A":2, "LastPacketSecond":1743500800}', "1743500800"),
+        ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "LastPacketSecond":0}', "1743500734"),
         ('{"EventType":"IntrusionEvent", "FirstPacketSecond":1, "EventSecond":1744752707}', "1744752707"),
         ('{ "EventType" : "FileEvent", "EventSecond" : 1741199882, "FirstPacketSecond" : 1 }', "1741199882"),
         ('{"EventType":"FileEvent", "FileName":"\\"EventSecond\\":12", "EventSecond":1741199882}', "1741199882"),
