@@ -57,6 +57,7 @@ class _Member:
     def __init__(self, name: str, value: bytes) -> None:
         self.name = name
         self._quoted = b'"' + name.encode() + b'"'
+        self._usual = re.compile(rb", " + self._quoted + rb"\s*:\s*" + value)
         self._after = re.compile(rb"\s*:\s*" + value)
 
     def value(self, payload: bytes) -> bytes | None:
@@ -65,6 +66,10 @@ class _Member:
         Searches for the name first, which is ten times as fast as searching for a pattern that begins with a choice.
         """
         found = payload.find(self._quoted)
+        if found >= len(b", "):
+            usual = self._usual.match(payload, found - len(b", "))
+            if usual is not None:
+                return usual[1]
         while found >= 0:
             begin = found
             found += len(self._quoted)
@@ -143,12 +148,12 @@ class Describer:
             return list(map(describe, payloads, record_types))
         return [
             (
-                payload.endswith(b"}")
-                and (
-                    known(payload[:length])
-                    if (place := payload.find(_LAST_NAME)) < 0
-                    else payload.startswith(_USUAL_CONNECTION)
-                    and known(payload[place - _LAST_BEFORE : place + _LAST_AFTER])
+                payload.startswith(_USUAL_CONNECTION)
+                and payload.endswith(b"}")
+                and known(
+                    payload[:length]
+                    if (place := payload.find(_LAST_NAME, length)) < 0
+                    else payload[place - _LAST_BEFORE : place + _LAST_AFTER]
                 )
             )
             or self._learn(payload, record_type)
@@ -156,8 +161,10 @@ class Describer:
         ]
 
     def _learn(self, payload: bytes, record_type: int) -> Description:
+        if not payload.startswith(_USUAL_CONNECTION):
+            return _describe_any(payload, record_type)
         description = describe(payload, record_type)
-        if description[2] != SOUND or not payload.startswith(_USUAL_CONNECTION):
+        if description[2] != SOUND:
             return description
         place = payload.find(_LAST_NAME)
         if place < 0:

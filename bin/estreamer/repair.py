@@ -2,7 +2,7 @@
 
 Constraints
 -----------
-* Nothing that is cheap tells JSON from what is none: a full look at an event costs a third of its complete way through
+* Nothing that is cheap tells JSON from what is none: a full look at an event costs half of its other way through
   the input, a parse more than all of it. `Inspector` looks at all bytes for what is cheap to see, and at a share of the
   events in full.
 * What is delivered is legal XML and a JSON object in one of three forms: the payload itself; the payload repaired and
@@ -177,7 +177,7 @@ then on."""
 AFTER_A_FIND = 10_000
 """Events that are looked at in full after one that was not JSON: faults of a kind come together."""
 
-SHARE = 64
+SHARE = 128
 """Of so many events one is looked at in full, and of every batch one: a read costs far more than that."""
 
 
