@@ -76,6 +76,11 @@ def _settled(number: int, connections: list[dict[str, Any]]) -> dict[str, Any]:
             {"EVE_Process": process, "EVE_ProcessConfidencePct": confidence, "EVE_ThreatConfidencePct": threat}
         )
         event.update({"URL_Category": category, "URL_Reputation": reputation})
+        if "LastPacketSecond" in event:
+            # It came to be at its end, which is not after the present.
+            lasted = event["LastPacketSecond"] - event["FirstPacketSecond"]
+            event["LastPacketSecond"] -= lasted
+            event["FirstPacketSecond"] -= lasted
         connections.append(event)
     else:
         shared = ("InitiatorIP", "ResponderIP", "InitiatorPort", "ResponderPort", "Protocol")
