@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
 
-from . import events
+from . import events, repair
 from .bookmark import Bookmark, DuplicateFilter, Entry, Moment, limits
 from .errors import Problem, Stop
 from .output import Output, ReaderGone
@@ -41,6 +41,15 @@ STOP_GRACE = 1.0
 DRAIN_POLL = 0.01
 """Seconds between looks at how much of the pipe splunkd has left unread at a stop."""
 
+MALFORMED = (
+    "The Management Center sent events that are not as JSON has to be. They are delivered, repaired or as text, and "
+    "marked: search for estreamer_problem=*, and report them to Cisco."
+)
+ODD_TIMES = (
+    "The times of events are more than an hour after, or 30 days before, the Management Center archived them. They are "
+    "filed under their archival time. Check the clocks of the devices."
+)
+
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
 
@@ -59,6 +68,12 @@ class Figures:
     dropped: int = 0
     duplicates: int = 0
     malformed: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    """What was wrong with the malformed ones; one may have several problems."""
+    odd_times: int = 0
+    """Events whose own time was beyond reason, so that they were given another one."""
+    event_types_added: int = 0
+    """Events without an `EventType`, which their record type told."""
     bundle_gaps: int = 0
     unknown_messages: int = 0
     """Messages of types that are not known here, which were skipped."""
@@ -71,8 +86,8 @@ class Figures:
 
 
 def _own_second(event: Event) -> int:
-    """Return the time of an event in whole seconds, 0 when it has none."""
-    return int(events.describe(event[2], event[1])[1].partition(b".")[0] or 0)
+    """Return the time of an event in whole seconds, 0 when it has none that fits the bookmark."""
+    return events.second_of(event[2], event[1])
 
 
 def _seconds(moment: datetime | None) -> int | None:
@@ -91,7 +106,7 @@ class _Batch:
     archivals: Sequence[int]
     payloads: Sequence[bytes]
     identities: list[bytes | None] | None
-    times: list[bytes]
+    times: Sequence[bytes]
     texts: Sequence[bytes]
     places: Sequence[int]
 
@@ -145,7 +160,6 @@ class Delivery:
         self._next_clock_warning = 0.0
         self._next_forgotten_warning = 0.0
         self._forgotten = 0
-        self._mended_by_output = 0
         self._written_events = 0
 
     @property
@@ -250,8 +264,9 @@ class Delivery:
         """Log what happened since the last time."""
         figures, self.figures = self.figures, Figures()
         since = self.connected_since
-        malformed = figures.malformed + self._output.mended - self._mended_by_output
-        self._mended_by_output = self._output.mended
+        mended, problems = self._output.take_problems()
+        malformed = figures.malformed + mended
+        figures.problems.update(problems)
         self._reporter.info(
             "figures",
             account=self.account,
@@ -265,6 +280,8 @@ class Delivery:
             dropped_bytes=sum(figures.dropped_bytes_by_rule.values()),
             duplicates=figures.duplicates,
             malformed=malformed,
+            odd_times=figures.odd_times,
+            event_types_added=figures.event_types_added,
             bundle_gaps=figures.bundle_gaps,
             unknown_messages=figures.unknown_messages,
             reconnects=figures.reconnects,
@@ -277,8 +294,17 @@ class Delivery:
         for rule, count in sorted(figures.dropped_by_rule.items()):
             size = figures.dropped_bytes_by_rule[rule]
             self._reporter.info("dropped_by_rule", rule=rule + 1, events=count, bytes=size)
+        self._warn_of_odd_events(figures, malformed)
         if figures.written:
             self._reporter.events_ingested(figures.written, figures.written_bytes)
+
+    def _warn_of_odd_events(self, figures: Figures, malformed: int) -> None:
+        """Log what was wrong with events since the last time, in a line for each kind of it."""
+        if malformed:
+            kinds = ", ".join(f"{problem}: {count}" for problem, count in sorted(figures.problems.items()))
+            self._reporter.warning("malformed", events=malformed, kinds=kinds, problem=MALFORMED)
+        if figures.odd_times:
+            self._reporter.warning("odd_times", events=figures.odd_times, problem=ODD_TIMES)
 
     def _without_duplicates(self, received: list[Event], duplicates: DuplicateFilter) -> list[Event]:
         kept = [event for event in received if not self._is_duplicate(event, duplicates)]
@@ -307,22 +333,29 @@ class Delivery:
             places = [place for place in places if not self._is_dropped(described[place][0], payloads[place])]
             texts = [payloads[place] for place in places]
             described = [described[place] for place in places]
-        times = [when for _, when, _ in described]
-        if b"" in times:
-            times = [when or self._time_of(archivals[place]) for when, place in zip(times, places)]
-        sounds = [sound for _, _, sound in described]
-        if not all(sounds):
-            texts = [text if sound else self._mended(text) for text, sound in zip(texts, sounds)]
+        own = [when for _, when, _ in described]
+        stamps = archivals if len(own) == len(archivals) else [archivals[place] for place in places]
+        times, odd = events.times_within_reason(own, stamps, time.time())
+        self.figures.odd_times += odd
+        shapes = [shape for _, _, shape in described]
+        if any(shapes):
+            texts = [
+                text if shape == events.SOUND else self._mended(text, record_types[place], shape)
+                for text, place, shape in zip(texts, places, shapes)
+            ]
         return _Batch(archivals, payloads, identities, times, texts, places)
 
-    def _time_of(self, archival: int) -> bytes:
-        """Return the time of an event that has none of its own: its archival timestamp; failing that, now."""
-        return b"%d" % (archival or time.time())
-
-    def _mended(self, payload: bytes) -> bytes:
-        mended, problem = events.mend(payload)
-        self.figures.malformed += problem is not None
-        return mended
+    def _mended(self, payload: bytes, record_type: int, shape: int) -> bytes:
+        """Return what is to be written of a payload that is not sound by its ends, or does not say what it is."""
+        if shape == events.UNSOUND:
+            payload, problems = repair.mend(payload, record_type)
+            self.figures.malformed += bool(problems)
+            self.figures.problems.update(problems)
+            shape = events.describe(payload, record_type)[2]
+        if shape == events.UNNAMED:
+            self.figures.event_types_added += 1
+            payload = events.with_event_type(payload, events.KIND_OF_RECORD_TYPE[record_type])
+        return payload
 
     def _is_dropped(self, kind: str, payload: bytes) -> bool:
         if kind not in self._kinds_with_rules:

@@ -1,16 +1,14 @@
-"""A payload: its kind, its time, its identity, and its shape when it is not what it should be.
+"""A payload: its kind, its time, its identity, and whether it begins and ends as it should.
 
 Works on bytes and looks only for what is needed: a full JSON parse costs more than everything else that happens to an
-event. The patterns below cannot be fooled by text inside a JSON string: they start at a brace or a comma, and a quote
-that follows one of these inside a string is escaped.
+event. What looks for a member cannot be fooled by text inside a JSON string: a name follows a brace or a comma, and a
+quote that follows one of these inside a string is escaped. `repair` has what is done to a payload that is not sound.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 CONNECTION = "ConnectionEvent"
 INTRUSION = "IntrusionEvent"
@@ -27,35 +25,94 @@ MAX_LENGTH = 512 * 1024
 """Bytes of a payload that are delivered; a longer one is cut and marked. A packet of 64 KiB in hex has 128 KiB.
 `TRUNCATE` in props.conf is larger, with room for the escapes of a marked event."""
 
-PROBLEM_KEY = "estreamer_problem"
-"""The key that marks a payload that could not be delivered as it came."""
+LATEST_SECOND = 0xFFFFFFFF
+"""The largest second that the protocol knows: its time stamps have 32 bits."""
 
-_PADDING = b"\0\r\n\t "
+DAY = 86400
+
+STORED_AND_FORWARDED = 30 * DAY
+"""Seconds by which an event may be older than its archival time. A device keeps its events while it does not reach its
+Management Center, for days at most; and where a connection tells only its first packet, it may have lasted for days. A
+device whose clock was never set is off by years."""
+
+CLOCK_APART = 3600
+"""Seconds by which an event may be younger than its archival time. Nothing is archived before it happens, so this is
+how far the clock of a device may be ahead. The alerts look as far into the future."""
+
+CLOCK_AHEAD = DAY
+"""Seconds by which a time may be ahead of this machine's clock and still be believed."""
+
+OLDEST = 3653 * DAY
+"""Seconds before this machine's clock from which on a time is believed: ten years, longer than Management Centers have
+sent fully-qualified events."""
+
 _BEGINS = re.compile(rb'\{\s*"EventType"\s*:\s*"(\w{1,64})"')
-_EVENT_TYPE = re.compile(rb'[{,]\s*"EventType"\s*:\s*"(\w{1,64})"')
 _WRAPPER = re.compile(rb'\s*\{\s*"(\w{1,64})"\s*:\s*\{')
-_SECONDS = {
-    name: re.compile(rb'[{,]\s*"' + name.encode() + rb'"\s*:\s*"?(\d{1,10})(?!\d)')
-    for name in ("FirstPacketSecond", "EventSecond", "PacketSecond")
-}
-_MICROSECONDS = {
-    name: re.compile(rb'[{,]\s*"' + name.encode() + rb'"\s*:\s*"?(\d{1,6})(?!\d)')
-    for name in ("EventMicrosecond", "PacketMicrosecond")
-}
-_TIME_FIELDS: dict[str, tuple[tuple[str, str | None], ...]] = {
-    CONNECTION: (("FirstPacketSecond", None),),
-    INTRUSION: (("EventSecond", "EventMicrosecond"),),
-    FILE: (("EventSecond", None),),
-    PACKET: (("PacketSecond", "PacketMicrosecond"), ("EventSecond", "EventMicrosecond")),
-}
-"""Which fields hold the time of an event, by kind; the same table as the one of props.conf."""
 
 
-Description = tuple[str, bytes, bool]
-"""What an event says of itself: its kind (`UNKNOWN` if it does not say), its time in epoch seconds as text (empty if it
-has none), and whether it is sound: whether it looks like the JSON object that it should be, by a look at its ends only.
-Whether the text between them is JSON is Splunk's to find out: parsing costs more than the rest of an event's way. A
-plain tuple, since one is made per event."""
+class _Member:
+    """A member of an event: its name, and the form of its value."""
+
+    def __init__(self, name: str, value: bytes) -> None:
+        self.name = name
+        self._quoted = b'"' + name.encode() + b'"'
+        self._usual = re.compile(rb", " + self._quoted + rb"\s*:\s*" + value)
+        self._after = re.compile(rb"\s*:\s*" + value)
+
+    def value(self, payload: bytes) -> bytes | None:
+        """Return the first value that has the form, None if there is none.
+
+        Searches for the name first, which is ten times as fast as searching for a pattern that begins with a choice.
+        """
+        found = payload.find(self._quoted)
+        if found >= len(b", "):
+            usual = self._usual.match(payload, found - len(b", "))
+            if usual is not None:
+                return usual[1]
+        while found >= 0:
+            begin = found
+            found += len(self._quoted)
+            if payload[max(begin - _BLANKS, 0) : begin].rstrip(b" \t\r\n")[-1:] in _BEFORE_A_NAME:
+                match = self._after.match(payload, found)
+                if match is not None:
+                    return match[1]
+            found = payload.find(self._quoted, found)
+        return None
+
+
+_BLANKS = 64
+"""Blanks that may stand before the name of a member."""
+
+_BEFORE_A_NAME = (b"{", b",")
+_SECOND = rb'"?(\d{1,10})(?:\.\d{0,20})?(?![\d.eE])'
+"""Whole seconds, with or without quotes. A fraction is left out; what has an exponent or a sign is no time."""
+
+_EVENT_TYPE = _Member("EventType", rb'"(\w{1,64})"')
+_ANY_EVENT_TYPE = _Member("EventType", rb"()")
+_LAST_PACKET = _Member("LastPacketSecond", rb'"?0*(?=[1-9])' + _SECOND[2:])
+"""0 stands for a connection that has not ended."""
+
+_FIRST_PACKET = _Member("FirstPacketSecond", _SECOND)
+_EVENT_SECOND = _Member("EventSecond", _SECOND)
+_PACKET_SECOND = _Member("PacketSecond", _SECOND)
+_EVENT_MICROSECOND = _Member("EventMicrosecond", rb'"?(\d{1,6})(?!\d)')
+_PACKET_MICROSECOND = _Member("PacketMicrosecond", rb'"?(\d{1,6})(?!\d)')
+_TIME_FIELDS: dict[str, tuple[tuple[_Member, _Member | None], ...]] = {
+    CONNECTION: ((_LAST_PACKET, None), (_FIRST_PACKET, None)),
+    INTRUSION: ((_EVENT_SECOND, _EVENT_MICROSECOND),),
+    FILE: ((_EVENT_SECOND, None),),
+    PACKET: ((_PACKET_SECOND, _PACKET_MICROSECOND), (_EVENT_SECOND, _EVENT_MICROSECOND)),
+}
+"""Which fields hold the time of an event, by kind; the same table as the one of props.conf. A connection is filed under
+its end, when there is one: docs/decisions/0012-time-of-connection-events.md."""
+
+SOUND, UNNAMED, UNSOUND = 0, 1, 2
+"""What a look at the ends of a payload shows: the JSON object that it should be; the same without an `EventType`, which
+its record type tells; something else. Whether the text between the ends is JSON is for `repair` to find out."""
+
+Description = tuple[str, bytes, int]
+"""What an event says of itself: its kind (`UNKNOWN` if neither it nor its record type says), its time in epoch seconds
+as text (empty if it has none), and `SOUND`, `UNNAMED` or `UNSOUND`. A plain tuple, since one is made per event."""
 
 _USUAL_CONNECTION = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":'
 _USUAL_SECOND = slice(len(_USUAL_CONNECTION), len(_USUAL_CONNECTION) + 10)
@@ -64,39 +121,69 @@ _USUAL_BEGINNING = _USUAL_SECOND.stop + 1
 nearly all that comes, so this shape is read without a pattern; every other one takes the general way and comes to the
 same."""
 
+_LAST_NAME = b'"LastPacketSecond"'
+_LAST_BEFORE = len(b", ")
+_LAST_AFTER = len(b'"LastPacketSecond":1743500734,')
+_USUAL_LAST = re.compile(rb', "LastPacketSecond":([1-9]\d{9})[,}]')
+"""How the time of a connection that has ended usually stands, wherever in the event."""
+
 _BEGINNINGS_KEPT = 1024
 
 
 class Describer:
-    """Describes events, and remembers how connection events begin: those of one second begin alike."""
+    """Describes events, and remembers how the times of connection events are written: many share one."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Description] = {}
 
     def describe(self, payloads: Sequence[bytes], record_types: Sequence[int]) -> list[Description]:
-        """Return what events say of themselves, as `describe` does for each. The hot path."""
+        """Return what events say of themselves, as `describe` does for each. The hot path.
+
+        What decides is how a connection begins or, where there is a last packet, how that is written: both are looked
+        up as bytes. They are of different length, so one dictionary has both.
+        """
         known, length = self._known.get, _USUAL_BEGINNING
         if payloads and max(map(len, payloads)) > MAX_LENGTH:
             return list(map(describe, payloads, record_types))
         return [
-            (payload.endswith(b"}") and known(payload[:length])) or self._learn(payload, record_type)
+            (
+                payload.startswith(_USUAL_CONNECTION)
+                and payload.endswith(b"}")
+                and known(
+                    payload[:length]
+                    if (place := payload.find(_LAST_NAME, length)) < 0
+                    else payload[place - _LAST_BEFORE : place + _LAST_AFTER]
+                )
+            )
+            or self._learn(payload, record_type)
             for payload, record_type in zip(payloads, record_types)
         ]
 
     def _learn(self, payload: bytes, record_type: int) -> Description:
+        if not payload.startswith(_USUAL_CONNECTION):
+            return _describe_any(payload, record_type)
         description = describe(payload, record_type)
-        beginning = payload[:_USUAL_BEGINNING]
-        if description[2] and _is_usual(beginning):
+        if description[2] != SOUND:
+            return description
+        place = payload.find(_LAST_NAME)
+        if place < 0:
+            written = payload[:_USUAL_BEGINNING]
+            usual = _is_usual(written)
+        else:
+            written = payload[place - _LAST_BEFORE : place + _LAST_AFTER]
+            usual = _USUAL_LAST.fullmatch(written) is not None
+        if usual:
             if len(self._known) >= _BEGINNINGS_KEPT:
                 self._known.clear()
-            self._known[beginning] = description
+            self._known[written] = description
         return description
 
 
 def describe(payload: bytes, record_type: int) -> Description:
     """Return what an event says of itself, from its payload and, failing that, its record type."""
     if _is_usual(payload[:_USUAL_BEGINNING]):
-        return CONNECTION, payload[_USUAL_SECOND], payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
+        time = _LAST_PACKET.value(payload) or payload[_USUAL_SECOND]
+        return CONNECTION, time, SOUND if payload[-1:] == b"}" and len(payload) <= MAX_LENGTH else UNSOUND
     return _describe_any(payload, record_type)
 
 
@@ -105,113 +192,89 @@ def _is_usual(beginning: bytes) -> bool:
 
 
 def _describe_any(payload: bytes, record_type: int) -> Description:
+    ends = payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
     begins = _BEGINS.match(payload)
     if begins is not None:
         kind = begins[1].decode("ascii", "replace")
-        return kind, _time(payload, kind), payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
-    named = _EVENT_TYPE.search(payload) or _WRAPPER.match(payload)
-    kind = named[1].decode("ascii", "replace") if named else KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
-    return kind, _time(payload, kind), False
+        return kind, _time(payload, kind), SOUND if ends else UNSOUND
+    named = _EVENT_TYPE.value(payload)
+    if named is None:
+        wrapper = _WRAPPER.match(payload)
+        named = wrapper[1] if wrapper else None
+    if named is not None:
+        kind = named.decode("ascii", "replace")
+        return kind, _time(payload, kind), UNSOUND
+    kind = KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
+    unnamed = ends and kind and payload[:1] == b"{" and _ANY_EVENT_TYPE.value(payload) is None
+    return kind, _time(payload, kind), UNNAMED if unnamed else UNSOUND
+
+
+def with_event_type(payload: bytes, kind: str) -> bytes:
+    """Return an `UNNAMED` payload with its kind as its first member; nothing else changes."""
+    rest = payload[1:]
+    comma = b"" if rest.strip() == b"}" else b", "
+    return b'{"EventType":"' + kind.encode() + b'"' + comma + rest
 
 
 def _time(payload: bytes, kind: str) -> bytes:
+    found = _time_field(payload, kind)
+    return b"" if found is None else found[1]
+
+
+def time_field(payload: bytes, kind: str) -> str | None:
+    """Return the name of the field that holds the time of an event of this kind, None if it has none."""
+    found = _time_field(payload, kind)
+    return None if found is None else found[0]
+
+
+def _time_field(payload: bytes, kind: str) -> tuple[str, bytes] | None:
     for second_field, microsecond_field in _TIME_FIELDS.get(kind, ()):
-        second = _SECONDS[second_field].search(payload)
+        second = second_field.value(payload)
         if second is None:
             continue
-        if microsecond_field is not None:
-            microsecond = _MICROSECONDS[microsecond_field].search(payload)
-            if microsecond is not None:
-                return second[1] + b"." + microsecond[1].rjust(6, b"0")
-        return second[1]
-    return b""
+        microsecond = None if microsecond_field is None else microsecond_field.value(payload)
+        if microsecond is not None:
+            second += b"." + microsecond.rjust(6, b"0")
+        return second_field.name, second
+    return None
 
 
-def mend(payload: bytes) -> tuple[bytes, str | None]:
-    """Return what is to be delivered for a payload that is not sound, and what is wrong with it (None: nothing).
+def second_of(payload: bytes, record_type: int) -> int:
+    """Return the time of an event in whole seconds, 0 when it has none or one beyond what the protocol can write.
 
-    Padding is taken off. A JSON object in another shape than usual goes through untouched. What is not UTF-8 or holds
-    characters that XML forbids keeps its fields, with these characters written as escapes, and is marked; what is no
-    JSON object, or too long, becomes a JSON object that holds the text, and is marked.
+    It depends on nothing but what the event says, so that it is the same whenever the event is sent again.
     """
-    stripped = payload.strip(_PADDING)
-    if len(stripped) > MAX_LENGTH:
-        return _wrap(stripped, "too long"), "too long"
-    legal = legal_text(stripped)
-    if legal is None:
-        escaped = _escape_illegal(stripped)
-        return (_mark(escaped, "illegal characters") or _wrap(stripped, "not JSON")), "illegal characters"
-    if _is_object(legal):
-        return stripped, None
-    return _wrap(stripped, "not JSON"), "not JSON"
+    second = int(describe(payload, record_type)[1].partition(b".")[0] or 0)
+    return second if second <= LATEST_SECOND else 0
 
 
-ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+def times_within_reason(times: Sequence[bytes], archivals: Sequence[int], now: float) -> tuple[Sequence[bytes], int]:
+    """Return the times that events are to have, and how many of these are not their own although they have one.
+
+    `times` are their own, in epoch seconds as text, empty where there is none; `archivals` are their archival times, 0
+    where there is none; `now` is this machine's clock. An event's own time counts within reason of its archival time,
+    or, where there is none to be believed, of the clock; else the archival time or the clock is its time.
+
+    The hot path: events share their times, so the earliest and the latest of each kind nearly always answer for all.
+    """
+    distinct = set(times)
+    if distinct and b"" not in distinct:
+        first, last = min(archivals), max(archivals)
+        seconds = [int(time.partition(b".")[0]) for time in distinct]
+        believed = now - OLDEST <= first and last <= now + CLOCK_AHEAD
+        if believed and last - STORED_AND_FORWARDED <= min(seconds) and max(seconds) <= first + CLOCK_APART:
+            return times, 0
+    found = [_within_reason(time, archival, now) for time, archival in zip(times, archivals)]
+    return found, sum(own != time for own, time in zip(times, found) if own)
 
 
-def legal_text(payload: bytes) -> str | None:
-    """Return the text of a payload, or None when it is not UTF-8 or XML 1.0 forbids one of its characters."""
-    try:
-        text = payload.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if ILLEGAL_IN_XML.search(text) else text
-
-
-def _escape_illegal(payload: bytes) -> str:
-    """Return the text with JSON escapes for what XML forbids, and for bytes that are no UTF-8 an escaped `\\xNN`."""
-    text = payload.decode("utf-8", "surrogateescape")
-    return ILLEGAL_IN_XML.sub(_escape_character, text)
-
-
-def _escape_character(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\\\x{code - 0xDC00:02x}"
-    return f"\\u{code:04x}"
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except RecursionError:
-        # Nested beyond what Python parses: Splunk stops extracting long before, and the text is harmless as it is.
-        return text.startswith("{") and text.endswith("}")
-    except ValueError:
-        return False
-
-
-def _mark(text: str, problem: str) -> bytes | None:
-    """Return the JSON object in `text` with a mark as its last key, or None when it is none or is too long."""
-    if len(text) > MAX_LENGTH or not _is_object(text):
-        return None
-    body = text[:-1].rstrip()
-    comma = "" if body.endswith("{") else ", "
-    return f'{body}{comma}"{PROBLEM_KEY}":"{problem}"}}'.encode()
-
-
-def _wrap(payload: bytes, problem: str) -> bytes:
-    """Return a JSON object that holds a payload as text, cut to the limit, with its kind and time where they show."""
-    kind, time, _ = describe(payload[:MAX_LENGTH], 0)
-    wrapped: dict[str, Any] = {"EventType": kind} if kind else {}
-    if time:
-        # Searches find the time under the key that the kind of event has it under.
-        wrapped[_TIME_FIELDS[kind][0][0]] = int(time.split(b".")[0])
-    wrapped[PROBLEM_KEY] = problem
-    wrapped["estreamer_length"] = len(payload)
-    wrapped["estreamer_payload"] = _cut(payload)
-    return json.dumps(wrapped).encode("ascii")
-
-
-def _cut(payload: bytes) -> str:
-    """Return the text of a payload, cut so that its JSON form fits the limit."""
-    text = payload[:MAX_LENGTH].decode("utf-8", "backslashreplace")
-    excess = len(json.dumps(text)) - MAX_LENGTH
-    while excess > 0:
-        # An escape takes up to twelve bytes for a character, so cutting the excess divided by twelve never overshoots.
-        text = text[: -max(1, excess // 12)]
-        excess = len(json.dumps(text)) - MAX_LENGTH
-    return text
+def _within_reason(time: bytes, archival: int, now: float) -> bytes:
+    oldest, newest, instead = now - OLDEST, now + CLOCK_AHEAD, int(now)
+    if archival and oldest <= archival <= newest:
+        oldest, newest, instead = archival - STORED_AND_FORWARDED, archival + CLOCK_APART, archival
+    if time and oldest <= int(time.partition(b".")[0]) <= newest:
+        return time
+    return b"%d" % instead
 
 
 _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -227,7 +290,7 @@ _CONNECTION_KEY = ("DeviceUUID", "InstanceID", "FirstPacketSecond", "ConnectionI
 _ANY_IDENTITY_FIELD = re.compile(
     rb'[{,]\s*"('
     + "|".join(sorted({*_CONNECTION_KEY, *(name for names in _IDENTITY_FIELDS.values() for name in names)})).encode()
-    + rb')"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)'
+    + rb')"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*"|-?\d+)'
 )
 
 

@@ -68,6 +68,8 @@ def _figures(log: InputLog, when: float, account: str, received: int, **changes:
         "dropped_bytes": 0,
         "duplicates": 0,
         "malformed": 0,
+        "odd_times": 0,
+        "event_types_added": 0,
         "bundle_gaps": 0,
         "reconnects": 0,
         "blocked": 0.0,

@@ -42,6 +42,8 @@ FIGURES: Mapping[str, object] = {
     "dropped_bytes": 0,
     "duplicates": 0,
     "malformed": 0,
+    "odd_times": 0,
+    "event_types_added": 0,
     "bundle_gaps": 0,
     "reconnects": 0,
     "blocked": 0.0,

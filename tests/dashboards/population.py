@@ -76,6 +76,11 @@ def _settled(number: int, connections: list[dict[str, Any]]) -> dict[str, Any]:
             {"EVE_Process": process, "EVE_ProcessConfidencePct": confidence, "EVE_ThreatConfidencePct": threat}
         )
         event.update({"URL_Category": category, "URL_Reputation": reputation})
+        if "LastPacketSecond" in event:
+            # It came to be at its end, which is not after the present.
+            lasted = event["LastPacketSecond"] - event["FirstPacketSecond"]
+            event["LastPacketSecond"] -= lasted
+            event["FirstPacketSecond"] -= lasted
         connections.append(event)
     else:
         shared = ("InitiatorIP", "ResponderIP", "InitiatorPort", "ResponderPort", "Protocol")
@@ -119,7 +124,7 @@ def _time(event: dict[str, Any]) -> float:
     """Return the time that the input gives an event."""
     kind = event["EventType"]
     if kind == "ConnectionEvent":
-        return float(event["FirstPacketSecond"])
+        return float(event.get("LastPacketSecond") or event["FirstPacketSecond"])
     if kind == "IntrusionEvent":
         return event["EventSecond"] + event["EventMicrosecond"] / 1_000_000
     if kind == "IntrusionPacket" and "PacketSecond" in event:

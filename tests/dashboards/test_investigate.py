@@ -41,7 +41,7 @@ def made(key: dict[str, Any]) -> list[tuple[str, float]]:
     """Return events of one connection as text, and their times, in an order that is not theirs."""
     return [
         (packet(**key, PacketSecond=BEGIN + 20, EventID=195), BEGIN + 20),
-        (connection(**key, LastPacketSecond=BEGIN + 60, ConnectionDuration=60), key["FirstPacketSecond"]),
+        (connection(**key, LastPacketSecond=BEGIN + 60, ConnectionDuration=60), BEGIN + 60),
         (file(**key, EventSecond=BEGIN + 30), BEGIN + 30),
         (intrusion(**key, EventSecond=BEGIN + 20, EventMicrosecond=0, EventID=195), BEGIN + 20),
         (connection(**key), key["FirstPacketSecond"]),

@@ -1,4 +1,4 @@
-"""Kind, time, identity and shape of payloads."""
+"""Kind, time and identity of payloads, and what their ends show."""
 
 from __future__ import annotations
 
@@ -51,6 +51,20 @@ from hypothesis import strategies as st
         (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":99999999999999}', 71, "ConnectionEvent", b""),
         (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":-4}', 71, "ConnectionEvent", b""),
         (b"", 71, "ConnectionEvent", b""),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":7}', 71, "ConnectionEvent", b"7"),
+        (b'{"LastPacketSecond" : "7", "FirstPacketSecond":5}', 71, "ConnectionEvent", b"7"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":0}', 71, "ConnectionEvent", b"5"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":"000"}', 71, "ConnectionEvent", b"5"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":007}', 71, "ConnectionEvent", b"7"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":-7}', 71, "ConnectionEvent", b"5"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":7e9}', 71, "ConnectionEvent", b"5"),
+        (b'{"FirstPacketSecond":5, "LastPacketSecond":null}', 71, "ConnectionEvent", b"5"),
+        (b'{"FirstPacketSecond":5, "X":"LastPacketSecond", "LastPacketSecond":7}', 71, "ConnectionEvent", b"7"),
+        (b'{"EventType":"FileEvent", "EventSecond":6, "LastPacketSecond":7}', 502, "FileEvent", b"6"),
+        (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":5.75}', 71, "ConnectionEvent", b"5"),
+        (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1.7e9}', 71, "ConnectionEvent", b""),
+        (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":5E3}', 71, "ConnectionEvent", b""),
+        (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + b"9" * 9000 + b"}", 71, "ConnectionEvent", b""),
     ],
 )
 def test_kind_and_time_follow_the_table(payload: bytes, record_type: int, kind: str, time: bytes):
@@ -67,112 +81,154 @@ def test_text_in_a_value_never_passes_for_a_field(kind: str, text: str, second: 
         assert events.describe(payload.encode(), 0)[:2] == (kind, b"%d" % second)
 
 
-@given(st.sampled_from([b"", b"1743500734", b"174350073", b"17435007345", b"-743500734"]), st.binary(max_size=8))
-def test_the_usual_shape_of_a_connection_is_read_as_any_other(second: bytes, rest: bytes):
-    for separator in (b",", b"}", b" ,", b""):
-        payload = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + second + separator + rest
-        assert events.describe(payload, 71) == events._describe_any(payload, 71)
+SECONDS = (b"", b"1743500734", b"174350073", b"17435007345", b"-743500734", b"0", b'"1743500739"', b"1743500739")
+LAST = b'"LastPacketSecond":'
+
+
+@given(
+    st.sampled_from(SECONDS),
+    st.sampled_from((b"", b', "A":1', b', "A":"x\\", \\"y", "B":2', b', "A":"LastPacketSecond"')),
+    st.sampled_from((*(before + LAST + last for before in (b", ", b",", b" , ", b"x") for last in SECONDS), b"")),
+    st.sampled_from((b"}", b', "Z":"z"}', b" ,", b", }")),
+)
+def test_the_usual_shape_of_a_connection_is_read_as_any_other(first: bytes, middle: bytes, last: bytes, rest: bytes):
+    payload = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + first + middle + last + rest
+    described = events._describe_any(payload, 71)
+    assert events.describe(payload, 71) == described
+    describer = events.Describer()
+    assert [describer.describe([payload, payload], [71, 71]) for _ in range(2)] == [[described] * 2] * 2
+
+
+def test_what_is_remembered_of_one_connection_says_nothing_of_another():
+    begin = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, '
+    payloads = [
+        begin + b'"A":1}',
+        begin + b'"A":1, "LastPacketSecond":1743500739, "B":2}',
+        begin + b'"A":1, "LastPacketSecond":1743500739}',
+        begin + b'"A":1, "LastPacketSecond":1743500741}',
+        b'{"EventType":"FileEvent", "EventSecond":1743500000, "LastPacketSecond":1743500739, "B":2}',
+        b'{"FirstPacketSecond":1743500734, "A":1, "LastPacketSecond":1743500739, "B":2}',
+    ]
+    describer = events.Describer()
+    for _ in range(3):
+        described = describer.describe(payloads, [71] * 6)
+        assert described == [events.describe(payload, 71) for payload in payloads]
+        assert [time[-3:] for _, time, _ in described] == [b"734", b"739", b"739", b"741", b"000", b"739"]
 
 
 @pytest.mark.parametrize(
-    ("payload", "sound"),
+    ("payload", "shape"),
     [
-        (b'{"EventType":"FileEvent", "EventSecond":6}', True),
-        (b'{"EventType":"FileEvent"}\0', False),
-        (b' {"EventType":"FileEvent"}', False),
-        (b'{"EventType":"FileEvent", "EventSecond":', False),
-        (b"[]", False),
-        (b'{"EventType":"FileEvent", "A":"' + b"x" * events.MAX_LENGTH + b'"}', False),
+        (b'{"EventType":"FileEvent", "EventSecond":6}', events.SOUND),
+        (b'{"EventType":"FileEvent"}\0', events.UNSOUND),
+        (b' {"EventType":"FileEvent"}', events.UNSOUND),
+        (b'{"EventType":"FileEvent", "EventSecond":', events.UNSOUND),
+        (b"[]", events.UNSOUND),
+        (b'{"EventType":"FileEvent", "A":"' + b"x" * events.MAX_LENGTH + b'"}', events.UNSOUND),
+        (b'{"EventSecond":6}', events.UNNAMED),
+        (b'{"EventSecond":6, "A":"\\"EventType\\":\\"X\\""}', events.UNNAMED),
+        (b"{}", events.UNNAMED),
+        (b'{"EventSecond":6, "EventType":"FileEvent"}', events.UNSOUND),
+        (b'{"EventSecond":6, "EventType":"no word"}', events.UNSOUND),
+        (b'{"EventSecond":6, "EventType":""}', events.UNSOUND),
+        (b'{"FileEvent": {"EventSecond":6}}', events.UNSOUND),
+        (b'{"EventSecond":6}\n', events.UNSOUND),
     ],
 )
-def test_a_payload_is_sound_when_its_ends_are_those_of_an_event(payload: bytes, sound: bool):
-    assert events.describe(payload, 0)[2] is sound
+def test_a_payload_is_sound_when_its_ends_are_those_of_an_event(payload: bytes, shape: int):
+    assert events.describe(payload, 502)[2] == shape
 
 
-@pytest.mark.parametrize("padding", [b"\0", b"\r\n", b"\n", b"  ", b"\0\0\r\n \t"])
-def test_padding_is_taken_off_and_is_no_problem(padding: bytes):
-    assert events.mend(b'{"EventType":"FileEvent"}' + padding) == (b'{"EventType":"FileEvent"}', None)
-
-
-@pytest.mark.parametrize("payload", [b'{"FileEvent": {"EventSecond":1}}', b"{}", b'{\n "a": 1\n}', b'{"A":"\xc3\xa9"}'])
-def test_an_object_of_another_shape_goes_through_untouched(payload: bytes):
-    assert events.mend(payload) == (payload, None)
+def test_an_event_of_an_unknown_record_type_is_left_without_event_type():
+    assert events.describe(b'{"EventSecond":6}', 9999) == (events.UNKNOWN, b"", events.UNSOUND)
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"garbage", b"[1]", b'{"EventType":"FileEvent", "EventSecond":17, "A":', b'"x"']
+    ("payload", "named"),
+    [
+        (b'{"FirstPacketSecond":5, "A":"x"}', b'{"EventType":"FileEvent", "FirstPacketSecond":5, "A":"x"}'),
+        (b"{}", b'{"EventType":"FileEvent"}'),
+        (b"{ }", b'{"EventType":"FileEvent" }'),
+        (b'{ "A" : 1 }', b'{"EventType":"FileEvent",  "A" : 1 }'),
+    ],
 )
-def test_what_is_no_object_becomes_one_that_holds_the_text(payload: bytes):
-    mended, problem = events.mend(payload)
-    assert problem == "not JSON"
-    held = json.loads(mended)
-    assert held["estreamer_payload"] == payload.decode()
-    assert held["estreamer_length"] == len(payload)
-    assert held["estreamer_problem"] == "not JSON"
+def test_an_event_type_is_added_as_the_first_member_and_nothing_else_changes(payload: bytes, named: bytes):
+    assert events.with_event_type(payload, "FileEvent") == named
+    assert next(iter(json.loads(named))) == "EventType"
+    assert events.describe(named, 0)[2] == events.SOUND
 
 
-def test_a_broken_event_keeps_its_kind_and_time_findable():
-    mended, _ = events.mend(b'{"EventType":"IntrusionEvent", "EventSecond":17, "EventMicrosecond":5, "A":')
-    assert json.loads(mended)["EventType"] == "IntrusionEvent"
-    assert json.loads(mended)["EventSecond"] == 17
+NOW = 1764000000
+STAMP = NOW - 10
+YEAR = 365 * 86400
 
 
-def test_bytes_that_are_no_utf8_keep_the_fields_and_are_marked():
-    mended, problem = events.mend(b'{"EventType":"FileEvent", "FileName":"caf\xe9"}')
-    assert problem == "illegal characters"
-    assert json.loads(mended) == {
-        "EventType": "FileEvent",
-        "FileName": "caf\\xe9",
-        "estreamer_problem": "illegal characters",
-    }
+@pytest.mark.parametrize(
+    ("own", "archival", "told"),
+    [
+        (STAMP, STAMP, STAMP),
+        (STAMP - 30 * 86400, STAMP, STAMP - 30 * 86400),
+        (STAMP - 30 * 86400 - 1, STAMP, STAMP),
+        (STAMP + 3600, STAMP, STAMP + 3600),
+        (STAMP + 3601, STAMP, STAMP),
+        (0, STAMP, STAMP),
+        (1, STAMP, STAMP),
+        (4080000000, STAMP, STAMP),
+        (4294967295, STAMP, STAMP),
+        (9999999999, STAMP, STAMP),
+        (STAMP, 0, STAMP),
+        (0, 0, NOW),
+        (4294967295, 0, NOW),
+        (9999999999, 0, NOW),
+        (1, 1, NOW),
+        (4294967295, 4294967295, NOW),
+        (NOW + 86400, NOW + 86400, NOW + 86400),
+        (NOW + 86401, NOW + 86401, NOW),
+        (STAMP, 4294967295, STAMP),
+        (NOW - 9 * YEAR, NOW - 9 * YEAR, NOW - 9 * YEAR),
+        (NOW - 11 * YEAR, NOW - 11 * YEAR, NOW),
+    ],
+)
+def test_a_time_counts_within_reason_of_the_archival_time_or_else_of_the_clock(own: int, archival: int, told: int):
+    for fraction in (b"", b".000042"):
+        time = b"%d" % own + fraction
+        expected = time if told == own else b"%d" % told
+        found, odd = events.times_within_reason([time], [archival], NOW + 0.5)
+        assert (list(found), odd) == ([expected], told != own)
+        # Among others it comes to the same.
+        times, archivals = [b"%d" % STAMP, time, b""], [STAMP, archival, STAMP]
+        found, odd = events.times_within_reason(times, archivals, NOW + 0.5)
+        assert (list(found), odd) == ([b"%d" % STAMP, expected, b"%d" % STAMP], told != own)
 
 
-@pytest.mark.parametrize(("raw", "kept"), [(b"\x01", "\x01"), (b"\xef\xbf\xbe", "\ufffe"), (b"\xef\xbf\xbf", "\uffff")])
-def test_characters_that_xml_forbids_are_kept_as_json_escapes(raw: bytes, kept: str):
-    mended, problem = events.mend(b'{"EventType":"FileEvent", "FileName":"a' + raw + b'b"}')
-    assert problem == "illegal characters"
-    assert events.legal_text(mended) is not None
-    assert json.loads(mended)["FileName"] == f"a{kept}b"
+def test_an_event_without_a_time_has_its_archival_time_or_the_clock_and_is_not_odd():
+    assert events.times_within_reason([b"", b""], [STAMP, 0], NOW + 0.5) == ([b"%d" % STAMP, b"%d" % NOW], 0)
+    assert events.times_within_reason([], [], NOW) == ([], 0)
 
 
-def test_a_lone_surrogate_as_bytes_is_marked_and_its_bytes_shown():
-    mended, _ = events.mend(b'{"EventType":"FileEvent", "FileName":"\xed\xa0\x80"}')
-    assert json.loads(mended)["FileName"] == "\\xed\\xa0\\x80"
-
-
-def test_an_escaped_lone_surrogate_is_json_and_goes_through():
-    payload = b'{"EventType":"FileEvent", "FileName":"\\ud800"}'
-    assert events.mend(payload) == (payload, None)
-
-
-def test_nesting_beyond_what_python_parses_goes_through():
-    payload = b'{"A":' * 10_000 + b"1" + b"}" * 10_000
-    assert events.mend(payload) == (payload, None)
-
-
-@pytest.mark.parametrize("filler", [b"x", b'"', b"\\", b"\xff", b"\x01", b"\xf0\x9f\x98\x80", b"<&>"])
-def test_a_payload_beyond_the_limit_is_cut_and_marked(filler: bytes):
-    payload = b'{"EventType":"FileEvent", "EventSecond":17, "A":"' + filler * (5 * 1024 * 1024 // len(filler)) + b'"}'
-    mended, problem = events.mend(payload)
-    assert problem == "too long"
-    held = json.loads(mended)
-    assert held["estreamer_length"] == len(payload)
-    assert held["EventSecond"] == 17
-    assert events.MAX_LENGTH * 0.8 < len(mended) < events.MAX_LENGTH + 300
-
-
-def test_escapes_do_not_make_a_payload_longer_than_the_limit():
-    payload = b'{"A":"' + b"\x01" * (events.MAX_LENGTH - 100) + b'"}'
-    mended, _ = events.mend(payload)
-    assert len(mended) < events.MAX_LENGTH + 300
-
-
-@given(st.binary(max_size=200))
-def test_whatever_comes_is_delivered_as_text_that_xml_can_hold(payload: bytes):
-    mended, problem = events.mend(payload)
-    assert events.legal_text(mended) is not None
-    assert isinstance(json.loads(mended), dict)
-    assert problem is None or json.loads(mended)["estreamer_problem"]
+@pytest.mark.parametrize(
+    ("second", "own"),
+    [
+        ("1743500734", 1743500734),
+        ("4294967295", 4294967295),
+        ("4294967296", 0),
+        ("9999999999", 0),
+        ("9" * 5000, 0),
+        ("-5", 0),
+        ("1743500734.9", 1743500734),
+        ("1e999", 0),
+        ("NaN", 0),
+        ('"1743500734"', 1743500734),
+        ('"' + "7" * 11 + '"', 0),
+        ("null", 0),
+        ("[1743500734]", 0),
+        ("\u0661", 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["FirstPacketSecond", "LastPacketSecond"])
+def test_the_own_second_fits_the_bookmark_and_never_raises_whatever_the_number(name: str, second: str, own: int):
+    for payload in (f'{{"EventType":"ConnectionEvent", "{name}":{second}, "A":1}}', f'{{"A":1, "{name}":{second}}}'):
+        assert events.second_of(payload.encode(), 71) == own
 
 
 KEY = {"DeviceUUID": "d", "InstanceID": 1, "FirstPacketSecond": 10, "ConnectionID": 5}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import events, settings
+from estreamer import events, repair, settings
 from packaging.requirements import Requirement
 
 from tests.places import APP, ROOT
@@ -296,7 +296,7 @@ def test_truncate_leaves_the_longest_event_whole(addon: Path) -> None:
     stanza = read_conf(addon / "default/props.conf")["cisco:sfw:estreamer"]
     hostile = b'{"EventType":"ConnectionEvent", "URL":"' + b"\x01" * (events.MAX_LENGTH // 6 - 100) + b'"}'
     long = b"x" * events.MAX_LENGTH * 2
-    assert max(len(events.mend(payload)[0]) for payload in (hostile, long)) < int(stanza["TRUNCATE"])
+    assert max(len(repair.mend(payload)[0]) for payload in (hostile, long)) < int(stanza["TRUNCATE"])
 
 
 def test_events_are_json_at_search_time_only(addon: Path) -> None:
@@ -310,6 +310,8 @@ def test_events_are_json_at_search_time_only(addon: Path) -> None:
     ("event", "time"),
     [
         ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "EventSecond":9}', "1743500734"),
+        ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1, "A":2, "LastPacketSecond":1743500800}', "1743500800"),
+        ('{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "LastPacketSecond":0}', "1743500734"),
         ('{"EventType":"IntrusionEvent", "FirstPacketSecond":1, "EventSecond":1744752707}', "1744752707"),
         ('{ "EventType" : "FileEvent", "EventSecond" : 1741199882, "FirstPacketSecond" : 1 }', "1741199882"),
         ('{"EventType":"FileEvent", "FileName":"\\"EventSecond\\":12", "EventSecond":1741199882}', "1741199882"),

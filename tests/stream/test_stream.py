@@ -175,12 +175,14 @@ def test_events_that_have_an_archival_timestamp_in_one_session_only_are_not_lost
     assert set(under_test.run_for(600)) == set(payloads_of(archive))
 
 
-def test_wrapped_and_untyped_events_are_delivered_as_they_are(make: Make):
+def test_wrapped_events_are_delivered_as_they_are_and_untyped_ones_with_their_type(make: Make):
     archive = archive_of(300)
     under_test = make(archive, Behaviour(wrap_every=10, untyped_every=15))
     arrived = under_test.run_for(300)
     assert len(arrived) == 300
     assert sum(payload.startswith((b'{"ConnectionEvent": {', b'{"ConnectionEvent":{')) for payload in arrived) > 10
+    assert under_test.log.total("event_types_added") == 10
+    assert all(b'"EventType":' in payload or b'Event": {' in payload for payload in arrived)
     assert under_test.log.total("malformed") == 0
 
 

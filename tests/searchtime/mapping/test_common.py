@@ -39,6 +39,7 @@ DEVICES = [
     case("no event number where there is none", connection(), event_id=ABSENT),
     case("a day after a connection's begin", connection(), sfw_day_later="1743587134"),
     case("a day after its end", connection(LastPacketSecond=1743500750), sfw_day_later="1743587150"),
+    case("a day after its begin, not ended", connection(LastPacketSecond=0), sfw_day_later="1743587134"),
     case("a day after an intrusion", intrusion(LastPacketSecond=1744752800), sfw_day_later="1744839107"),
     case("no day after an unknown time", text({}, {"EventType": "X"}), sfw_day_later=ABSENT),
 ]

@@ -46,6 +46,7 @@ FAULTY = {
     "unknown_values of a priority": arrived(intrusion(PriorityID=9), 1744752707, 1744752709),
     "unknown_values of a disposition": arrived(file(SHA_Disposition="Some Value"), 1741199882, 1741199883),
     "other_time": arrived(connection(), 1743500730, 1743500736),
+    "other_time of an end": arrived(connection(LastPacketSecond=1743500750), 1743500734, 1743500752),
     "other_time of a file": arrived(file(), 1741199881, 1741199883),
     "from_the_future": arrived(connection(), 1743500734, 1743500600),
     "cut": arrived(connection()[:-1], 1743500734, 1743500736),

@@ -38,7 +38,23 @@ class Timed:
 
 TIMED = [
     Timed("a connection by its first packet", connection(), 1743500734),
-    Timed("even at its end", connection(LastPacketSecond=1743500800, EventSecond=1743500900), 1743500734),
+    Timed("at its end by its last", connection(LastPacketSecond=1743500800, EventSecond=1743500900), 1743500800),
+    Timed("that lasted for days", connection(LastPacketSecond=1743800000), 1743800000),
+    Timed("that has not ended", connection(LastPacketSecond=0), 1743500734),
+    Timed(
+        "with the last packet before the first",
+        text({}, {"LastPacketSecond": 1743500800, "EventType": "ConnectionEvent", "FirstPacketSecond": 1743500734}),
+        1743500800,
+    ),
+    Timed(
+        "with the last packet far inside",
+        text({}, {"EventType": "ConnectionEvent", "FirstPacketSecond": 1743500734, "URL": "x" * 12000})[:-1]
+        + ', "LastPacketSecond":1743500800, "A":1}',
+        1743500800,
+    ),
+    Timed("not by a text that looks like a last packet", connection(URL='"LastPacketSecond":1743100000'), 1743500734),
+    Timed("by a second in quotes", connection(LastPacketSecond="1743500800"), 1743500800),
+    Timed("an intrusion not by the last packet", intrusion(LastPacketSecond=1744752800), 1744752707),
     Timed("an intrusion by its own second", intrusion(FirstPacketSecond=1744752000), 1744752707),
     Timed("a file by its own second", file(), 1741199882),
     Timed("a packet by its own second", packet(PacketSecond=1744752710), 1744752710),
