@@ -8,16 +8,18 @@ given.
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
+from pathlib import Path
 
 from . import events, repair
 from .bookmark import Bookmark, DuplicateFilter, Entry, Moment, limits
 from .errors import Problem, Stop
-from .output import Output, ReaderGone
+from .output import Chunk, Output, ReaderGone
 from .pace import Pace
 from .session import UNSTAMPED, Event
 from .settings import InputSettings
@@ -195,15 +197,58 @@ class Delivery:
             received = self._without_duplicates(received, duplicates)
         if not received:
             return
+        moment = moment or self._bookmark.now()
+        try:
+            batch, entry, chunk = self._encode(received, moment)
+        except Exception as error:
+            # Nothing that an event says may end the stream, or come again at each start.
+            self._report_unexpected(error)
+            for event in received:
+                self._write(*self._encode_alone(event, moment))
+            return
+        self._write(batch, entry, chunk)
+
+    def _encode(self, received: list[Event], moment: Moment) -> tuple[_Batch, Entry, Chunk]:
+        """Return what is to be written of events, and recorded. Whatever fails for what events say fails here, before
+        the pipe has taken any.
+        """
         batch = self._prepare(received)
-        # Before the pipe takes it: what fails here for what an event says must not be delivered again at each start.
-        entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities, moment or self._bookmark.now())
-        chunk = self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
+        entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities, moment)
+        return batch, entry, self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
+
+    def _encode_alone(self, event: Event, moment: Moment) -> tuple[_Batch, Entry, Chunk]:
+        """Return the same of one event; of one that fails, as text and marked."""
+        try:
+            return self._encode([event], moment)
+        except Exception as error:
+            self._report_unexpected(error)
+            archival, _, payload = event
+            text = repair.as_text(payload)
+            identities: list[bytes | None] | None = [None] if self._identify else None
+            now = b"%d" % time.time()
+            batch = _Batch((archival,), (payload,), identities, [now], [text], (0,))
+            entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities, moment)
+            self.figures.malformed += 1
+            self.figures.problems[repair.NOT_UNDERSTOOD] += 1
+            return batch, entry, self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
+
+    def _report_unexpected(self, error: Exception) -> None:
+        """Log where something failed that was not to fail; the text of the exception may quote an event."""
+        places = [f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
+        self._reporter.error(
+            "unexpected_error",
+            error=type(error).__name__,
+            at=" ".join(places),
+            problem="An event is delivered as text, since the add-on failed on it. Please report this line.",
+        )
+
+    def _write(self, batch: _Batch, entry: Entry, chunk: Chunk) -> None:
+        """Write a batch and record what the pipe has taken of it. Raises Stop and ReaderGone."""
         before = self._output.written_bytes
         self._waited = 0.0
         written = self._output.write(chunk, self._wait_for_pipe)
         complete = written == len(batch.texts)
-        self._record(entry, len(received) if complete else batch.places[written])
+        self._record(entry, len(batch.payloads) if complete else batch.places[written])
         self.figures.written += written
         self._written_events += written
         self.figures.written_bytes += self._output.written_bytes - before

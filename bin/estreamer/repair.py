@@ -28,7 +28,9 @@ TOO_LONG = "too long"
 ILLEGAL_CHARACTERS = "illegal characters"
 UNESCAPED_BACKSLASH = "unescaped backslash"
 NOT_A_NUMBER = "not a number"
-"""What can be wrong with a payload, as the mark says it. Of the last three the fields are kept."""
+NOT_UNDERSTOOD = "not understood"
+"""What can be wrong with a payload, as the mark says it. Of the three before the last the fields are kept; the last is
+a fault of the add-on itself."""
 
 _PADDING = b"\0\r\n\t "
 
@@ -147,6 +149,13 @@ def _wrap(payload: bytes, record_type: int, problem: str) -> bytes:
     wrapped[PROBLEM_KEY] = problem
     wrapped["estreamer_length"] = len(payload)
     wrapped["estreamer_payload"] = _cut(payload)
+    return json.dumps(wrapped).encode("ascii")
+
+
+def as_text(payload: bytes) -> bytes:
+    """Return a JSON object that holds a payload as text, cut to the limit, whatever it is."""
+    length, text = len(payload), _cut(payload)
+    wrapped = {PROBLEM_KEY: NOT_UNDERSTOOD, "estreamer_length": length, "estreamer_payload": text}
     return json.dumps(wrapped).encode("ascii")
 
 

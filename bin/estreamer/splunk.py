@@ -41,7 +41,6 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """What the Logging tab offers."""
 
 
-
 class Argument(NamedTuple):
     """An argument of the scheme, as splunkd wants to know it."""
 
