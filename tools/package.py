@@ -41,7 +41,7 @@ REQUIRED_SOURCES = (
     "metadata",
     "static",
 )
-OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "appserver")
+OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "SECURITY.md", "appserver")
 
 UCC_REQUIREMENTS = ("splunk-add-on-ucc-framework==6.6.0", "setuptools==80.9.0")
 """The generator; and setuptools, which builds the one library that has no wheel."""

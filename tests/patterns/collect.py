@@ -29,6 +29,10 @@ PASSED_ON: Mapping[str, str] = {
 }
 """Patterns that a function is given, which does this with them."""
 
+IN_INSTANCES: Mapping[str, str] = {"events._Member": "match"}
+"""Classes whose instances hold compiled patterns, all of them made where the module begins, and what is done with these.
+"""
+
 _SCRIPT_PATTERN = re.compile(r"[=(,:]\s*/((?:[^/\\\n*]|\\.)(?:[^/\\\n]|\\.)*)/([a-z]*)")
 _SCRIPT_MADE = re.compile(r"new RegExp\(`([^`]*)`")
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
@@ -71,11 +75,29 @@ class _Module:
                 yield Used(place, re.compile(self._literal(node.args[0], place)), called)
             elif called != "escape":
                 assert called == "compile", f"{place}: re.{called} is not known here"
+        yield from self._in_instances()
         for name, value in self._compiled():
             found = methods.get(name) or {PASSED_ON.get(f"{self._room}.{name}", "")}
             assert found != {""}, f"{self._room}.{name}: say in PASSED_ON what is done with it"
             for pattern in _patterns(value):
                 yield from (Used(f"{self._room}.{name}", pattern, method) for method in sorted(found))
+
+    def _methods_of_instances(self) -> list[ast.AST]:
+        """The methods of the classes in `IN_INSTANCES`."""
+        classes = [
+            one
+            for one in self._tree.body
+            if isinstance(one, ast.ClassDef) and f"{self._room}.{one.name}" in IN_INSTANCES
+        ]
+        return [method for one in classes for method in one.body]
+
+    def _in_instances(self) -> Iterator[Used]:
+        names = {name.partition(".")[2]: method for name, method in IN_INSTANCES.items() if self._room in name}
+        for name, value in vars(importlib.import_module(self._name)).items() if names else ():
+            method = names.get(type(value).__name__)
+            for attribute, pattern in vars(value).items() if method else ():
+                if isinstance(pattern, re.Pattern):
+                    yield Used(f"{self._room}.{name}.{attribute}", pattern, str(method))
 
     def _methods(self) -> dict[str, set[str]]:
         """What is called on a name, or on what is taken from it by its key."""
@@ -111,6 +133,8 @@ class _Module:
             one.lineno
             for function in ast.walk(self._tree)
             if isinstance(function, (ast.FunctionDef, ast.ClassDef))
+            and f"{self._room}.{function.name}" not in IN_INSTANCES
+            and function not in self._methods_of_instances()
             for one in ast.walk(function)
             if isinstance(one, ast.Call) and ast.unparse(one.func) == "re.compile"
         }

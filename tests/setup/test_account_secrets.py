@@ -14,10 +14,10 @@ from tests.fmc.server import FmcServer
 from tests.setup.forms import (
     ACCOUNT,
     ANOTHER_PASSWORD,
-    CHECK,
     INPUT,
     PASSWORD,
     account,
+    checked,
     create,
     pkcs12,
     reachable,
@@ -68,7 +68,7 @@ def test_a_credential_of_no_account_that_cannot_be_read_harms_nobody(splunkd: Sp
     assert listed.entries[name]["certificate_subject"] == "127.0.0.1"
     assert listed.entries[name]["pkcs12"] == "******"
     assert splunkd.request("POST", f"{ACCOUNT}/{name}", {"port": "8303", "check_connection": "0"}).message == ""
-    assert shown(splunkd, CHECK, name)["failed_step"] == "connect"
+    assert checked(splunkd, name)["failed_step"] == "connect"
     assert splunkd.request("POST", INPUT, {"name": name, "account": name, "disabled": "1"}).status == 201
     assert splunkd.request("DELETE", f"{INPUT}/{name}").status == 200
     assert splunkd.request("DELETE", f"{ACCOUNT}/{name}").message == ""
@@ -100,15 +100,15 @@ def test_an_account_that_cannot_be_read_is_shown_as_such_and_repaired_or_deleted
     assert "unreadable" not in splunkd.stanzas(CONF)[name]
     alone = splunkd.request("POST", f"{ACCOUNT}/{name}", {"port": "8303", "check_connection": "0"})
     assert (alone.status, "upload the PKCS#12 file" in alone.message) == ((400, True) if in_pieces else (200, False))
-    assert shown(splunkd, CHECK, healthy)["failed_step"] == "connect"
-    assert shown(splunkd, CHECK, name)["failed_step"] == ("credentials" if in_pieces else "connect")
+    assert checked(splunkd, healthy)["failed_step"] == "connect"
+    assert checked(splunkd, name)["failed_step"] == ("credentials" if in_pieces else "connect")
     if end == "a new file":
         assert splunkd.request("POST", f"{ACCOUNT}/{name}", NEW_FILE).message == ""
         assert shown(splunkd, ACCOUNT, name)["unreadable"] == ""
-        assert shown(splunkd, CHECK, name)["failed_step"] == "connect"
+        assert checked(splunkd, name)["failed_step"] == "connect"
     assert splunkd.request("DELETE", f"{ACCOUNT}/{name}").message == ""
     assert not [one for one in stored(splunkd)["secrets"] if one.partition("`")[0] == name]
-    assert shown(splunkd, CHECK, healthy)["failed_step"] == "connect"
+    assert checked(splunkd, healthy)["failed_step"] == "connect"
     clean(splunkd, healthy)
 
 
@@ -290,7 +290,7 @@ def test_a_check_that_only_spares_waiting_never_refuses_by_itself(splunkd: Splun
     name = f"spared_{kind.replace(' ', '_')}"
     create(splunkd, ACCOUNT, account(name))
     assert splunkd.request("POST", f"{ACCOUNT}/{name}", {"port": "8303", "check_connection": "0"}).message == ""
-    assert shown(splunkd, CHECK, name)["failed_step"] == "connect"
+    assert checked(splunkd, name)["failed_step"] == "connect"
     assert splunkd.request("DELETE", f"{ACCOUNT}/{name}").message == ""
 
 
@@ -308,7 +308,7 @@ def test_secrets_that_an_administrator_wrote_in_clear_are_taken_in_and_masked(
             assert (entry["pkcs12"], entry["pkcs12_password"], entry["unreadable"]) == ("******", "******", "")
         in_conf = running.stanzas(CONF)["by_hand"]
         assert (in_conf["pkcs12"], in_conf["pkcs12_password"]) == ("******", "******")
-        assert shown(running, CHECK, "by_hand")["failed_step"] == "connect"
-        assert shown(running, CHECK, "healthy")["failed_step"] == "connect"
+        assert checked(running, "by_hand")["failed_step"] == "connect"
+        assert checked(running, "healthy")["failed_step"] == "connect"
         places = [place for place in running.places_of(PASSWORD) if "/configs/" not in place]
         assert places == []

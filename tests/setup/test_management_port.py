@@ -12,7 +12,7 @@ from tests.endtoend.addon import create_account, create_input, digests_of, log_t
 from tests.fmc.archive import Archive
 from tests.fmc.server import FmcServer
 from tests.management.proxies import RecordingProxy
-from tests.setup.forms import ACCOUNT, CHECK, INPUT, PREVIEW, SETTINGS, STATE, account, create, shown
+from tests.setup.forms import ACCOUNT, INPUT, PREVIEW, SETTINGS, STATE, account, checked, create
 from tests.splunkd import Splunkd
 from tests.splunkd.tls import Tls, make
 
@@ -36,7 +36,7 @@ def use_everything(splunkd: Splunkd, server: FmcServer) -> None:
     create(splunkd, ACCOUNT, account("second"))
     assert splunkd.request("POST", f"{ACCOUNT}/second", {"port": "8303", "check_connection": "0"}).message == ""
     assert set(splunkd.request("GET", ACCOUNT).entries) == {"fmc", "second"}
-    assert shown(splunkd, CHECK, "fmc")["ok"] == "1"
+    assert checked(splunkd, "fmc")["ok"] == "1"
     assert splunkd.request("POST", PREVIEW, {"name": "main", "event_types": "FileEvent"}).message == ""
     splunkd.start()
     # The library asks splunkd whether there may be an index of that name.
