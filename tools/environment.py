@@ -66,8 +66,8 @@ def lock(path: Path) -> Iterator[None]:
 def prepare(root: Path, name: str, requirements: Sequence[str] | Path, interpreter: str = sys.executable) -> str:
     """Return the Python of the environment .venv/<name> that has `requirements`, after making it if need be.
 
-    Requirements are names with versions, or a file of them with the hash of everything that is installed. `interpreter` is the Python to make it with; one that was made with another and still runs is as good. The caller
-    holds a lock.
+    Requirements are names with versions, or a file of them with the hash of everything that is installed. `interpreter`
+    is the Python to make it with; one that was made with another and still runs is as good. The caller holds a lock.
     """
     folder = root / ".venv" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

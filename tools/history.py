@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -53,13 +52,12 @@ def commit_of(root: Path, revision: str) -> str:
 
 
 def unpack_sources(root: Path, commit: str, folder: Path) -> None:
-    """Write the sources of a commit into a folder."""
+    """Write the sources of a commit into a folder, by an index of its own: the working tree stays as it is."""
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        archive = Path(scratch, "sources.tar")
-        run("Reading the history", ["git", "-C", str(root), "archive", "--output", str(archive), commit])
-        with tarfile.open(archive) as sources:
-            sources.extractall(folder)  # noqa: S202 - this repository's own sources
+        git = ["env", f"GIT_INDEX_FILE={scratch}/index", "git", "-C", str(root)]
+        run("Reading the history", [*git, "read-tree", commit])
+        run("Writing the sources", [*git, "checkout-index", "--all", f"--prefix={folder}/"])
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -50,9 +50,7 @@ def read_requirements(text: str) -> dict[str, str]:
         if not re.fullmatch(_PIN, line.split()[0]):
             raise StepFailure(f"{REQUIREMENTS}: {line!r} must pin one version, as in name==1.2.3.")
         if not re.fullmatch(rf"{_PIN}( {_HASH})+", line):
-            raise StepFailure(
-                f"{REQUIREMENTS}: {line!r} must have the hashes of its files: tools/libraries.sh adds them."
-            )
+            raise StepFailure(f"{REQUIREMENTS}: {line!r} must have the hashes of its files: run tools/libraries.sh.")
     return requirements
 
 

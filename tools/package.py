@@ -228,10 +228,8 @@ def main(arguments: Iterable[str]) -> int:
     )
     options = parser.parse_args(list(arguments))
     try:
-        if options.revision:
-            package = package_of(ROOT, options.revision)
-        else:
-            package = build(ROOT, options.destination.resolve())
+        wanted = options.revision
+        package = package_of(ROOT, wanted) if wanted else build(ROOT, options.destination.resolve())
     except (StepFailure, OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         sys.stderr.write(f"package.sh: {problem}\n")
         return 1

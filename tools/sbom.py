@@ -2,8 +2,8 @@
 
     sbom.py ROOT PACKAGE WHEELS OUTPUT
 
-A component stands for each file that was unpacked into the package: its hash is the one that lib/requirements.txt pins,
-its license the one in NOTICE. What a wheel tells of its own contents (OpenSSL and the crates of cryptography) lies below
+A component stands for each wheel that was unpacked into the package: its hash is the one that lib/requirements.txt
+pins, its license the one in NOTICE. What the SBOMs in a wheel name (OpenSSL and the crates of cryptography) lies below
 it. The same package gives the same bytes: no time, no chance.
 """
 
@@ -25,10 +25,9 @@ from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from packageurl import PackageURL
-
 from environment import EPOCH
 from libraries import BUILT_FROM_SOURCE, GENERATOR, PLATFORMS, REQUIREMENTS, normal, read_requirements
+from packageurl import PackageURL
 
 
 def bill(root: Path, package: Path, wheels: Path) -> Bom:
