@@ -20,6 +20,8 @@ suite=${BARE_SUITE:-bookworm}
 # What the Pythons are linked with; nothing that the project asks for.
 linked=libbz2-1.0,libexpat1,libffi8,liblzma5,libncursesw6,libreadline8,libsqlite3-0,libssl3,libuuid1,zlib1g
 
+find_pythons='import sys; sys.path[:0] = ["tools"]; import test; print(*test.find_pythons(test.VERSIONS).values())'
+
 fail() {
     echo "bare.sh: $*" >&2
     exit 1
@@ -43,7 +45,7 @@ make_machine() {
 # The folders of the Pythons: each has to have one of its own, since it is shown at the same place there.
 python_folders() {
     local python folder
-    for python in ${BARE_PYTHONS:-$(tools/python.sh tools/test.py --list-pythons)}; do
+    for python in ${BARE_PYTHONS:-$(tools/python.sh -c "$find_pythons")}; do
         folder=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
         case $folder in / | /usr | /usr/local) fail "$python lies in $folder: name one with a folder of its own." ;; esac
         echo "$folder"
@@ -77,6 +79,8 @@ if [ -z "${BARE_INSIDE:-}" ]; then
     git clone --quiet --no-hardlinks "$source" "$machine/work"
     BARE_INSIDE=1 exec unshare --mount --propagation private --pid --fork --kill-child "$0" "$@"
 fi
+# Tests mount disks in namespaces of their own, which asks that the root of the file system is a mount itself.
+mount --bind "$machine" "$machine"
 mount -t proc proc "$machine/proc"
 mount --rbind /sys "$machine/sys"
 mount --rbind /dev "$machine/dev"

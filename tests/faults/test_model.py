@@ -10,10 +10,11 @@ import os
 
 import pytest
 
+from tests.amounts import tenth
 from tests.faults.model import sequences
 
 SEED = int(os.environ.get("ESTREAMER_MODEL_SEED", "1"))
-COUNT = int(os.environ.get("ESTREAMER_MODEL_SEQUENCES", "2000"))
+COUNT = int(os.environ.get("ESTREAMER_MODEL_SEQUENCES") or tenth(2000))
 SHARES = min(COUNT, 20)
 """Parts that run beside each other."""
 
