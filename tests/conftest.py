@@ -44,7 +44,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             return (yield)
         finally:
             faulthandler.cancel_dump_traceback_later()
-            said.unlink()
+            # Another run in this clone may have cleared the folder.
+            said.unlink(missing_ok=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
