@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environment import ROOT, say
+from environment import ROOT, last_lines, say
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def take(step: Step, log: Path | None = None) -> Result:
             say(f"{step.name}: {error}")
             outcome = "failed"
     result = Result(step, outcome, time.monotonic() - begun)
-    say(
-        f"{step.name}: {outcome} after {result.seconds:.0f} s" + (f", see {log}" if log and outcome != "passed" else "")
-    )
+    say(f"{step.name}: {outcome} after {result.seconds:.0f} s")
+    if log is not None and outcome != "passed":
+        say(f"{log} ends:\n{last_lines(log.read_text(encoding='utf-8', errors='replace'), 5)}")
     return result
 
 

@@ -206,8 +206,8 @@ def require(pythons: Mapping[str, str]) -> Mapping[str, str]:
     missing = [version for version in VERSIONS if version not in pythons]
     if missing:
         raise StepFailure(
-            f"Python {' and '.join(missing)} was not found, and everything has to pass under {' and '.join(VERSIONS)}: "
-            "install it with the venv module, on the path or by pyenv."
+            f"Everything has to pass under {' and '.join(VERSIONS)}: install Python {' and '.join(missing)} with "
+            "the venv module, on the path or by pyenv."
         )
     return pythons
 

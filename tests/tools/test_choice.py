@@ -99,7 +99,7 @@ def test_a_missing_python_ends_what_asks_for_all_of_them_before_anything_is_done
     assert tool.main(["--all-pythons"]) == 1
     assert ran == {}
     missing = [version for version in tool.VERSIONS if version not in found]
-    assert f"Python {' and '.join(missing)} was not found" in capsys.readouterr().err
+    assert f"install Python {' and '.join(missing)} with" in capsys.readouterr().err
 
 
 def test_without_one_of_them_the_tests_go_on_and_say_so(

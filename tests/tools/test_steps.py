@@ -29,7 +29,7 @@ def python(code: str) -> list[str]:
 
 
 def test_a_step_passes_by_its_status_and_leaves_its_output_in_a_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = load("steps", monkeypatch)
     log = tmp_path / "log"
@@ -37,6 +37,9 @@ def test_a_step_passes_by_its_status_and_leaves_its_output_in_a_log(
     assert steps.take(good, log).outcome == "passed"
     assert log.read_text() == "told\n"
     assert steps.take(steps.Step("bad", "", python("raise SystemExit(3)"), 1)).outcome == "failed"
+    loud = steps.Step("loud", "", python("print('early\\n' * 9 + 'why it failed'); raise SystemExit(3)"), 1)
+    assert steps.take(loud, log).outcome == "failed"
+    assert "why it failed" in capsys.readouterr().err
     assert steps.take(steps.Step("none", "", [str(tmp_path / "missing")], 1)).outcome == "failed"
 
 
@@ -152,4 +155,4 @@ def test_a_missing_python_ends_it_before_the_first_step(
     monkeypatch.setattr(ci, "find_pythons", lambda versions: {"3.13": "python3.13"})
     monkeypatch.setattr(ci, "run", lambda: pytest.fail("a step was taken"))
     assert ci.main() == 1
-    assert "Python 3.9 was not found" in capsys.readouterr().err
+    assert "install Python 3.9 with" in capsys.readouterr().err
