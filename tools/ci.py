@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
-from appinspect import only_package
 from environment import ROOT, StepFailure, say
+from package import APP, read_version
 from steps import Result, Step, table, take
 from test import RESULTS, VERSIONS, find_pythons, require
 
@@ -56,8 +56,8 @@ def run() -> list[Result]:
     """Take the steps until one fails; return the results."""
     results = [take(TESTS)]
     if results[-1].outcome == "passed":
-        package = str(only_package(ROOT / "dist"))
-        for step in steps_after_tests(package):
+        package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
+        for step in steps_after_tests(str(package)):
             results.append(take(step))
             if results[-1].outcome != "passed":
                 break

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from estreamer import delivery, output, stream
+from estreamer import bookmark, delivery, output, stream
 from estreamer.bookmark import journal, limits
 from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem, Stop
@@ -134,7 +134,7 @@ class World:
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
             (output, {"os": self.system}),
-            (delivery, {"time": clock}),
+            *((module, {"time": clock}) for module in (bookmark, delivery)),
             (
                 stream,
                 {"time": clock, "Waiting": lambda: SimulatedWaiting(self), "reader_identity": lambda: self.parent},
