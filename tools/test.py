@@ -255,8 +255,14 @@ def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured
     for stale in ROOT.glob(".coverage*"):
         stale.unlink()
     runner = ["-m", "coverage", "run", "-m", "pytest"] if measured else ["-m", "pytest"]
-    parallel = ["-n", "auto", "--dist", "worksteal", *STUCK_ONCE]
+    parallel = ["-n", str(workers()), "--dist", "worksteal", *STUCK_ONCE]
     return [python, *runner, "-q", "-ra", *parallel, *more, *(tests or ["tests"])]
+
+
+def workers() -> int:
+    """Return in how many processes tests run: more than there are processors, since tests wait half of their time."""
+    processors = os.cpu_count() or 1
+    return processors + min(processors, 2)
 
 
 def coverage_report(python: str) -> list[str]:

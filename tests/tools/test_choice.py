@@ -148,6 +148,16 @@ def test_what_is_fast_starts_no_server_and_no_browser(tool: ModuleType) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize(("processors", "workers"), [(None, 2), (1, 2), (2, 4), (8, 10)])
+def test_more_tests_run_beside_each_other_than_there_are_processors(
+    tool: ModuleType, monkeypatch: pytest.MonkeyPatch, processors: int | None, workers: int
+) -> None:
+    monkeypatch.setattr(tool.os, "cpu_count", lambda: processors)
+    assert tool.workers() == workers
+    command = tool.pytest("python", [])
+    assert command[command.index("-n") + 1] == str(workers)
+
+
 def test_a_system_package_is_looked_for_by_what_shows_it(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool.shutil, "which", lambda program: None if program == "tcpdump" else f"/bin/{program}")
     monkeypatch.setattr(tool, "find_library", lambda library: None)
