@@ -79,7 +79,6 @@ if [ -z "${BARE_INSIDE:-}" ]; then
     git clone --quiet --no-hardlinks "$source" "$machine/work"
     BARE_INSIDE=1 exec unshare --mount --propagation private --pid --fork --kill-child "$0" "$@"
 fi
-# Tests mount disks in namespaces of their own, which asks that the root of the file system is a mount itself.
 mount --bind "$machine" "$machine"
 mount -t proc proc "$machine/proc"
 mount --rbind /sys "$machine/sys"
@@ -101,5 +100,9 @@ done
 [ $# -gt 0 ] || set -- ./test.sh --fast
 kept=$(env | grep -oE '^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS|[A-Za-z]+_[Pp][Rr][Oo][Xx][Yy])=.*') || true
 mapfile -t kept <<<"$kept"
-exec chroot "$machine" env -i "${kept[@]}" "PATH=$path" HOME=/root LANG=C.UTF-8 NPM_CONFIG_GLOBALCONFIG=/etc/npmrc \
-    sh -c 'cd /work && exec "$@"' sh "$@"
+# The machine becomes the root of this namespace. In a chroot, tests that enter namespaces would find themselves outside.
+mkdir -p "$machine/.host"
+cd "$machine"
+pivot_root . .host
+exec /usr/bin/env -i "${kept[@]}" "PATH=$path" HOME=/root LANG=C.UTF-8 NPM_CONFIG_GLOBALCONFIG=/etc/npmrc \
+    sh -c 'umount -l /.host && cd /work && exec "$@"' sh "$@"

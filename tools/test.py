@@ -34,7 +34,7 @@ PROGRAMS = {
     "tcpdump": "tcpdump",
     "valgrind": "valgrind",
 }
-LIBRARIES = {"libmagic1": "magic"}
+LIBRARIES = {"libatomic1": "atomic", "libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
 FAST_PROGRAMS = ("openssl", "tcpdump")
