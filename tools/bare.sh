@@ -4,9 +4,10 @@
 #
 #   tools/bare.sh [command ...]
 #
-# It needs root and debootstrap. The machine is made once, in build/bare; delete that folder to make it again.
+# It needs root and debootstrap. The Debian is made once, in build/bare/base; what a run changes lies over it, in
+# build/bare/run, until the next run begins.
 #
-#   BARE_FOLDER    where the machine lies, instead of build/bare
+#   BARE_FOLDER    instead of build/bare; it may not lie on an overlay itself, as the root of a container does
 #   BARE_SUITE     Debian's release, instead of bookworm
 #   BARE_PYTHONS   interpreters of Python 3.9 and 3.13, instead of those that ./test.sh finds
 #   BARE_BINDS     more files and folders of this machine to show there, besides those that pip's settings name
@@ -15,7 +16,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
-machine=${BARE_FOLDER:-$PWD/build/bare}
+folder=${BARE_FOLDER:-$PWD/build/bare}
+base=$folder/base
+run=$folder/run
+machine=$run/root
 suite=${BARE_SUITE:-bookworm}
 # What the Pythons are linked with; nothing that the project asks for.
 linked=libbz2-1.0,libexpat1,libffi8,liblzma5,libncursesw6,libreadline8,libsqlite3-0,libssl3,libuuid1,zlib1g
@@ -30,25 +34,25 @@ fail() {
 [ "$(id -u)" = 0 ] || fail "A chroot needs root: run this as root."
 [ -n "$(command -v debootstrap)" ] || fail "debootstrap was not found: install Debian's package debootstrap."
 
-make_machine() {
+make_base() {
     local mirror
     mirror=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
         awk -v suite="$suite" '$1 == suite && $2 == "main" { print $3; exit }')
     [ -n "$mirror" ] || fail "apt's settings name no mirror for $suite: run apt-get update, or set BARE_SUITE."
-    rm -rf "$machine"
-    mkdir -p "$machine"
-    debootstrap --variant=minbase --include="ca-certificates,git,$linked" "$suite" "$machine" "$mirror" >&2 ||
-        fail "debootstrap failed; $machine/debootstrap/debootstrap.log says more."
-    touch "$machine/made"
+    rm -rf "$base"
+    mkdir -p "$base"
+    debootstrap --variant=minbase --include="ca-certificates,git,$linked" "$suite" "$base" "$mirror" >&2 ||
+        fail "debootstrap failed; $base/debootstrap/debootstrap.log says more."
+    touch "$folder/made"
 }
 
 # The folders of the Pythons: each has to have one of its own, since it is shown at the same place there.
 python_folders() {
-    local python folder
+    local python place
     for python in ${BARE_PYTHONS:-$(tools/python.sh -c "$find_pythons")}; do
-        folder=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
-        case $folder in / | /usr | /usr/local) fail "$python lies in $folder: name one with a folder of its own." ;; esac
-        echo "$folder"
+        place=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+        case $place in / | /usr | /usr/local) fail "$python lies in $place: name one with a folder of its own." ;; esac
+        echo "$place"
     done
 }
 
@@ -74,12 +78,14 @@ show() {
 
 # In a mount and process namespace of its own, which ends with all that was mounted and started in it.
 if [ -z "${BARE_INSIDE:-}" ]; then
-    [ -f "$machine/made" ] || make_machine
-    rm -rf "$machine/work"
-    git clone --quiet --no-hardlinks "$source" "$machine/work"
+    [ -f "$folder/made" ] || make_base
+    rm -rf "$run"
+    mkdir -p "$run/changes" "$run/scratch" "$machine"
+    git clone --quiet --no-hardlinks "$source" "$run/changes/work"
     BARE_INSIDE=1 exec unshare --mount --propagation private --pid --fork --kill-child "$0" "$@"
 fi
-mount --bind "$machine" "$machine"
+mount -t overlay bare -o "lowerdir=$base,upperdir=$run/changes,workdir=$run/scratch" "$machine" ||
+    fail "$folder lies where no overlay can be: set BARE_FOLDER."
 mount -t proc proc "$machine/proc"
 mount --rbind /sys "$machine/sys"
 mount --rbind /dev "$machine/dev"
@@ -90,16 +96,16 @@ if [ -n "$(command -v npm)" ]; then
     show "$(npm config get userconfig)" /root/.npmrc
 fi
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-for folder in $(python_folders); do
-    show "$folder"
-    path=$path:$folder/bin
+for place in $(python_folders); do
+    show "$place"
+    path=$path:$place/bin
 done
 for place in $(settings | sort -u) ${BARE_BINDS:-}; do
     show "$place"
 done
 [ $# -gt 0 ] || set -- ./test.sh --fast
-kept=$(env | grep -oE '^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS|[A-Za-z]+_[Pp][Rr][Oo][Xx][Yy])=.*') || true
-mapfile -t kept <<<"$kept"
+names='PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|NODE_EXTRA_CA_CERTS|[A-Za-z]+_[Pp][Rr][Oo][Xx][Yy]'
+mapfile -t kept < <(env | grep -E "^($names)=" || true)
 # The machine becomes the root of this namespace. In a chroot, tests that enter namespaces would find themselves outside.
 mkdir -p "$machine/.host"
 cd "$machine"
