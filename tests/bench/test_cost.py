@@ -32,6 +32,7 @@ def test_the_input_keeps_its_share_of_what_clients_that_do_less_reach(built_pack
     assert min(float(row[6]) for row in inputs) > LOWEST_MULTIPLE_OF_EVENT_WRITER
 
 
+@pytest.mark.timeout(280)
 def test_an_event_takes_no_more_instructions_than_it_did():
     (rows,) = tables(bench("hot_path", "--instructions"))
     assert [row[0] for row in rows] == ["input", "least"]
