@@ -1,9 +1,10 @@
 """Run all benchmarks but the soak, and write their tables into docs/performance.md.
 
-    tools/run.sh bench.report [--only NAME ...] [--small]
+    tools/run.sh bench.report [--only NAME ...] [--small | --keep-page]
 
 Each table lies between two comments, `<!-- NAME -->` and `<!-- end of NAME -->`; what is around them stays. `--small`
-runs everything at a size that shows that it works, and writes nothing but the tables to the standard output.
+runs everything at a size that shows that it works, and writes nothing but the tables to the standard output;
+`--keep-page` does the same at full size.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def main() -> None:
     """Run what is asked for."""
     arguments = parser(__doc__)
     arguments.add_argument("--only", nargs="*", choices=list(BENCHMARKS), default=list(BENCHMARKS))
-    arguments.add_argument("--small", action="store_true", help="run at a small size, and change no page")
+    size = arguments.add_mutually_exclusive_group()
+    size.add_argument("--small", action="store_true", help="run at a small size, and change no page")
+    size.add_argument("--keep-page", action="store_true", help="run at full size, and change no page")
     options = arguments.parse_args()
     built = package()
     for name in options.only:
@@ -53,7 +56,7 @@ def main() -> None:
         command = [f"bench.{benchmark.module}", *benchmark.arguments]
         told = run([*command, *benchmark.small] if options.small else command, built)
         print(told, flush=True)
-        if not options.small:
+        if not (options.small or options.keep_page):
             put(PERFORMANCE, name, f"`tools/run.sh {' '.join(command)}`, {machine(pythons())}\n\n{told}")
 
 

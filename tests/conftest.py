@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.amounts import WHOLE
 from tests.fmc.pki import Pki, shared_pki
 from tests.logs import close_logs
 from tests.places import APP, ROOT
@@ -43,7 +44,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             return (yield)
         finally:
             faulthandler.cancel_dump_traceback_later()
-            said.unlink()
+            # Another run in this clone may have cleared the folder.
+            said.unlink(missing_ok=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs the package, and leave out what is for the nightly run unless the whole proof is asked for."""
+    for item in items:
+        if "built_package" in getattr(item, "fixturenames", ()):
+            item.add_marker("package")
+    left_out = [] if WHOLE else [item for item in items if item.get_closest_marker("nightly")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

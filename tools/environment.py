@@ -63,22 +63,26 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def prepare(root: Path, name: str, requirements: Sequence[str], interpreter: str = sys.executable) -> str:
+def prepare(root: Path, name: str, requirements: Sequence[str] | Path, interpreter: str = sys.executable) -> str:
     """Return the Python of the environment .venv/<name> that has `requirements`, after making it if need be.
 
-    `interpreter` is the Python to make it with; one that was made with another and still runs is as good. The caller
-    holds a lock.
+    Requirements are names with versions, or a file of them with the hash of everything that is installed. `interpreter`
+    is the Python to make it with; one that was made with another and still runs is as good. The caller holds a lock.
     """
     folder = root / ".venv" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     marker = folder / "requirements"
-    wanted = "\n".join([*requirements, ""])
+    if isinstance(requirements, Path):
+        wanted, first = requirements.read_text(encoding="utf-8"), f"what {requirements.name} lists"
+        options = ["--require-hashes", "-r", str(requirements)]
+    else:
+        wanted, first, options = "\n".join([*requirements, ""]), requirements[0], list(requirements)
     if not (marker.is_file() and marker.read_text(encoding="utf-8") == wanted and _runs(python)):
         say(f"setting up .venv/{name}")
         if folder.exists():
             shutil.rmtree(folder)
         run(f"Creating .venv/{name}", [interpreter, "-m", "venv", str(folder)])
-        run(f"Installing {requirements[0]}", [str(python), "-m", "pip", "install", *requirements])
+        run(f"Installing {first}", [str(python), "-m", "pip", "install", *options])
         marker.write_text(wanted, encoding="utf-8")
     return str(python)
 

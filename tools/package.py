@@ -4,7 +4,8 @@ The steps, in order: the generator (UCC) in an environment of its own, the libra
 with the libraries unpacked into it, and an archive that has the same bytes whenever its sources are the same. A build
 has a folder of its own under build/, so that two builds at once do not meet; only the generator's environment and the
 downloaded wheels are kept for the next build, under a lock. pip follows its own settings (PIP_NO_INDEX, PIP_FIND_LINKS
-and so on), so a folder of wheels serves a machine without a network.
+and so on), so a folder of wheels serves a machine without a network. Beside the package lies what it contains, as a
+CycloneDX SBOM: dist/TA_secure_firewall_estreamer-<version>.cdx.json.
 
 Progress goes to stderr, the package's path to stdout. A step that fails ends the build with a sentence and status 1.
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -24,9 +24,11 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from environment import EPOCH, ROOT, StepFailure, last_lines, lock, prepare, run, say
+from history import package_of
+from libraries import GENERATOR, REQUIREMENTS, fetch_wheels, read_requirements, unpack_libraries
 
 APP = "TA_secure_firewall_estreamer"
 
@@ -43,24 +45,6 @@ REQUIRED_SOURCES = (
 )
 OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "SECURITY.md", "appserver")
 
-UCC_REQUIREMENTS = ("splunk-add-on-ucc-framework==6.6.0", "setuptools==80.9.0")
-"""The generator; and setuptools, which builds the one library that has no wheel."""
-
-PLATFORMS = {
-    "linux_x86_64": "manylinux2014_x86_64",
-    "linux_aarch64": "manylinux2014_aarch64",
-    "windows_x86_64": "win_amd64",
-}
-"""Folder of lib/3rdparty, as bin/import_declare_test.py looks for it, and the platform tag of its wheels."""
-
-PLATFORM_LIBRARIES = {"cryptography": ("39",), "cffi": ("39", "313")}
-"""Compiled libraries and the Pythons whose wheels are needed. One wheel of cryptography serves all Pythons."""
-
-BUILT_FROM_SOURCE = ("splunk-sdk",)
-
-_UNWANTED_FOLDERS = {"__pycache__", "test", "tests"}
-_UNWANTED_SUFFIXES = {".pyc", ".pyo", ".pyi"}
-_KEPT_METADATA = re.compile(r"(METADATA|LICEN[CS]E.*|NOTICE.*|AUTHORS.*|COPYING.*)$", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -76,58 +60,6 @@ def build_number(version: str) -> int:
     """Return the number that Splunk puts into the addresses of static files: it rises with the version."""
     major, minor, patch = (int(part) for part in version.split("."))
     return (major * 1000 + minor) * 1000 + patch + 1
-
-
-def read_requirements(text: str) -> dict[str, str]:
-    """Return the pinned requirements of a requirements file by the name of the library."""
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    requirements = {line.split("==")[0]: line for line in lines if line}
-    for line in requirements.values():
-        if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._]+", line):
-            raise StepFailure(f"lib/requirements.txt: {line!r} must pin one version, as in name==1.2.3.")
-    return requirements
-
-
-def fetch_wheels(root: Path, python: str, requirements: dict[str, str]) -> Path:
-    """Return a folder with the wheels of all libraries: `any/` and one folder for each platform.
-
-    The folder is named after what is in it, so that what was fetched once is never fetched again.
-    """
-    recipe = [sorted(requirements.values()), PLATFORMS, PLATFORM_LIBRARIES, BUILT_FROM_SOURCE, UCC_REQUIREMENTS]
-    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    kept = root / "build" / "wheels" / key
-    if kept.is_dir():
-        return kept
-    say("fetching the libraries")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        folder = Path(scratch) / "wheels"
-        _fetch_portable(python, requirements, folder / "any")
-        for platform, tag in PLATFORMS.items():
-            _fetch_compiled(python, requirements, tag, folder / platform)
-        folder.rename(kept)
-    return kept
-
-
-def _fetch_portable(python: str, requirements: dict[str, str], folder: Path) -> None:
-    for name in BUILT_FROM_SOURCE:
-        command = [python, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-        run(f"Building {name}", [*command, requirements[name]])
-    wanted = [line for name, line in requirements.items() if name not in (*BUILT_FROM_SOURCE, *PLATFORM_LIBRARIES)]
-    command = [*_download(python), "--platform", "any", "--implementation", "py", "--abi", "none"]
-    run("Fetching the libraries", [*command, "--python-version", "39", "--dest", str(folder), *wanted])
-
-
-def _fetch_compiled(python: str, requirements: dict[str, str], tag: str, folder: Path) -> None:
-    for name, versions in PLATFORM_LIBRARIES.items():
-        for version in versions:
-            # "39" stands for 3.9.0, which some libraries exclude although their wheel is for all of 3.9.
-            command = [*_download(python), "--ignore-requires-python", "--platform", tag, "--python-version", version]
-            run(f"Fetching {name} for {tag}", [*command, "--dest", str(folder), requirements[name]])
-
-
-def _download(python: str) -> list[str]:
-    return [python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
 
 
 def stage(root: Path, folder: Path) -> None:
@@ -163,40 +95,6 @@ def check_generator_log(log: str) -> None:
         raise StepFailure("ucc-gen reported an error:\n" + last_lines(log))
     if not any("File creation summary" in line for line in lines):
         raise StepFailure("ucc-gen ended before its summary:\n" + last_lines(log))
-
-
-def unpack_libraries(wheels: Path, library: Path) -> None:
-    """Unpack the wheels into the add-on's lib folder, the compiled ones into a folder for each platform."""
-    for wheel in sorted((wheels / "any").glob("*.whl")):
-        unpack(wheel, library)
-    for platform in PLATFORMS:
-        for wheel in sorted((wheels / platform).glob("*.whl")):
-            unpack(wheel, library / "3rdparty" / platform)
-
-
-def unpack(wheel: Path, target: Path) -> None:
-    """Unpack what a wheel installs, without its tests, type stubs, scripts and installation records.
-
-    Of cffi only the compiled backend is unpacked: cryptography needs no more.
-    """
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise StepFailure(f"{wheel.name} holds a file outside of its folder: {name}")
-            if name.endswith("/") or not _is_wanted(path):
-                continue
-            file = target / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(archive.read(name))
-
-
-def _is_wanted(path: PurePosixPath) -> bool:
-    if path.parts[0].endswith(".dist-info"):
-        return bool(_KEPT_METADATA.match(path.name)) or "licenses" in path.parts
-    if path.parts[0].endswith(".data") or path.parts[0] == "cffi":
-        return False
-    return not _UNWANTED_FOLDERS.intersection(path.parts) and path.suffix not in _UNWANTED_SUFFIXES
 
 
 def fix_build_number(addon: Path, number: int) -> None:
@@ -284,7 +182,7 @@ def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
     library = addon / "lib"
     library.mkdir(exist_ok=True)
     unpack_libraries(wheels, library)
-    shutil.copyfile(root / "lib" / "requirements.txt", library / "requirements.txt")
+    shutil.copyfile(root / REQUIREMENTS, library / "requirements.txt")
 
 
 def write_archive(addon: Path, archive: Path) -> None:
@@ -313,11 +211,11 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def build(root: Path, destination: Path) -> Path:
-    """Build the package and return its path."""
+    """Build the package, with the list of what it contains beside it, and return its path."""
     version = read_version(root)
-    requirements = read_requirements((root / "lib" / "requirements.txt").read_text(encoding="utf-8"))
+    requirements = read_requirements((root / REQUIREMENTS).read_text(encoding="utf-8"))
     with lock(root / "build" / "lock"):
-        python = prepare(root, "ucc", UCC_REQUIREMENTS)
+        python = prepare(root, "ucc", root / GENERATOR)
         wheels = fetch_wheels(root, python, requirements)
     with tempfile.TemporaryDirectory(prefix="package-", dir=root / "build") as scratch:
         folder = Path(scratch)
@@ -333,7 +231,13 @@ def build(root: Path, destination: Path) -> Path:
         archive = folder / f"{APP}-{version}.spl"
         say("writing the package")
         write_archive(addon, archive)
+        bill = archive.with_suffix(".cdx.json")
+        run(
+            "Writing the SBOM",
+            [python, str(root / "tools" / "sbom.py"), str(root), str(archive), str(wheels), str(bill)],
+        )
         destination.mkdir(parents=True, exist_ok=True)
+        _move(bill, destination / bill.name)
         return _move(archive, destination / archive.name)
 
 
@@ -349,9 +253,13 @@ def main(arguments: Iterable[str]) -> int:
     """Build as the command line says; return the exit status."""
     parser = argparse.ArgumentParser(prog="package.sh", description="Build the add-on's package (.spl).")
     parser.add_argument("--destination", type=Path, default=ROOT / "dist", help="folder of the package (default: dist)")
+    parser.add_argument(
+        "--revision", metavar="VERSION", help="build a released version, or a commit, from history into build/history/"
+    )
     options = parser.parse_args(list(arguments))
     try:
-        package = build(ROOT, options.destination.resolve())
+        wanted = options.revision
+        package = package_of(ROOT, wanted) if wanted else build(ROOT, options.destination.resolve())
     except (StepFailure, OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
         sys.stderr.write(f"package.sh: {problem}\n")
         return 1

@@ -1,7 +1,8 @@
 """Run all checks: style, types, and the tests under Python 3.9 and 3.13, after setting up what they need.
 
 Everything that is installed goes into .venv/; system packages are installed through apt when this runs as root, and
-named otherwise. The package is built first, once, since many tests try the built one.
+named otherwise. The package is built first, once, since many tests try the built one. Where a Python is missing, the
+tests run under the other one, and the last line says under which; with --all-pythons that fails at once instead.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -24,20 +25,60 @@ VERSIONS = ("3.9", "3.13")
 
 PROGRAMS = {
     "chromium": "chromium",
+    "curl": "curl",
+    "git": "git",
     "iproute2": "ip",
     "nodejs": "node",
     "npm": "npm",
     "openssl": "openssl",
+    "tcpdump": "tcpdump",
     "valgrind": "valgrind",
 }
-LIBRARIES = {"libmagic1": "magic"}
+LIBRARIES = {"libatomic1": "atomic", "libmagic1": "magic"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-ONCE = ("tests/alerts", "tests/bench", "tests/browser", "tests/dashboards", "tests/searchtime")
-"""Tests that take long and do not depend on the Python that Splunk runs: they run under the newest only."""
+FAST_PROGRAMS = ("openssl", "tcpdump")
+"""Those of them that the fast tests run."""
+
+ONCE = (
+    "tests/alerts",
+    "tests/bench",
+    "tests/browser",
+    "tests/dashboards",
+    "tests/demo",
+    "tests/docs",
+    "tests/fmc",
+    "tests/package",
+    "tests/searchtime",
+    "tests/splunkd",
+    "tests/splunkweb",
+    "tests/tools",
+)
+"""Tests that do not depend on the Python that Splunk runs: of stand-ins, pages, searches, the package and the tools.
+They run under the newest only."""
+
+FAST = (
+    "tests/bookmark",
+    "tests/docs",
+    "tests/drop_rules",
+    "tests/events",
+    "tests/output",
+    "tests/packets",
+    "tests/pkcs12",
+    "tests/request",
+    "tests/session",
+    "tests/settings",
+    "tests/tools",
+    "tests/waiting",
+    "tests/wire",
+)
+"""Tests that start no server and no browser. Those among them that need the package are left out."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")
 """A test whose process ended under it, since it hung (tests/conftest.py), runs once more; one that fails does not."""
+
+RESULTS = ROOT / "build" / "results"
+"""The reports of the tests, in JUnit's form, one for each Python."""
 
 STUCK = ROOT / "build" / "stuck"
 """Where a test that hung says where."""
@@ -52,26 +93,47 @@ COVERAGE_WANTED = 90
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; return 0 when all of it passed."""
     parser = argparse.ArgumentParser(prog="test.sh", description="Run all checks, or some tests.")
-    parser.add_argument("--python", choices=VERSIONS, help="only this Python, instead of all that are found")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--python", choices=VERSIONS, help="only this Python, instead of all that are found")
+    choice.add_argument("--all-pythons", action="store_true", help="fail at once where one of the Pythons is missing")
+    choice.add_argument(
+        "--fast",
+        action="store_true",
+        help="style, types, and the tests that need no package, no browser and no server, under the newest Python: "
+        "under a minute once the environment is there",
+    )
     parser.add_argument("tests", nargs="*", help="folders, files or test names for pytest; then only these run")
     asked = parser.parse_args(arguments)
+    if asked.fast and asked.tests:
+        parser.error("--fast has tests of its own")
     try:
-        return run_all(asked.python, asked.tests)
+        pythons = find_pythons((asked.python,) if asked.python else VERSIONS)
+        if asked.all_pythons:
+            require(pythons)
+        return run_fast(pythons) if asked.fast else run_all(pythons, asked.tests)
     except StepFailure as failure:
         say(str(failure))
         return 1
 
 
-def run_all(only: str | None, tests: Sequence[str]) -> int:
-    """Set up, check, test; return the number of what failed, at most 1."""
+def run_fast(pythons: Mapping[str, str]) -> int:
+    """Check style and types, and run the fast tests under the newest Python; return 0 when all passed."""
+    install_system_packages(FAST_PROGRAMS)
+    version = newest_of(pythons)
+    python = prepare_all({version: pythons[version]})[version]
+    checks = {**style(python), f"fast tests under Python {version}": pytest(python, FAST, more=("-m", "not package"))}
+    return told([name for name, command in checks.items() if not passes(name, command)], [version])
+
+
+def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
+    """Set up, check, test; return 0 when all passed."""
     install_system_packages()
-    pythons = find_pythons((only,) if only else VERSIONS)
-    requirements = read_requirements()
-    with lock(ROOT / ".venv" / "test.lock"):
-        environments = {version: prepare(ROOT, version, requirements, path) for version, path in pythons.items()}
+    environments = prepare_all(pythons)
     package = build_package()
-    newest = environments[max(environments, key=lambda version: tuple(map(int, version.split("."))))]
-    failed = [] if tests else [name for name, command in before_tests(newest) if not passes(name, command)]
+    newest = environments[newest_of(environments)]
+    page = {"making the page that renders dashboards": [newest, "tools/dashboards.py"]}
+    before = {} if tests else {**page, **style(newest)}
+    failed = [name for name, command in before.items() if not passes(name, command)]
     for version, python in environments.items():
         measured = not tests and python == newest
         wanted = list(tests) if python == newest else [name for name in tests if not runs_once(name)]
@@ -79,13 +141,34 @@ def run_all(only: str | None, tests: Sequence[str]) -> int:
             say(f"{' and '.join(ONCE)} run under the newest Python only, since they do not depend on it")
         if tests and not wanted:
             continue
-        left_out = () if python == newest else ONCE
-        if not passes(f"tests under Python {version}", pytest(python, wanted, measured, left_out), package):
+        more = [f"--junit-xml={RESULTS / version}.xml"]
+        more += [] if python == newest else [f"--ignore={folder}" for folder in ONCE]
+        if not passes(f"tests under Python {version}", pytest(python, wanted, more, measured), package):
             failed.append(f"tests under Python {version}")
         elif measured and not passes("coverage", coverage_report(python)):
             failed.append("coverage")
-    say("failed: " + ", ".join(failed) if failed else f"all passed, under Python {' and '.join(environments)}")
+    return told(failed, list(environments))
+
+
+def told(failed: Sequence[str], versions: Sequence[str]) -> int:
+    """Say what failed, or under which Pythons all passed; return the exit status."""
+    missing = [version for version in VERSIONS if version not in versions]
+    without = f"; not run under Python {' and '.join(missing)}" if missing else ""
+    passed = f"all passed, under Python {' and '.join(versions)}{without}"
+    say("failed: " + ", ".join(failed) if failed else passed)
     return int(bool(failed))
+
+
+def newest_of(versions: Iterable[str]) -> str:
+    """Return the newest of some versions."""
+    return max(versions, key=lambda version: tuple(map(int, version.split("."))))
+
+
+def prepare_all(pythons: Mapping[str, str]) -> dict[str, str]:
+    """Return the Python of the environment of each version, after making it if need be."""
+    requirements = read_requirements()
+    with lock(ROOT / ".venv" / "test.lock"):
+        return {version: prepare(ROOT, version, requirements, path) for version, path in pythons.items()}
 
 
 def runs_once(name: str) -> bool:
@@ -99,10 +182,16 @@ def read_requirements() -> list[str]:
     return (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").split()
 
 
-def install_system_packages() -> None:
-    """Install what is missing through apt, or say what is."""
-    missing = [package for package, program in PROGRAMS.items() if shutil.which(program) is None]
-    missing += [package for package, library in LIBRARIES.items() if find_library(library) is None]
+def has_package(package: str) -> bool:
+    """Return whether what shows a system package is there."""
+    if package in LIBRARIES:
+        return find_library(LIBRARIES[package]) is not None
+    return shutil.which(PROGRAMS[package]) is not None
+
+
+def install_system_packages(wanted: Sequence[str] = (*PROGRAMS, *LIBRARIES)) -> None:
+    """Install what is missing of these packages through apt, or say what is."""
+    missing = [package for package in wanted if not has_package(package)]
     if not missing:
         return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -110,6 +199,17 @@ def install_system_packages() -> None:
         run(f"Installing {' '.join(missing)}", ["apt-get", "install", "-y", "--no-install-recommends", *missing])
     else:
         say(f"missing system packages, whose tests will fail: {' '.join(missing)}. Install them, or run this as root.")
+
+
+def require(pythons: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the interpreters. Raises StepFailure unless every version that Splunk runs is among them."""
+    missing = [version for version in VERSIONS if version not in pythons]
+    if missing:
+        raise StepFailure(
+            f"Everything has to pass under {' and '.join(VERSIONS)}: install Python {' and '.join(missing)} with "
+            "the venv module, on the path or by pyenv."
+        )
+    return pythons
 
 
 def find_pythons(versions: Sequence[str]) -> dict[str, str]:
@@ -141,25 +241,28 @@ def build_package() -> str:
     return run("Building the package", [str(ROOT / "package.sh")]).strip().splitlines()[-1]
 
 
-def before_tests(python: str) -> list[tuple[str, list[str]]]:
-    """Return what comes before all tests, by name: checks that run nothing of the add-on, and what takes too long in a
-    test.
-    """
-    return [
-        ("making the page that renders dashboards", [python, "tools/dashboards.py"]),
-        ("ruff check", [python, "-m", "ruff", "check", *STYLE]),
-        ("ruff format", [python, "-m", "ruff", "format", "--check", *STYLE]),
-        ("mypy", [python, "-m", "mypy"]),
-    ]
+def style(python: str) -> dict[str, list[str]]:
+    """Return the checks that run nothing of the add-on, by name."""
+    return {
+        "ruff check": [python, "-m", "ruff", "check", *STYLE],
+        "ruff format": [python, "-m", "ruff", "format", "--check", *STYLE],
+        "mypy": [python, "-m", "mypy"],
+    }
 
 
-def pytest(python: str, tests: Sequence[str], measured: bool, left_out: Sequence[str]) -> list[str]:
-    """Return the command that runs the tests, in parallel, without those that are left out."""
+def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured: bool = False) -> list[str]:
+    """Return the command that runs tests in parallel, with more options for pytest."""
     for stale in ROOT.glob(".coverage*"):
         stale.unlink()
     runner = ["-m", "coverage", "run", "-m", "pytest"] if measured else ["-m", "pytest"]
-    ignored = [f"--ignore={folder}" for folder in left_out]
-    return [python, *runner, "-q", "-ra", "-n", "auto", *STUCK_ONCE, *ignored, *(tests or ["tests"])]
+    parallel = ["-n", str(workers()), "--dist", "worksteal", *STUCK_ONCE]
+    return [python, *runner, "-q", "-ra", *parallel, *more, *(tests or ["tests"])]
+
+
+def workers() -> int:
+    """Return in how many processes tests run: more than there are processors, since tests wait half of their time."""
+    processors = os.cpu_count() or 1
+    return processors + min(processors, 2)
 
 
 def coverage_report(python: str) -> list[str]:

@@ -290,7 +290,7 @@ _CONNECTION_KEY = ("DeviceUUID", "InstanceID", "FirstPacketSecond", "ConnectionI
 _ANY_IDENTITY_FIELD = re.compile(
     rb'[{,]\s*"('
     + "|".join(sorted({*_CONNECTION_KEY, *(name for names in _IDENTITY_FIELDS.values() for name in names)})).encode()
-    + rb')"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*"|-?\d+)'
+    + rb')"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)'
 )
 
 

@@ -70,7 +70,7 @@ def legal_text(payload: bytes) -> str | None:
 
 
 _PART = re.compile(
-    r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|(?<=:)(\s*)([-+]?(?:nan|inf|infinity))(?=\s*[,}\]])', re.DOTALL | re.IGNORECASE
+    r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|(?<=:)(\s*)([-+]?(?:nan|inf|infinity))(?=\s*[,}\]])', re.DOTALL | re.IGNORECASE
 )
 """A string, which may lack its end, or a value that C, Java or JavaScript writes for what is no number. From one end of
 a string to the next, so what stands in a string is not taken for such a value."""

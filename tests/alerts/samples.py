@@ -71,6 +71,7 @@ def _figures(log: InputLog, when: float, account: str, received: int, **changes:
         "odd_times": 0,
         "event_types_added": 0,
         "bundle_gaps": 0,
+        "unknown_messages": 0,
         "reconnects": 0,
         "blocked": 0.0,
         "lag": 1 if received else 90,

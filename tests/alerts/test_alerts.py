@@ -45,6 +45,7 @@ FIGURES: Mapping[str, object] = {
     "odd_times": 0,
     "event_types_added": 0,
     "bundle_gaps": 0,
+    "unknown_messages": 0,
     "reconnects": 0,
     "blocked": 0.0,
     "lag": 2,

@@ -14,6 +14,7 @@ RESIDENT = 64 * 1.1
 """MiB: the limit of the input's memory, and a tenth for what differs between systems."""
 
 
+@pytest.mark.nightly
 @pytest.mark.package
 def test_an_event_arrives_soon_after_it_was_sent(built_package: Path):
     (rows,) = tables(bench("latency", "--rates", "2", "500", "--seconds", "1", package=built_package))
@@ -26,6 +27,7 @@ def test_an_event_arrives_soon_after_it_was_sent(built_package: Path):
     assert all(number(row[2]) > 250 for row in rows if row[1] == "500")
 
 
+@pytest.mark.nightly
 @pytest.mark.package
 def test_memory_stays_within_its_limit(built_package: Path):
     only = ["full rate, bundles", "1 event", "reader", "bundles of 1 "]
@@ -42,6 +44,7 @@ def test_memory_stays_within_its_limit(built_package: Path):
     assert number(rows[0][1]) == 20_000
 
 
+@pytest.mark.nightly
 def test_the_bookmark_finds_its_place_after_a_kill():
     (rows,) = tables(bench("bookmark", "--events", "3000"))
     assert [row[:2] for row in rows] == [
@@ -53,6 +56,7 @@ def test_the_bookmark_finds_its_place_after_a_kill():
     assert [number(row[5]) for row in rows] == [31, 3000, 3000] * 2
 
 
+@pytest.mark.nightly
 @pytest.mark.package
 def test_a_start_is_told_by_its_moments(built_package: Path):
     (rows,) = tables(bench("start", "--rounds", "2", "--python", sys.executable, package=built_package))
@@ -67,6 +71,7 @@ def test_a_start_is_told_by_its_moments(built_package: Path):
     assert all(number(row[2]) <= number(row[3]) for row in rows)
 
 
+@pytest.mark.nightly
 @pytest.mark.package
 def test_many_inputs_deliver_together(built_package: Path):
     (rows,) = tables(bench("many", "--inputs", "1", "3", "--events", "6000", package=built_package))

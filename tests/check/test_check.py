@@ -77,16 +77,17 @@ def test_reading_the_file_is_part_of_the_time_that_a_check_may_take(pki: Pki, mo
     read = pkcs12.read
 
     def slowly(*arguments: object) -> pkcs12.Credentials:
-        time.sleep(0.8)
+        time.sleep(1.5)
         return read(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pkcs12, "read", slowly)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         begun = time.monotonic()
-        steps = check.run(account(pki, deaf.getsockname()[1]), timeout=1.2)
+        steps = check.run(account(pki, deaf.getsockname()[1]), timeout=3.0)
         took = time.monotonic() - begun
     assert (steps[-1].name, steps[-1].ok) == ("verify", False)
-    assert took < 1.6
+    # Beside it would be 4.5 seconds; a busy machine takes some of what is left.
+    assert took < 4.4
 
 
 def test_the_goodbye_is_an_error_message(pki: Pki) -> None:
@@ -181,7 +182,7 @@ def test_the_time_is_bounded(pki: Pki) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1)
         before = time.monotonic()
-        steps = check.run(account(pki, silent.getsockname()[1]), timeout=0.5)
+        steps = check.run(account(pki, silent.getsockname()[1]), timeout=1.0)
         assert time.monotonic() - before < 2
     assert steps[-1].problem is not None
     assert steps[-1].problem.code == "tls_handshake_timeout"

@@ -216,9 +216,9 @@ def test_silence_falls_without_keepalives(serve: Serve, action: str, where: str)
         return _assert_no_handshake(server)
     with RawClient(server) as client:
         client.send(request())
-        client.socket.settimeout(0.2)
         if where == "payload":
             client.events(3)
+        client.socket.settimeout(0.2)
         with pytest.raises(socket.timeout):
             client.message()
     return None

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -69,7 +68,7 @@ def test_a_generator_that_cannot_be_installed_ends_the_build(sources: Path) -> N
         (sources / ".venv/ucc").unlink()
     done = run_build(sources)
     assert done.returncode == 1
-    assert "package.sh: Installing splunk-add-on-ucc-framework" in done.stderr
+    assert "package.sh: Installing what ucc.txt lists" in done.stderr
     assert done.stdout == ""
 
 
@@ -123,21 +122,6 @@ def test_the_generators_log_is_read_for_its_end_and_for_errors(package: ModuleTy
 def test_a_clean_generators_log_is_accepted(package: ModuleType) -> None:
     log = "INFO: \x1b[33mapp.manifest ERROR.js modified\x1b[0m\nINFO: File creation summary: created: 1\n"
     assert package.check_generator_log(log) is None
-
-
-@pytest.mark.parametrize("line", ["solnlib", "solnlib>=7", "solnlib==7.*", "-r other.txt"])
-def test_requirements_that_do_not_pin_one_version_are_refused(package: ModuleType, line: str) -> None:
-    with pytest.raises(package.StepFailure, match="must pin one version"):
-        package.read_requirements(f"# a comment\nurllib3==1.26.20  # another\n{line}\n")
-
-
-def test_a_wheel_cannot_write_outside_of_its_folder(package: ModuleType, tmp_path: Path) -> None:
-    wheel = tmp_path / "evil-1-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("../outside.py", "")
-    with pytest.raises(package.StepFailure, match="outside"):
-        package.unpack(wheel, tmp_path / "lib")
-    assert not (tmp_path / "outside.py").exists()
 
 
 def test_the_build_number_rises_with_the_version(package: ModuleType) -> None:

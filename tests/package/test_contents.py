@@ -356,7 +356,7 @@ def test_no_machine_and_no_setting_of_pip_is_named(addon: Path) -> None:
 def test_the_licence_of_every_library_is_told(addon: Path) -> None:
     notice = (addon / "NOTICE").read_text(encoding="utf-8")
     for line in (addon / "lib/requirements.txt").read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
+        if "==" in line:
             assert re.search(rf"^  {re.escape(line.split('==')[0])} ", notice, re.MULTILINE), line
 
 

@@ -30,8 +30,7 @@ PASSED_ON: Mapping[str, str] = {
 """Patterns that a function is given, which does this with them."""
 
 IN_INSTANCES: Mapping[str, str] = {"events._Member": "match"}
-"""Classes whose instances hold compiled patterns, all of them made where the module begins, and what is done with these.
-"""
+"""Classes whose instances hold patterns, all of them made where the module begins, and what is done with these."""
 
 _SCRIPT_PATTERN = re.compile(r"[=(,:]\s*/((?:[^/\\\n*]|\\.)(?:[^/\\\n]|\\.)*)/([a-z]*)")
 _SCRIPT_MADE = re.compile(r"new RegExp\(`([^`]*)`")

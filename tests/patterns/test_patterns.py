@@ -55,7 +55,12 @@ def test_no_text_keeps_a_pattern_busy(used: Used) -> None:
     assert busy(used.pattern, used.method) is None
 
 
-@pytest.mark.parametrize("used", USED, ids=str)
+DELIMITED = ("repair._FLAT",)
+"""Patterns that repeat a repetition whose rounds cannot be divided otherwise: each begins with a comma, and a text in
+it ends at the first quote. The test above holds for them as well."""
+
+
+@pytest.mark.parametrize("used", [one for one in USED if one.place not in DELIMITED], ids=str)
 def test_no_pattern_repeats_a_repetition(used: Used) -> None:
     source = used.pattern.pattern
     tree = parser.parse(

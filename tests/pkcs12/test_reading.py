@@ -270,11 +270,11 @@ def test_endless_key_derivation_is_refused_at_once(pki: Pki) -> None:
     for count in (3_000_000, 1 << 40):
         number = der(2, count.to_bytes(6, "big"))
         outer = data[4:].replace(rounds, number)
-        before = time.monotonic()
+        before = time.process_time()
         problem = refusal(data[:2] + len(outer).to_bytes(2, "big") + outer, "x")
         # Lengths inside do not fit any more; what counts is that the MAC, at the end, is looked at before it is made.
         assert problem.code in {"pkcs12_unsupported", "pkcs12_not_pkcs12"}
-        assert time.monotonic() - before < 1
+        assert time.process_time() - before < 1
     mac = der(0x30, der(4, b"salt") + der(2, (1 << 40).to_bytes(6, "big")))
     assert refusal(der(0x30, der(2, b"\3") + mac)).code == "pkcs12_unsupported"
     hidden = der(4, der(0x30, der(0x30, der(4, b"salt") + der(2, (1 << 40).to_bytes(6, "big")))))

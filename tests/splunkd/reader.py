@@ -187,15 +187,19 @@ class Input:
     def _read_stdout(self, run: Run) -> None:
         piece = os.read(run.stdout.fileno(), 1 if self.dribbles else READ_SIZE)
         if not run.broken:
+            broken: StreamError | None = None
             try:
                 if piece:
                     run.parser.feed(piece)
                 else:
                     run.parser.end()
             except StreamError as error:
-                run.broken = True
-                self._say("violation", text=f"stdout: {error}", pid=run.process.pid)
+                broken = error
+            # Whoever hears of the violation finds what came before it, also when both came in one read.
             self._keep(run)
+            if broken is not None:
+                run.broken = True
+                self._say("violation", text=f"stdout: {broken}", pid=run.process.pid)
         if not piece:
             self._end_of_pipe(run, run.stdout)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Callable
@@ -12,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.places import ROOT
 from tests.splunkd import BrokenRule, Splunkd, StandInError, digest, number
 
 STANZA = "example://one"
@@ -111,6 +114,24 @@ def test_breaking_the_stream_fails_the_wait_and_the_test(start: Start) -> None:
         with pytest.raises(BrokenRule, match="stdout"):
             splunkd.check()
         assert [violation.stanza for violation in splunkd.take_violations()] == [STANZA]
+
+
+def test_what_came_before_a_violation_is_told_before_it_also_when_both_come_in_one_read(tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text("import os\nos.write(1, b'<stream><event><time>1</time><data>good</data></event></nonsense>')\n")
+    order = {"stanza": STANZA, "command": [sys.executable, str(script)], "environment": {}, "stdin": ""}
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "tests.splunkd", str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT) as reader, theirs, ours:
+        journal = str(tmp_path / "journal")
+        ours.sendall(json.dumps({"id": 1, "do": "start", "input": {**order, "journal": journal}}).encode() + b"\n")
+        said: list[str] = []
+        with ours.makefile() as lines:
+            while "violation" not in said:
+                said.append(json.loads(lines.readline()).get("say", "answer"))
+            ours.sendall(b'{"id": 2, "do": "quit"}\n')
+        assert reader.wait() == 0
+    assert said.index("journal") < said.index("violation")
 
 
 def test_leaving_the_context_raises_what_no_test_took(start: Start) -> None:

@@ -1,14 +1,19 @@
-"""Which tests ./test.sh runs under which Python."""
+"""Which tests ./test.sh runs under which Python, and what it says of a Python that is missing."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.places import ROOT
+
+BOTH = {"3.9": "3.9", "3.13": "3.13"}
+SERVERS = ("tests.fmc.server", "tests.fmc.process", "tests.splunkd.splunkd", "tests.splunkweb", "tests.chromium")
 
 
 @pytest.fixture
@@ -32,14 +37,17 @@ def ran(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str
 
     def passes(name: str, command: list[str], package: str | None = None) -> bool:
         if "pytest" in command:
-            told[command[0]] = [word for word in command if word.startswith(("tests", "--ignore", "/"))]
+            told[command[0]] = [word for word in command if word.startswith(("tests", "--ignore", "/", "not"))]
         return True
 
+    def find(versions: Sequence[str]) -> Mapping[str, str]:
+        return {version: version for version in versions}
+
     for name, stand_in in {
-        "install_system_packages": lambda: None,
+        "install_system_packages": lambda *wanted: None,
         "read_requirements": list,
         "coverage_report": lambda python: [python],
-        "find_pythons": lambda versions: {version: version for version in versions},
+        "find_pythons": find,
         "prepare": lambda root, version, requirements, path: version,
         "build_package": lambda: "package.spl",
         "passes": passes,
@@ -60,7 +68,7 @@ def ran(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str
 def test_what_does_not_depend_on_the_python_runs_under_the_newest_only(
     tool: ModuleType, ran: dict[str, list[str]], named: list[str], older: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert tool.run_all(None, named) == 0
+    assert tool.main(named) == 0
     assert ran["3.13"] == (named or ["tests"])
     assert ran["3.9"] == [*(f"--ignore={folder}" for folder in tool.ONCE), *older]
     assert ("under the newest Python only" in capsys.readouterr().err) is (older != named)
@@ -69,5 +77,90 @@ def test_what_does_not_depend_on_the_python_runs_under_the_newest_only(
 def test_an_older_python_runs_nothing_when_all_that_is_named_does_not_depend_on_it(
     tool: ModuleType, ran: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    assert tool.run_all(None, ["tests/browser", str(tmp_path / "tests/alerts")]) == 0
+    assert tool.main(["tests/browser", str(tmp_path / "tests/alerts")]) == 0
     assert list(ran) == ["3.13"]
+
+
+def test_every_folder_that_is_chosen_is_there(tool: ModuleType) -> None:
+    assert [folder for folder in (*tool.ONCE, *tool.FAST) if not (ROOT / folder).is_dir()] == []
+    assert "tests/endtoend" not in tool.ONCE
+
+
+@pytest.mark.parametrize("found", [{"3.13": "python3.13"}, {"3.9": "python3.9"}, {"3.11": "python3"}])
+def test_a_missing_python_ends_what_asks_for_all_of_them_before_anything_is_done(
+    tool: ModuleType,
+    ran: dict[str, list[str]],
+    found: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tool, "find_pythons", lambda versions: found)
+    monkeypatch.setattr(tool, "install_system_packages", lambda: pytest.fail("something was installed"))
+    assert tool.main(["--all-pythons"]) == 1
+    assert ran == {}
+    missing = [version for version in tool.VERSIONS if version not in found]
+    assert f"install Python {' and '.join(missing)} with" in capsys.readouterr().err
+
+
+def test_without_one_of_them_the_tests_go_on_and_say_so(
+    tool: ModuleType,
+    ran: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tool, "find_pythons", lambda versions: {"3.13": "3.13"})
+    assert tool.main([]) == 0
+    assert list(ran) == ["3.13"]
+    assert "all passed, under Python 3.13; not run under Python 3.9\n" in capsys.readouterr().err
+    monkeypatch.setattr(tool, "find_pythons", lambda versions: BOTH)
+    assert tool.main([]) == 0
+    assert capsys.readouterr().err.endswith("all passed, under Python 3.9 and 3.13\n")
+
+
+def test_fast_runs_under_one_python_and_builds_nothing(
+    tool: ModuleType, ran: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "build_package", lambda: pytest.fail("the package was built"))
+    assert tool.main(["--fast"]) == 0
+    assert ran == {"3.13": ["not package", *tool.FAST]}
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports, by their whole names."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_what_is_fast_starts_no_server_and_no_browser(tool: ModuleType) -> None:
+    files = [file for folder in tool.FAST for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 20
+    wrong = [
+        (file.relative_to(ROOT), name)
+        for file in files
+        for name in imported(file)
+        if name.startswith((*SERVERS, "playwright")) or name == "tests.splunkd.Splunkd"
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(None, 2), (1, 2), (2, 4), (8, 10)])
+def test_more_tests_run_beside_each_other_than_there_are_processors(
+    tool: ModuleType, monkeypatch: pytest.MonkeyPatch, processors: int | None, workers: int
+) -> None:
+    monkeypatch.setattr(tool.os, "cpu_count", lambda: processors)
+    assert tool.workers() == workers
+    command = tool.pytest("python", [])
+    assert command[command.index("-n") + 1] == str(workers)
+
+
+def test_a_system_package_is_looked_for_by_what_shows_it(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool.shutil, "which", lambda program: None if program == "tcpdump" else f"/bin/{program}")
+    monkeypatch.setattr(tool, "find_library", lambda library: None if library == "magic" else f"lib{library}.so")
+    wanted = (*tool.PROGRAMS, *tool.LIBRARIES)
+    assert [package for package in wanted if not tool.has_package(package)] == ["tcpdump", "libmagic1"]
+    assert set(tool.FAST_PROGRAMS) <= set(tool.PROGRAMS)

@@ -1,0 +1,85 @@
+"""What has to pass before a change lands, step by step, under Python 3.9 and 3.13; the first that fails ends it.
+
+The last line counts all tests that ran, as pytest does. Without a test that passed it fails.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+from environment import ROOT, StepFailure, say
+from package import APP, read_version
+from steps import Result, Step, table, take
+from test import RESULTS, VERSIONS, find_pythons, require
+
+OFFICIAL = ROOT / "build" / "official" / "report.xml"
+
+TESTS = Step("tests", "style, types, the tests under both Pythons", ["./test.sh", "--all-pythons"], 60)
+
+
+def steps_after_tests(package: str) -> list[Step]:
+    """Return the steps that try a package."""
+    return [
+        Step("appinspect", "Splunk's inspection", ["tools/appinspect.sh", package], 10),
+        Step("official", "Splunk's own tests of add-ons", ["tools/official_tests.sh", package], 20),
+        Step("fuzz", "a minute of fuzzing", ["tools/fuzz.sh", "all", "60"], 10),
+        Step("demo", "the demo", ["./demo.sh"], 10, {"ESTREAMER_SPL": package}),
+    ]
+
+
+def main() -> int:
+    """Take all steps; return the exit status."""
+    begun = time.monotonic()
+    try:
+        require(find_pythons(VERSIONS))
+    except StepFailure as failure:
+        say(str(failure))
+        return 1
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    OFFICIAL.unlink(missing_ok=True)
+    results = run()
+    sys.stderr.write(table(results))
+    good = all(result.outcome == "passed" for result in results)
+    counts = counted([*sorted(RESULTS.glob("*.xml")), *([OFFICIAL] if OFFICIAL.is_file() else [])])
+    sys.stdout.write(summary(counts, time.monotonic() - begun))
+    return int(not good or not counts["passed"])
+
+
+def run() -> list[Result]:
+    """Take the steps until one fails; return the results."""
+    results = [take(TESTS)]
+    if results[-1].outcome == "passed":
+        package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
+        for step in steps_after_tests(str(package)):
+            results.append(take(step))
+            if results[-1].outcome != "passed":
+                break
+    return results
+
+
+def counted(reports: Sequence[Path]) -> Counter[str]:
+    """Return how many tests failed, passed and were skipped, by reports in JUnit's form."""
+    counts: Counter[str] = Counter()
+    for report in reports:
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 - pytest wrote it
+            failed, skipped = int(suite.get("failures", 0)) + int(suite.get("errors", 0)), int(suite.get("skipped", 0))
+            counts.update(failed=failed, skipped=skipped, passed=int(suite.get("tests", 0)) - failed - skipped)
+    return counts
+
+
+def summary(counts: Counter[str], seconds: float) -> str:
+    """Return the last line, as pytest ends: what there was of each outcome, and the time."""
+    told = ", ".join(f"{counts[name]} {name}" for name in ("failed", "passed", "skipped") if counts[name])
+    text = f" {told or 'no tests ran'} in {seconds:.2f}s ({timedelta(seconds=int(seconds))}) "
+    return f"{text:=^80}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
