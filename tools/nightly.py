@@ -42,6 +42,15 @@ STEPS = (
         for version in VERSIONS
     ),
     Step(
+        "stamps",
+        "fifty million events with stamps at random, a million of them through the package",
+        command(
+            "3.13", "tests/bookmark/test_clocks.py", "tests/endtoend/test_untrusted_numbers.py", "-o", "timeout=3000"
+        ),
+        60,
+        WHOLE,
+    ),
+    Step(
         "mutants",
         "every line of the mapping broken once",
         command("3.13", "tests/searchtime/mapping/test_mutants.py"),

@@ -15,14 +15,15 @@ import pytest
 from estreamer.bookmark import Bookmark, Clock, Entry, Resume, folder_of, journal, limits
 from estreamer.bookmark.limits import CLOCK_MARGIN, CLOCK_TOLERANCE, FAILOVER_MARGIN
 
+from tests.amounts import WHOLE
 from tests.bookmark import version_1
 
 STANZA = "estreamer_fqe://main"
 NOW = 1_750_000_000
 DAY = 86_400
 SETTLE = 30
-SIMULATED = int(os.environ.get("ESTREAMER_BOOKMARK_EVENTS", "1000000"))
-"""Events with time stamps at random; fifty million in the nightly task."""
+SIMULATED = 50_000_000 if WHOLE else 1_000_000
+"""Events with time stamps at random."""
 
 
 @dataclass

@@ -4,7 +4,6 @@ collide. None of them loses an event, ends the stream, or grows the bookmark wit
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from estreamer.bookmark import folder_of, limits
 from estreamer.bookmark.digests import old_digest
 
+from tests.amounts import tenth
 from tests.bookmark.collisions import forged
 from tests.endtoend.addon import STANZA, digests_of, install, log_text, switch, wait_for_all
 from tests.fmc.archive import Archive
@@ -24,8 +24,8 @@ from tests.splunkd import Splunkd, digest
 pytestmark = pytest.mark.package
 
 DAY = 86_400
-FLOOD = int(os.environ.get("ESTREAMER_FLOOD_EVENTS", "100000"))
-"""Events with stamps at random; a million, more than the bookmark keeps, in the nightly task."""
+FLOOD = tenth(1_000_000)
+"""Events with stamps at random; a million is more than the bookmark keeps."""
 
 
 def event(number: int, archival: int, text: str = "") -> Record:
