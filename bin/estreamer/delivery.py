@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 
 from . import events, repair
-from .bookmark import Bookmark, DuplicateFilter, Entry, Moment, limits
+from .bookmark import Bookmark, DuplicateFilter, Entry, Moment
 from .errors import Problem, Stop
+from .figures import Figures, Standing, Warnings, log_figures
 from .output import Chunk, Output, ReaderGone
 from .pace import Pace
 from .session import UNSTAMPED, Event
@@ -43,58 +43,13 @@ STOP_GRACE = 1.0
 DRAIN_POLL = 0.01
 """Seconds between looks at how much of the pipe splunkd has left unread at a stop."""
 
-MALFORMED = (
-    "The Management Center sent events that are not as JSON has to be. They are delivered, repaired or as text, and "
-    "marked: search for estreamer_problem=*, and report them to Cisco."
-)
-ODD_TIMES = (
-    "The times of events are more than an hour after, or 30 days before, the Management Center archived them. They are "
-    "filed under their archival time. Check the clocks of the devices."
-)
-
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
-
-WARNING_INTERVAL = 3600.0
-"""Seconds between two warnings of a clock that is ahead, and of a bookmark that is full."""
-
-
-@dataclass
-class Figures:
-    """What happened since the last line of figures."""
-
-    received: int = 0
-    received_bytes: int = 0
-    written: int = 0
-    written_bytes: int = 0
-    dropped: int = 0
-    duplicates: int = 0
-    malformed: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-    """What was wrong with the malformed ones; one may have several problems."""
-    odd_times: int = 0
-    """Events whose own time was beyond reason, so that they were given another one."""
-    event_types_added: int = 0
-    """Events without an `EventType`, which their record type told."""
-    bundle_gaps: int = 0
-    unknown_messages: int = 0
-    """Messages of types that are not known here, which were skipped."""
-    reconnects: int = 0
-    blocked: float = 0.0
-    """Seconds in which splunkd took nothing although there was something for it."""
-    dropped_by_rule: Counter[int] = field(default_factory=Counter)
-    dropped_bytes_by_rule: Counter[int] = field(default_factory=Counter)
-    """Bytes of the events themselves, which is what Splunk counts against the licence."""
 
 
 def _own_second(event: Event) -> int:
     """Return the time of an event in whole seconds, 0 when it has none that fits the bookmark."""
     return events.second_of(event[2], event[1])
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    """Return a time in Unix seconds."""
-    return None if moment is None else round(moment.timestamp())
 
 
 @dataclass(frozen=True)
@@ -159,9 +114,7 @@ class Delivery:
         self._pace = Pace(started, started if bookmark.recovery.same_reader else None)
         self._trusts_planned_restart = settings.trusts_planned_restart
         self._settle_seconds = settings.settle
-        self._next_clock_warning = 0.0
-        self._next_forgotten_warning = 0.0
-        self._forgotten = 0
+        self._warnings = Warnings(reporter)
         self._written_events = 0
 
     @property
@@ -264,7 +217,7 @@ class Delivery:
             if self._output.reader_is_gone():
                 raise ReaderGone("splunkd has closed the pipe")
         self._settle(now)
-        self._warn_of_forgotten(now)
+        self._warnings.of_forgotten(self._bookmark.forgotten)
         if now >= self._next_figures:
             self.log_figures()
             self._next_figures = now + FIGURES_INTERVAL
@@ -308,48 +261,21 @@ class Delivery:
     def log_figures(self) -> None:
         """Log what happened since the last time."""
         figures, self.figures = self.figures, Figures()
-        since = self.connected_since
         mended, problems = self._output.take_problems()
-        malformed = figures.malformed + mended
+        figures.malformed += mended
         figures.problems.update(problems)
-        self._reporter.info(
-            "figures",
-            account=self.account,
-            state="connected" if since is not None else "not connected",
-            connected_since=None if since is None else round(since),
-            received=figures.received,
-            received_bytes=figures.received_bytes,
-            written=figures.written,
-            written_bytes=figures.written_bytes,
-            dropped=figures.dropped,
-            dropped_bytes=sum(figures.dropped_bytes_by_rule.values()),
-            duplicates=figures.duplicates,
-            malformed=malformed,
-            odd_times=figures.odd_times,
-            event_types_added=figures.event_types_added,
-            bundle_gaps=figures.bundle_gaps,
-            unknown_messages=figures.unknown_messages,
-            reconnects=figures.reconnects,
-            blocked=round(figures.blocked, 1),
-            lag=self._lag,
-            bookmark=self._bookmark.position,
-            client_certificate_expires=_seconds(self.client_certificate_expires),
-            server_certificate_expires=_seconds(self.server_certificate_expires),
+        log_figures(
+            self._reporter,
+            figures,
+            Standing(
+                account=self.account,
+                connected_since=self.connected_since,
+                lag=self._lag,
+                bookmark=self._bookmark.position,
+                client_certificate_expires=self.client_certificate_expires,
+                server_certificate_expires=self.server_certificate_expires,
+            ),
         )
-        for rule, count in sorted(figures.dropped_by_rule.items()):
-            size = figures.dropped_bytes_by_rule[rule]
-            self._reporter.info("dropped_by_rule", rule=rule + 1, events=count, bytes=size)
-        self._warn_of_odd_events(figures, malformed)
-        if figures.written:
-            self._reporter.events_ingested(figures.written, figures.written_bytes)
-
-    def _warn_of_odd_events(self, figures: Figures, malformed: int) -> None:
-        """Log what was wrong with events since the last time, in a line for each kind of it."""
-        if malformed:
-            kinds = ", ".join(f"{problem}: {count}" for problem, count in sorted(figures.problems.items()))
-            self._reporter.warning("malformed", events=malformed, kinds=kinds, problem=MALFORMED)
-        if figures.odd_times:
-            self._reporter.warning("odd_times", events=figures.odd_times, problem=ODD_TIMES)
 
     def _without_duplicates(self, received: list[Event], duplicates: DuplicateFilter) -> list[Event]:
         kept = [event for event in received if not self._is_duplicate(event, duplicates)]
@@ -430,40 +356,9 @@ class Delivery:
         last = entry.archivals[count - 1]
         if last:
             self._last_archival = last
-            lag = round(time.time() - last)
-            self._lag = max(0, lag)
-            if lag < -limits.CLOCK_TOLERANCE:
-                self._warn_of_clock(last)
-
-    def _warn_of_clock(self, archival: int) -> None:
-        """Warn, once in a while, that the Management Center's clock is ahead of this machine's."""
-        now = time.monotonic()
-        if now < self._next_clock_warning:
-            return
-        self._next_clock_warning = now + WARNING_INTERVAL
-        self._reporter.warning(
-            "clock_ahead",
-            account=self.account,
-            archival_time=archival,
-            own_time=int(time.time()),
-            problem=f"The clock of the Management Center is {archival - int(time.time())} seconds ahead of this "
-            "machine's. Set both by NTP. Until then more events than usual are sent again after a reconnection.",
-        )
-
-    def _warn_of_forgotten(self, now: float) -> None:
-        """Warn, once in a while, that the bookmark had to forget events that may be sent again."""
-        forgotten = self._bookmark.forgotten
-        if forgotten == self._forgotten or now < self._next_forgotten_warning:
-            return
-        self._next_forgotten_warning = now + WARNING_INTERVAL
-        self._reporter.warning(
-            "bookmark_full",
-            events=forgotten - self._forgotten,
-            problem="The bookmark has no room for more events that the Management Center may send again. These would "
-            "arrive twice after a reconnection. Check the clock of the Management Center, and whether settle is longer "
-            "than it has to be.",
-        )
-        self._forgotten = forgotten
+            now = time.time()
+            self._lag = max(0, round(now - last))
+            self._warnings.of_clock(self.account, last, int(now))
 
     def _settle(self, now: float) -> None:
         unread = self._output.unread()
