@@ -51,6 +51,13 @@ STEPS = (
         WHOLE,
     ),
     Step(
+        "upgrade",
+        "version 0.1.0, built from history, is upgraded in place",
+        command("3.13", "tests/endtoend/test_upgrade.py", "-o", "timeout=600"),
+        20,
+        WHOLE,
+    ),
+    Step(
         "mutants",
         "every line of the mapping broken once",
         command("3.13", "tests/searchtime/mapping/test_mutants.py"),
