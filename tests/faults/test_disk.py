@@ -353,6 +353,10 @@ def journals(story: Story) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.journal"))}
 
 
+def key_of(story: Story) -> dict[str, bytes]:
+    return {"key": Path(folder_of(str(story.folder), STANZA), "key").read_bytes()}
+
+
 def opened(files: dict[str, bytes], reader: str = "boot/2") -> tuple[list[int], int] | str:
     """Open these files; return what comes again and the number of the last event known, or the code of the problem."""
     with tempfile.TemporaryDirectory() as where:
@@ -410,7 +414,7 @@ def test_the_last_file_damaged_at_any_byte_loses_nothing_and_doubles_only_what_i
     last = max(files)
     for place in range(len(files[last])):
         changed = damaged(files[last], place)[how]
-        held_against_the_promises(lived, {**files, last: changed}, f"{last} {how} at {place}")
+        held_against_the_promises(lived, {**files, **key_of(lived), last: changed}, f"{last} {how} at {place}")
 
 
 @pytest.mark.parametrize("how", ["truncated", "zeroed from there", "one byte changed", "garbage from there"])
@@ -419,7 +423,7 @@ def test_the_only_file_damaged_at_any_byte_is_never_taken_for_no_bookmark(lived:
     last = max(files)
     for place in range(len(files[last])):
         changed = damaged(files[last], place)[how]
-        found = opened({last: changed})
+        found = opened({**key_of(lived), last: changed})
         if isinstance(found, str):
             assert found in ("bookmark_unreadable", "bookmark_newer")
         else:

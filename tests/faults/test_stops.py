@@ -233,7 +233,7 @@ def test_told_to_stop_it_ends_within_two_seconds_and_loses_and_doubles_nothing(p
 
 
 WRITES: dict[str, Callable[[bytes], bool]] = {
-    "of delivered events": lambda content: content[8:9] == b"\2",
+    "of delivered events": lambda content: content[8:9] == b"\6",
     "of what has settled": lambda content: content[8:9] == b"\4",
     "of a state": lambda content: content[8:9] == b"\1",
     "of a generation": lambda content: content.startswith(b"SFE-BOOKMARK"),

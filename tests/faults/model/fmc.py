@@ -67,7 +67,14 @@ class Fmc:
 class Connection:
     """The input's end of a connection, in the form of `estreamer.tls.Connection`."""
 
-    peer = types.SimpleNamespace(address="fmc", port=8302, tls_version="", cipher="", fingerprint="", not_after=None)
+    peer = types.SimpleNamespace(
+        address="fmc",
+        port=8302,
+        tls_version="",
+        cipher="",
+        fingerprint="",
+        end=types.SimpleNamespace(not_after=None),
+    )
 
     def __init__(self, fmc: Fmc, note_batch: Callable[[int], None]) -> None:
         self._note_batch = note_batch

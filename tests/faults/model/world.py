@@ -478,7 +478,7 @@ _ENDING: tuple[Action, ...] = (
     ("finish", 0),
 )
 _BACKOFF = stream.Backoff
-_CREDENTIALS = types.SimpleNamespace(facts=types.SimpleNamespace(not_after=None))
+_CREDENTIALS = types.SimpleNamespace(end=types.SimpleNamespace(not_after=None))
 
 
 class SimulatedWaiting:
