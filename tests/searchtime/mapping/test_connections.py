@@ -51,6 +51,7 @@ AMOUNTS = [
     case("no packets", connection(InitiatorPackets=ABSENT, ResponderPackets=ABSENT), packets=ABSENT),
     case("the duration at the end", connection(ConnectionDuration=7, LastPacketSecond=1743500750), duration="7"),
     case("a duration from its ends", connection(LastPacketSecond=1743500750), duration="16"),
+    case("a duration up to any second but 0", connection(FirstPacketSecond=0, LastPacketSecond=1), duration="1"),
     case("no duration before its end", connection(LastPacketSecond=0), duration=ABSENT),
     case("no duration at the begin", connection(), duration=ABSENT),
 ]
