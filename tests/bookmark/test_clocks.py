@@ -298,3 +298,14 @@ def test_records_hold_this_machines_clock_beside_the_stamp_as_it_came(tmp_path: 
     first, moment, position = journal.head_of(journal.WRITTEN, body)
     assert (first, moment) == (1, journal.Moment(NOW, 10_000))
     assert journal.RUN.unpack_from(body, position) == (NOW + DAY, 1)
+
+
+def test_a_start_without_events_does_not_pass_for_a_write_of_version_1(tmp_path: Path):
+    machine = Machine()
+    state = version_1.state(STANZA, "fmc", 1000, "splunkd-1")
+    written = version_1.write(tmp_path, STANZA, state, version_1.written(1, NOW + DAY, [b"a"]))
+    os.utime(written, (NOW - 4000, NOW - 4000))
+    opened(tmp_path, machine).close()
+    bookmark = opened(tmp_path, machine)
+    assert resume(bookmark).timestamp == NOW - 4000 - CLOCK_MARGIN - SETTLE
+    bookmark.close()

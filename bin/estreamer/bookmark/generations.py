@@ -199,7 +199,7 @@ class Generations:
     def last_change(self) -> Iterator[float]:
         """Yield when the files that hold events were last changed, the latest first (Unix seconds)."""
         for generation in reversed(self.kept):
-            if generation.last_sequence:
+            if generation.runs:
                 with suppress(OSError):
                     yield os.path.getmtime(generation.path)
 
