@@ -309,3 +309,23 @@ def test_a_start_without_events_does_not_pass_for_a_write_of_version_1(tmp_path:
     bookmark = opened(tmp_path, machine)
     assert resume(bookmark).timestamp == NOW - 4000 - CLOCK_MARGIN - SETTLE
     bookmark.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("source", ["fmc", "other"])
+def test_where_a_source_began_without_events_is_no_later_than_this_machines_clock_of_today(
+    tmp_path: Path, source: str, restarted: bool
+):
+    machine = Machine()
+    bookmark = begun(tmp_path, machine)
+    machine.set(DAY)
+    deliver(bookmark, NOW + DAY)
+    bookmark.settled(1)
+    bookmark.begin("other", resume(bookmark, "other").timestamp, "splunkd-1", STANZA)
+    machine.wait(600)
+    machine.set(-DAY)
+    if restarted:
+        bookmark.close()
+        bookmark = opened(tmp_path, machine)
+    assert resume(bookmark, source).timestamp <= NOW - CLOCK_MARGIN - SETTLE - FAILOVER_MARGIN
+    bookmark.close()
