@@ -872,3 +872,36 @@ def test_a_record_with_a_right_checksum_and_a_wrong_form_is_read_no_further(tmp_
     assert len(again.recovery.cut) == 1
     assert duplicates(again, (5000, b"a")) == [True]
     again.close()
+
+
+def test_changing_to_and_fro_without_any_event_takes_no_disk_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(limits, "LARGEST_WEIGHT", 20_000)
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    for number in range(200):
+        bookmark.begin("fmc" if number % 2 else "other", 4850, "splunkd-1", STANZA)
+    assert sum(path.stat().st_size for path in journals(tmp_path)) <= 20_000 + 2 * 2000
+    assert resume(bookmark, "fmc").timestamp <= 4850
+    bookmark.close()
+    again = opened(tmp_path)
+    assert resume(again, "fmc").timestamp <= 4850
+    again.close()
+
+
+def test_what_one_source_settled_is_no_position_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Even if all files had to be deleted that hold what the next one had delivered by then."""
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(limits, "LARGEST_WEIGHT", 20_000)
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.settled(1)
+    bookmark.begin("other", 4850, "splunkd-1", STANZA)
+    for number in range(1000):
+        deliver(bookmark, (4900 + number // 20, b"%d" % number))
+    bookmark.close()
+    again = opened(tmp_path, "splunkd-2")
+    assert resume(again, "other").timestamp <= 4850
+    again.close()

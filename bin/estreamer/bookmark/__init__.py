@@ -228,8 +228,10 @@ class Bookmark:
             self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name))
         elif self._state.source != source:
             self._save(replace(self._state, source=source, start=timestamp, high=0, settled_high=0))
-            self._high = 0
+            self._high = self._settled_high = 0
+            self._highs.clear()
             self._tenures += 1
+            self._continue()
 
     def remember_style(self, source: str, style: str) -> None:
         """Remember the request style that worked with this source."""
@@ -277,10 +279,7 @@ class Bookmark:
         self._state = replace(state, written=state.written + len(archivals))
         self._moment, self._last_archival = moment, archivals[-1]
         self._note_highs(archivals, moment.clock)
-        if self._generations.kept[-1].size > limits.GENERATION_SIZE:
-            # The record is written: a generation that cannot be begun must not have it written again.
-            with suppress(Problem):
-                self._begin_generation()
+        self._continue()
 
     def settled(self, sequence: int) -> None:
         """Record that the events up to `sequence` are settled, and force everything so far to the disk."""
@@ -445,6 +444,15 @@ class Bookmark:
         pairs = zip(highs[::2], highs[1::2])
         self._highs = deque((later[0], min(earlier[1], later[1])) for earlier, later in pairs)
         self._highs.extend(highs[len(highs) - len(highs) % 2 :])
+
+    def _continue(self) -> None:
+        """Begin the next generation if the current one is full.
+
+        The record is written: a generation that cannot be begun must not have it written again.
+        """
+        if self._generations.kept[-1].size > limits.GENERATION_SIZE:
+            with suppress(Problem):
+                self._begin_generation()
 
     def _begin_generation(self) -> None:
         """Write the next generation; what follows is appended to it. Delete those that are not needed any more."""
