@@ -329,3 +329,19 @@ def test_where_a_source_began_without_events_is_no_later_than_this_machines_cloc
         bookmark = opened(tmp_path, machine)
     assert resume(bookmark, source).timestamp <= NOW - CLOCK_MARGIN - SETTLE - FAILOVER_MARGIN
     bookmark.close()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_fewer_positions_in_memory_are_never_later_than_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+):
+    monkeypatch.setattr(limits, "MOST_POSITIONS", 8)
+    bookmark = begun(tmp_path, Machine())
+    chance, positions = random.Random(seed), [0]
+    for _ in range(12):
+        deliver(bookmark, NOW - chance.randrange(DAY))
+        positions.append(bookmark.position)
+    for sequence in range(1, 13):
+        bookmark.settled(sequence)
+        assert bookmark._settled_high <= positions[sequence]
+    bookmark.close()

@@ -439,10 +439,12 @@ class Bookmark:
         self._generations.touch(self.sequence, max(archivals), runs)
 
     def _halve_highs(self) -> None:
-        """Keep every second position, each for two: the earlier of both, so that nothing is skipped."""
+        """Keep every second position, each for two, from the first of them on: the earlier of both, so that nothing is
+        skipped.
+        """
         highs = list(self._highs)
         pairs = zip(highs[::2], highs[1::2])
-        self._highs = deque((later[0], min(earlier[1], later[1])) for earlier, later in pairs)
+        self._highs = deque((earlier[0], min(earlier[1], later[1])) for earlier, later in pairs)
         self._highs.extend(highs[len(highs) - len(highs) % 2 :])
 
     def _continue(self) -> None:
