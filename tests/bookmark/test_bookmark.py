@@ -905,3 +905,29 @@ def test_what_one_source_settled_is_no_position_of_the_next(tmp_path: Path, monk
     again = opened(tmp_path, "splunkd-2")
     assert resume(again, "other").timestamp <= 4850
     again.close()
+
+
+def test_where_no_further_file_can_be_made_the_last_one_does_not_grow_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 500)
+    monkeypatch.setattr(limits, "LARGEST_GENERATION", 2000)
+    bookmark = begun(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def deliver_many() -> None:
+        for number in range(1000):
+            deliver(bookmark, (5000 + number, b"a"))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", refuse)
+        with pytest.raises(Problem) as caught:
+            deliver_many()
+    assert code_of(caught) == "bookmark_write_failed"
+    assert journals(tmp_path)[-1].stat().st_size < 2100
+    delivered = bookmark.sequence
+    deliver(bookmark, (6000, b"a"))
+    assert bookmark.sequence == delivered + 1
+    bookmark.close()

@@ -272,6 +272,8 @@ class Bookmark:
         archivals, digests, identities = _counting(entry, len(entry.archivals) if count is None else count)
         if not archivals:
             return
+        if self._generations.kept[-1].size > limits.LARGEST_GENERATION:
+            self._begin_generation()
         moment = entry.moment
         kind = journal.WRITTEN if identities is None else journal.WRITTEN_WITH_IDENTITIES
         body = journal.written_body(state.written + 1, moment, archivals, digests, identities)
