@@ -931,3 +931,32 @@ def test_where_no_further_file_can_be_made_the_last_one_does_not_grow_without_bo
     deliver(bookmark, (6000, b"a"))
     assert bookmark.sequence == delivered + 1
     bookmark.close()
+
+
+def test_a_record_that_cannot_be_forced_to_the_disk_is_not_in_the_file_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Else what one Management Center sent would be taken for what the other one did."""
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+
+    def refuse(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(journal, "sync", refuse)
+        for attempt in (
+            lambda: bookmark.begin("other", 4850, "splunkd-1", STANZA),
+            lambda: bookmark.settled(1),
+            lambda: bookmark.remember_style("fmc", "two-step"),
+        ):
+            with pytest.raises(Problem):
+                attempt()
+    deliver(bookmark, (5001, b"b"))
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.state is not None
+    assert (again.state.source, again.state.settled, again.state.styles) == ("fmc", 0, {})
+    assert resume(again, "other").timestamp == 5001 - 30 - FAILOVER_MARGIN
+    assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, True]
+    again.close()

@@ -288,8 +288,7 @@ class Bookmark:
         state = self._writable()
         if sequence <= state.settled:
             return
-        self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence))
-        self._generations.force()
+        self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence), force=True)
         self._state = replace(state, settled=sequence)
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
@@ -408,8 +407,7 @@ class Bookmark:
             if before is None:
                 self._begin_generation()
             else:
-                self._generations.append(journal.STATE, journal.state_body(state))
-                self._generations.force()
+                self._generations.append(journal.STATE, journal.state_body(state), force=True)
         except BaseException:
             self._state = before
             raise
