@@ -161,3 +161,18 @@ def test_what_cannot_be_known_of_the_time_before_counts_as_behind():
     pace = Pace(5.0, 5.0)
     assert not pace.kept_up(30, 34.9)
     assert pace.kept_up(30, 35.0)
+
+
+def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behind(
+    make: Make, splunkd: Callable[[], None]
+):
+    under_test = make()
+
+    def hang_up(running: Input) -> None:
+        running.reader.wait_for(COUNT)
+        running.reader.hung_up.set()
+        running.wait_for_log("reader_gone")
+
+    under_test.run(hang_up)
+    assert len(under_test.run_for(COUNT)) == COUNT
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 0}]

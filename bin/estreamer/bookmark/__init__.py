@@ -108,7 +108,8 @@ class Recovery:
 
     `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
     `unsettled` counts the delivered events that another splunkd will be given again. `same_reader` says that the
-    splunkd of the process before still reads. `key_lost` is there when the key of the entries is not.
+    splunkd of the process before may still read, even if it closed the pipe of that process. `key_lost` is there when
+    the key of the entries is not.
     """
 
     put_aside: tuple[str, ...] = ()
@@ -339,8 +340,8 @@ class Bookmark:
             )
         key_lost = self._take_key(state)
         unsettled = 0
-        same_reader = state.reader == reader
-        if same_reader:
+        may_be_same = state.reader in (reader, "")
+        if state.reader == reader:
             self.settling.resume(history.read, self._clock.monotonic())
         else:
             settled = max(state.settled, history.kept)
@@ -349,7 +350,7 @@ class Bookmark:
         self._high = history.high_at(state.written)
         if not self._high:
             state = replace(state, start=history.start_at(state.written))
-        self.recovery = Recovery(put_aside, cut, unsettled, same_reader, key_lost)
+        self.recovery = Recovery(put_aside, cut, unsettled, may_be_same, key_lost)
         self._tenures = history.tenure
         self._moment, self._last_archival = history.moment, history.last_archival
         self._settled_high = history.high_at(state.settled)
