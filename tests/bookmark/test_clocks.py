@@ -32,9 +32,10 @@ class Machine:
 
     wall: float = NOW
     monotonic: float = 10_000.0
+    boot: str = ""
 
     def clock(self) -> Clock:
-        return Clock(lambda: self.wall, lambda: self.monotonic)
+        return Clock(lambda: self.wall, lambda: self.monotonic, self.boot)
 
     def wait(self, seconds: float) -> None:
         self.wall += seconds
@@ -345,3 +346,27 @@ def test_fewer_positions_in_memory_are_never_later_than_the_right_one(
         bookmark.settled(sequence)
         assert bookmark._settled_high <= positions[sequence]
     bookmark.close()
+
+
+@pytest.mark.parametrize("without_events", [0, 2])
+def test_a_machine_that_has_been_up_for_longer_than_before_is_told_from_one_that_was_not_restarted(
+    tmp_path: Path, without_events: int
+):
+    machine = Machine(monotonic=100.0, boot="first")
+    bookmark = begun(tmp_path, machine)
+    machine.set(DAY)
+    deliver(bookmark, NOW + DAY)
+    bookmark.settled(1)
+    bookmark.close()
+    machine.set(-DAY)
+    machine.wait(6000)
+    machine.restart(5000.0)
+    machine.boot = "second"
+    for _ in range(without_events):
+        opened(tmp_path, machine).close()
+    again = opened(tmp_path, machine)
+    assert resume(again).timestamp == NOW + 6000 - 5000 - CLOCK_MARGIN - SETTLE
+    deliver(again, NOW + 6000 + DAY)
+    machine.wait(10)
+    assert resume(again).timestamp == NOW + 6000 - CLOCK_MARGIN - SETTLE
+    again.close()

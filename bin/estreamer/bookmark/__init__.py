@@ -83,10 +83,14 @@ def folder_of(checkpoint_dir: str, stanza: str) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """Where the time comes from: `wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes."""
+    """Where the time comes from: `wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes.
+
+    `boot` tells the present run of the machine, in which `monotonic` began at 0, from others: "" where that is unknown.
+    """
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,8 @@ class Bookmark:
         self._highs: deque[tuple[int, int]] = deque()
         """Up to which event which position holds, of what has not settled."""
         self._moment: Moment | None = None
+        self._restarted = False
+        """Whether the machine is known to have been restarted since."""
         self._last_archival = 0
         self.recovery = Recovery()
         self.settling = Settling(settle)
@@ -219,14 +225,15 @@ class Bookmark:
             return min(now, int(next(self._generations.last_change(), now)) if self._high else now)
         running = int(self._clock.monotonic())
         passed = running - self._moment.monotonic
-        # A smaller number than then: the machine has been restarted since, so at least that long has passed.
-        return min(self._moment.clock, now - (passed if passed >= 0 else running))
+        # A smaller number than then tells it as well: the machine was restarted, so at least that long has passed.
+        return min(self._moment.clock, now - (running if self._restarted or passed < 0 else passed))
 
     def begin(self, source: str, timestamp: int, reader: str, stanza: str) -> None:
         """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
         if self._state is None:
             self._digests = Digests(keyed.make_key(self._folder))
-            self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name))
+            state = State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name, boot=self._clock.boot)
+            self._save(state)
         elif self._state.source != source:
             self._save(replace(self._state, source=source, start=timestamp, high=0, settled_high=0))
             self._high = self._settled_high = 0
@@ -280,7 +287,7 @@ class Bookmark:
         body = journal.written_body(state.written + 1, moment, archivals, digests, identities)
         self._generations.append(kind, body)
         self._state = replace(state, written=state.written + len(archivals))
-        self._moment, self._last_archival = moment, archivals[-1]
+        self._moment, self._last_archival, self._restarted = moment, archivals[-1], False
         self._note_highs(archivals, moment.clock)
         self._continue()
 
@@ -353,9 +360,10 @@ class Bookmark:
         self.recovery = Recovery(put_aside, cut, unsettled, may_be_same, key_lost)
         self._tenures = history.tenure
         self._moment, self._last_archival = history.moment, history.last_archival
+        self._restarted = "" not in (history.boot, self._clock.boot) and history.boot != self._clock.boot
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
-        self._state = replace(state, key=self._digests.name)
+        self._state = replace(state, key=self._digests.name, boot=self._clock.boot)
         self._begin_generation()
 
     def _take_key(self, state: State) -> Problem | None:

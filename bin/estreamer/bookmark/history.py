@@ -72,6 +72,8 @@ class History:
         self.last = 0
         self.moment: Moment | None = None
         """When the last events were recorded; None when version 1 did."""
+        self.boot = ""
+        """In which run of the machine they were; "" when that is unknown."""
         self.last_archival = 0
         self.kept = 0
         """Up to which event the reader keeps what it has read if it ends as it is meant to."""
@@ -222,6 +224,7 @@ class History:
             sequence += count
             self._latest = max(self._latest, archival)
             self._runs_seen += 1
+        self.boot = "" if self._state is None else self._state.boot
         self.last = self._written = sequence - 1
         self.last_archival = archival
         self._settled = min(self._settled, self.last)
