@@ -361,9 +361,7 @@ class Delivery:
             self._warnings.of_clock(self.account, last, int(now))
 
     def _settle(self, now: float) -> None:
-        unread = self._output.unread()
-        self._pace.look(self._output.written_bytes - unread, unread, now)
-        settled = self._settling.read(self._output.written_bytes - unread, now)
+        settled = self._settling.read(self._look(), now)
         read = None
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
@@ -383,6 +381,13 @@ class Delivery:
                 self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
             self._settling_refused = True
 
+    def _look(self) -> int:
+        """Note whether splunkd keeps up, and return how many bytes it has read."""
+        unread = self._output.unread()
+        read = self._output.written_bytes - unread
+        self._pace.look(read, unread, time.monotonic())
+        return read
+
     def _numbers(self, batch: _Batch, archivals: Sequence[int]) -> Sequence[int]:
         """Return the sequence numbers in the bookmark that the events to be written will have."""
         first = self._bookmark.sequence + 1
@@ -401,6 +406,7 @@ class Delivery:
             self._stop_at = time.monotonic() + STOP_GRACE
         while self._output.unread() and time.monotonic() < self._stop_at and not self._output.reader_is_gone():
             time.sleep(DRAIN_POLL)
+            self._look()
         unread_from = self._output.read_up_to()
         if unread_from is None or self._bookmark.state is None:
             # The next process has nothing else to tell it.
@@ -426,19 +432,25 @@ class Delivery:
         try:
             self._waiting.pipe(self._output.descriptor, 1.0)
         except Stop:
-            return self._wait_in_grace()
-        now = time.monotonic()
+            return self._wait_in_grace(begun)
+        now = self._has_waited(begun)
         self.figures.blocked += now - begun
-        self._waited += now - begun
-        self._pace.waited(self._waited, now)
         self.keep_house(now)
         return True
 
-    def _wait_in_grace(self) -> bool:
+    def _has_waited(self, begun: float) -> float:
+        """Note that a write has waited since then; return what time it is."""
+        now = time.monotonic()
+        self._waited += now - begun
+        self._pace.waited(self._waited, now)
+        return now
+
+    def _wait_in_grace(self, begun: float) -> bool:
         now = time.monotonic()
         if self._stop_at is None:
             self._stop_at = now + STOP_GRACE
         if now >= self._stop_at:
             return False
         self._waiting.pipe(self._output.descriptor, self._stop_at - now, ignore_stop=True)
+        self._has_waited(begun)
         return True

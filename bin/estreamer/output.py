@@ -286,16 +286,17 @@ def reader_identity(process: int | None = None, boot_id: Callable[[], str] | Non
     start time of a process cannot be read the number alone is used.
     """
     parent = os.getppid() if process is None else process
-    boot = (boot_id or _boot_id)()
+    boot = (boot_id or machine_run)() or "-"
     return f"{boot}/{parent}/{_start_time(parent)}"
 
 
-def _boot_id() -> str:
+def machine_run() -> str:
+    """Return what tells the time since the machine was started from those before, "" where the system does not say."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:
-        return "-"
+        return ""
 
 
 def _start_time(process: int) -> str:

@@ -14,7 +14,7 @@ from .bookmark import Bookmark, Clock, DuplicateFilter, Moment, patiently
 from .delivery import Delivery
 from .errors import Problem, Stop
 from .logs import CalmLog, Log, SharedLog
-from .output import ReaderGone, reader_identity
+from .output import ReaderGone, machine_run, reader_identity
 from .session import OTHER_TYPES, Event, Session
 from .settings import Account, InputSettings
 from .state import Reporter
@@ -104,7 +104,7 @@ def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: i
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
-        clock = Clock(time.time, time.monotonic)
+        clock = Clock(time.time, time.monotonic, machine_run())
         return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock)
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause)

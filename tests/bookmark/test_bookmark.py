@@ -872,3 +872,91 @@ def test_a_record_with_a_right_checksum_and_a_wrong_form_is_read_no_further(tmp_
     assert len(again.recovery.cut) == 1
     assert duplicates(again, (5000, b"a")) == [True]
     again.close()
+
+
+def test_changing_to_and_fro_without_any_event_takes_no_disk_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(limits, "LARGEST_WEIGHT", 20_000)
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    for number in range(200):
+        bookmark.begin("fmc" if number % 2 else "other", 4850, "splunkd-1", STANZA)
+    assert sum(path.stat().st_size for path in journals(tmp_path)) <= 20_000 + 2 * 2000
+    assert resume(bookmark, "fmc").timestamp <= 4850
+    bookmark.close()
+    again = opened(tmp_path)
+    assert resume(again, "fmc").timestamp <= 4850
+    again.close()
+
+
+def test_what_one_source_settled_is_no_position_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Even if all files had to be deleted that hold what the next one had delivered by then."""
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
+    monkeypatch.setattr(limits, "LARGEST_WEIGHT", 20_000)
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+    bookmark.settled(1)
+    bookmark.begin("other", 4850, "splunkd-1", STANZA)
+    for number in range(1000):
+        deliver(bookmark, (4900 + number // 20, b"%d" % number))
+    bookmark.close()
+    again = opened(tmp_path, "splunkd-2")
+    assert resume(again, "other").timestamp <= 4850
+    again.close()
+
+
+def test_where_no_further_file_can_be_made_the_last_one_does_not_grow_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "GENERATION_SIZE", 500)
+    monkeypatch.setattr(limits, "LARGEST_GENERATION", 2000)
+    bookmark = begun(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def deliver_many() -> None:
+        for number in range(1000):
+            deliver(bookmark, (5000 + number, b"a"))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", refuse)
+        with pytest.raises(Problem) as caught:
+            deliver_many()
+    assert code_of(caught) == "bookmark_write_failed"
+    assert journals(tmp_path)[-1].stat().st_size < 2100
+    delivered = bookmark.sequence
+    deliver(bookmark, (6000, b"a"))
+    assert bookmark.sequence == delivered + 1
+    bookmark.close()
+
+
+def test_a_record_that_cannot_be_forced_to_the_disk_is_not_in_the_file_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Else what one Management Center sent would be taken for what the other one did."""
+    bookmark = begun(tmp_path)
+    deliver(bookmark, (5000, b"a"))
+
+    def refuse(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(journal, "sync", refuse)
+        for attempt in (
+            lambda: bookmark.begin("other", 4850, "splunkd-1", STANZA),
+            lambda: bookmark.settled(1),
+            lambda: bookmark.remember_style("fmc", "two-step"),
+        ):
+            with pytest.raises(Problem):
+                attempt()
+    deliver(bookmark, (5001, b"b"))
+    bookmark.close()
+    again = opened(tmp_path)
+    assert again.state is not None
+    assert (again.state.source, again.state.settled, again.state.styles) == ("fmc", 0, {})
+    assert resume(again, "other").timestamp == 5001 - 30 - FAILOVER_MARGIN
+    assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, True]
+    again.close()

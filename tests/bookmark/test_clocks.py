@@ -32,9 +32,10 @@ class Machine:
 
     wall: float = NOW
     monotonic: float = 10_000.0
+    boot: str = ""
 
     def clock(self) -> Clock:
-        return Clock(lambda: self.wall, lambda: self.monotonic)
+        return Clock(lambda: self.wall, lambda: self.monotonic, self.boot)
 
     def wait(self, seconds: float) -> None:
         self.wall += seconds
@@ -298,3 +299,74 @@ def test_records_hold_this_machines_clock_beside_the_stamp_as_it_came(tmp_path: 
     first, moment, position = journal.head_of(journal.WRITTEN, body)
     assert (first, moment) == (1, journal.Moment(NOW, 10_000))
     assert journal.RUN.unpack_from(body, position) == (NOW + DAY, 1)
+
+
+def test_a_start_without_events_does_not_pass_for_a_write_of_version_1(tmp_path: Path):
+    machine = Machine()
+    state = version_1.state(STANZA, "fmc", 1000, "splunkd-1")
+    written = version_1.write(tmp_path, STANZA, state, version_1.written(1, NOW + DAY, [b"a"]))
+    os.utime(written, (NOW - 4000, NOW - 4000))
+    opened(tmp_path, machine).close()
+    bookmark = opened(tmp_path, machine)
+    assert resume(bookmark).timestamp == NOW - 4000 - CLOCK_MARGIN - SETTLE
+    bookmark.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("source", ["fmc", "other"])
+def test_where_a_source_began_without_events_is_no_later_than_this_machines_clock_of_today(
+    tmp_path: Path, source: str, restarted: bool
+):
+    machine = Machine()
+    bookmark = begun(tmp_path, machine)
+    machine.set(DAY)
+    deliver(bookmark, NOW + DAY)
+    bookmark.settled(1)
+    bookmark.begin("other", resume(bookmark, "other").timestamp, "splunkd-1", STANZA)
+    machine.wait(600)
+    machine.set(-DAY)
+    if restarted:
+        bookmark.close()
+        bookmark = opened(tmp_path, machine)
+    assert resume(bookmark, source).timestamp <= NOW - CLOCK_MARGIN - SETTLE - FAILOVER_MARGIN
+    bookmark.close()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_fewer_positions_in_memory_are_never_later_than_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+):
+    monkeypatch.setattr(limits, "MOST_POSITIONS", 8)
+    bookmark = begun(tmp_path, Machine())
+    chance, positions = random.Random(seed), [0]
+    for _ in range(12):
+        deliver(bookmark, NOW - chance.randrange(DAY))
+        positions.append(bookmark.position)
+    for sequence in range(1, 13):
+        bookmark.settled(sequence)
+        assert bookmark._settled_high <= positions[sequence]
+    bookmark.close()
+
+
+@pytest.mark.parametrize("without_events", [0, 2])
+def test_a_machine_that_has_been_up_for_longer_than_before_is_told_from_one_that_was_not_restarted(
+    tmp_path: Path, without_events: int
+):
+    machine = Machine(monotonic=100.0, boot="first")
+    bookmark = begun(tmp_path, machine)
+    machine.set(DAY)
+    deliver(bookmark, NOW + DAY)
+    bookmark.settled(1)
+    bookmark.close()
+    machine.set(-DAY)
+    machine.wait(6000)
+    machine.restart(5000.0)
+    machine.boot = "second"
+    for _ in range(without_events):
+        opened(tmp_path, machine).close()
+    again = opened(tmp_path, machine)
+    assert resume(again).timestamp == NOW + 6000 - 5000 - CLOCK_MARGIN - SETTLE
+    deliver(again, NOW + 6000 + DAY)
+    machine.wait(10)
+    assert resume(again).timestamp == NOW + 6000 - CLOCK_MARGIN - SETTLE
+    again.close()

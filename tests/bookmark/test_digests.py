@@ -118,6 +118,14 @@ def test_only_the_user_who_runs_splunk_can_read_the_key(tmp_path: Path):
     assert stat.S_IMODE(key_file(tmp_path).stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes of files")
+def test_a_key_that_was_copied_with_rights_for_others_loses_them(tmp_path: Path):
+    begun(tmp_path).close()
+    key_file(tmp_path).chmod(0o644)
+    opened(tmp_path).close()
+    assert stat.S_IMODE(key_file(tmp_path).stat().st_mode) == 0o600
+
+
 def test_two_inputs_have_two_keys(tmp_path: Path):
     for name in ("a", "b"):
         begun(tmp_path / name).close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import select
+import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from estreamer import delivery, stream
 from estreamer import pace as pace_of_reader
-from estreamer import stream
 from estreamer.output import Output
-from estreamer.pace import BEHIND_AFTER, Pace
+from estreamer.pace import BEHIND_AFTER, UNSEEN_AFTER, Pace
 
 from tests.fmc.archive import Archive
 from tests.fmc.events import EventGenerator, Record
@@ -132,7 +135,7 @@ def test_where_the_system_cannot_tell_what_was_read_nothing_is_trusted(
     ("looks", "kept_up"),
     [
         ([(0, 0, 0.0), (100, 0, 1.0)], True),
-        ([(0, 100, 0.0), (50, 50, 10.0)], True),
+        ([(0, 100, 0.0), (50, 50, 1.0)], True),
         ([(0, 100, 0.0), (0, 100, BEHIND_AFTER)], False),
         ([(50, 50, 0.0), (50, 900, BEHIND_AFTER / 2), (50, 900, BEHIND_AFTER)], False),
     ],
@@ -161,3 +164,53 @@ def test_what_cannot_be_known_of_the_time_before_counts_as_behind():
     pace = Pace(5.0, 5.0)
     assert not pace.kept_up(30, 34.9)
     assert pace.kept_up(30, 35.0)
+
+
+def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behind(
+    make: Make, splunkd: Callable[[], None]
+):
+    under_test = make()
+
+    def hang_up(running: Input) -> None:
+        running.reader.wait_for(COUNT)
+        running.reader.hung_up.set()
+        running.wait_for_log("reader_gone")
+
+    under_test.run(hang_up)
+    assert len(under_test.run_for(COUNT)) == COUNT
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 0}]
+
+
+def test_a_reader_that_nobody_looked_at_while_something_waited_counts_as_behind():
+    pace = Pace(0.0, None)
+    pace.look(100, 50, 1.0)
+    pace.look(150, 0, 1.0 + UNSEEN_AFTER)
+    assert not pace.kept_up(30, 4.0)
+    pace.look(150, 0, 100.0)
+    assert pace.kept_up(30, 100.0)
+
+
+def test_a_reader_that_is_behind_at_the_stop_itself_is_not_trusted(
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    """It reads on in the grace of the stop, after what lies in the pipe has waited for longer than is allowed."""
+    monkeypatch.setattr(pace_of_reader, "BEHIND_AFTER", 0.02)
+    under_test = make()
+    polls = itertools.count(1)
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        if next(polls) == 5:
+            under_test.reader.may_read.set()
+
+    monkeypatch.setattr(delivery, "time", types.SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=sleep))
+
+    def stall(running: Input) -> None:
+        running.reader.wait_for(COUNT)
+        running.reader.may_read.clear()
+        while not select.select([running.reader.descriptor], [], [], 0.1)[0]:
+            one_more(running)
+
+    assert under_test.run(stall) == 0
+    assert next(polls) > 5
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 0}]

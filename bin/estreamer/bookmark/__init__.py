@@ -83,10 +83,14 @@ def folder_of(checkpoint_dir: str, stanza: str) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """Where the time comes from: `wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes."""
+    """Where the time comes from: `wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes.
+
+    `boot` tells the present run of the machine, in which `monotonic` began at 0, from others: "" where that is unknown.
+    """
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class Recovery:
 
     `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
     `unsettled` counts the delivered events that another splunkd will be given again. `same_reader` says that the
-    splunkd of the process before still reads. `key_lost` is there when the key of the entries is not.
+    splunkd of the process before may still read, even if it closed the pipe of that process. `key_lost` is there when
+    the key of the entries is not.
     """
 
     put_aside: tuple[str, ...] = ()
@@ -140,6 +145,8 @@ class Bookmark:
         self._highs: deque[tuple[int, int]] = deque()
         """Up to which event which position holds, of what has not settled."""
         self._moment: Moment | None = None
+        self._restarted = False
+        """Whether the machine is known to have been restarted since."""
         self._last_archival = 0
         self.recovery = Recovery()
         self.settling = Settling(settle)
@@ -218,18 +225,21 @@ class Bookmark:
             return min(now, int(next(self._generations.last_change(), now)) if self._high else now)
         running = int(self._clock.monotonic())
         passed = running - self._moment.monotonic
-        # A smaller number than then: the machine has been restarted since, so at least that long has passed.
-        return min(self._moment.clock, now - (passed if passed >= 0 else running))
+        # A smaller number than then tells it as well: the machine was restarted, so at least that long has passed.
+        return min(self._moment.clock, now - (running if self._restarted or passed < 0 else passed))
 
     def begin(self, source: str, timestamp: int, reader: str, stanza: str) -> None:
         """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
         if self._state is None:
             self._digests = Digests(keyed.make_key(self._folder))
-            self._save(State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name))
+            state = State(stanza, source, timestamp, reader, 0, 0, {}, self._digests.name, boot=self._clock.boot)
+            self._save(state)
         elif self._state.source != source:
             self._save(replace(self._state, source=source, start=timestamp, high=0, settled_high=0))
-            self._high = 0
+            self._high = self._settled_high = 0
+            self._highs.clear()
             self._tenures += 1
+            self._continue()
 
     def remember_style(self, source: str, style: str) -> None:
         """Remember the request style that worked with this source."""
@@ -270,25 +280,23 @@ class Bookmark:
         archivals, digests, identities = _counting(entry, len(entry.archivals) if count is None else count)
         if not archivals:
             return
+        if self._generations.kept[-1].size > limits.LARGEST_GENERATION:
+            self._begin_generation()
         moment = entry.moment
         kind = journal.WRITTEN if identities is None else journal.WRITTEN_WITH_IDENTITIES
         body = journal.written_body(state.written + 1, moment, archivals, digests, identities)
         self._generations.append(kind, body)
         self._state = replace(state, written=state.written + len(archivals))
-        self._moment, self._last_archival = moment, archivals[-1]
+        self._moment, self._last_archival, self._restarted = moment, archivals[-1], False
         self._note_highs(archivals, moment.clock)
-        if self._generations.kept[-1].size > limits.GENERATION_SIZE:
-            # The record is written: a generation that cannot be begun must not have it written again.
-            with suppress(Problem):
-                self._begin_generation()
+        self._continue()
 
     def settled(self, sequence: int) -> None:
         """Record that the events up to `sequence` are settled, and force everything so far to the disk."""
         state = self._writable()
         if sequence <= state.settled:
             return
-        self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence))
-        self._generations.force()
+        self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence), force=True)
         self._state = replace(state, settled=sequence)
         while self._highs and self._highs[0][0] <= sequence:
             self._settled_high = self._highs.popleft()[1]
@@ -339,8 +347,8 @@ class Bookmark:
             )
         key_lost = self._take_key(state)
         unsettled = 0
-        same_reader = state.reader == reader
-        if same_reader:
+        may_be_same = state.reader in (reader, "")
+        if state.reader == reader:
             self.settling.resume(history.read, self._clock.monotonic())
         else:
             settled = max(state.settled, history.kept)
@@ -349,12 +357,13 @@ class Bookmark:
         self._high = history.high_at(state.written)
         if not self._high:
             state = replace(state, start=history.start_at(state.written))
-        self.recovery = Recovery(put_aside, cut, unsettled, same_reader, key_lost)
+        self.recovery = Recovery(put_aside, cut, unsettled, may_be_same, key_lost)
         self._tenures = history.tenure
         self._moment, self._last_archival = history.moment, history.last_archival
+        self._restarted = "" not in (history.boot, self._clock.boot) and history.boot != self._clock.boot
         self._settled_high = history.high_at(state.settled)
         self._highs.append((state.written, self._high))
-        self._state = replace(state, key=self._digests.name)
+        self._state = replace(state, key=self._digests.name, boot=self._clock.boot)
         self._begin_generation()
 
     def _take_key(self, state: State) -> Problem | None:
@@ -407,8 +416,7 @@ class Bookmark:
             if before is None:
                 self._begin_generation()
             else:
-                self._generations.append(journal.STATE, journal.state_body(state))
-                self._generations.force()
+                self._generations.append(journal.STATE, journal.state_body(state), force=True)
         except BaseException:
             self._state = before
             raise
@@ -440,11 +448,22 @@ class Bookmark:
         self._generations.touch(self.sequence, max(archivals), runs)
 
     def _halve_highs(self) -> None:
-        """Keep every second position, each for two: the earlier of both, so that nothing is skipped."""
+        """Keep every second position, each for two, from the first of them on: the earlier of both, so that nothing is
+        skipped.
+        """
         highs = list(self._highs)
         pairs = zip(highs[::2], highs[1::2])
-        self._highs = deque((later[0], min(earlier[1], later[1])) for earlier, later in pairs)
+        self._highs = deque((earlier[0], min(earlier[1], later[1])) for earlier, later in pairs)
         self._highs.extend(highs[len(highs) - len(highs) % 2 :])
+
+    def _continue(self) -> None:
+        """Begin the next generation if the current one is full.
+
+        The record is written: a generation that cannot be begun must not have it written again.
+        """
+        if self._generations.kept[-1].size > limits.GENERATION_SIZE:
+            with suppress(Problem):
+                self._begin_generation()
 
     def _begin_generation(self) -> None:
         """Write the next generation; what follows is appended to it. Delete those that are not needed any more."""

@@ -141,6 +141,10 @@ def read_key(folder: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             key = file.read(KEY_SIZE + 1)
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+                # A copy of the folder may have got the rights of whoever made it.
+                with suppress(OSError):
+                    os.chmod(path, 0o600)
     except FileNotFoundError:
         return None
     except OSError as error:

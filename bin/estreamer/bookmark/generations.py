@@ -102,12 +102,14 @@ class Generations:
         os.lseek(file, 0, os.SEEK_END)
         return file
 
-    def append(self, kind: int, body: bytes) -> None:
-        """Append a record as a whole or not at all."""
+    def append(self, kind: int, body: bytes, *, force: bool = False) -> None:
+        """Append a record as a whole or not at all; with `force`, have it and all before it on the disk as well."""
         record = journal.record(kind, body)
         file, current = self._descriptor(), self.kept[-1]
         try:
             journal.write_all(file, record)
+            if force:
+                journal.sync(file)
         except OSError as error:
             os.lseek(file, current.size, os.SEEK_SET)
             # A disk that has become read-only refuses this as well; then the next record is written over the half one.
@@ -115,13 +117,6 @@ class Generations:
                 os.ftruncate(file, current.size)
             raise journal.write_failed(self._folder, error) from error
         current.size += len(record)
-
-    def force(self) -> None:
-        """Force what was appended to the disk."""
-        try:
-            journal.sync(self._descriptor())
-        except OSError as error:
-            raise journal.write_failed(self._folder, error) from error
 
     def touch(self, sequence: int, archival: int, runs: int) -> None:
         """Note what was appended: up to which event, the latest archival timestamp of these, and how many runs."""
@@ -199,7 +194,7 @@ class Generations:
     def last_change(self) -> Iterator[float]:
         """Yield when the files that hold events were last changed, the latest first (Unix seconds)."""
         for generation in reversed(self.kept):
-            if generation.last_sequence:
+            if generation.runs:
                 with suppress(OSError):
                     yield os.path.getmtime(generation.path)
 

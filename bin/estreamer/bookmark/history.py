@@ -72,6 +72,8 @@ class History:
         self.last = 0
         self.moment: Moment | None = None
         """When the last events were recorded; None when version 1 did."""
+        self.boot = ""
+        """In which run of the machine they were; "" when that is unknown."""
         self.last_archival = 0
         self.kept = 0
         """Up to which event the reader keeps what it has read if it ends as it is meant to."""
@@ -162,10 +164,20 @@ class History:
         position = believed(high, clock)
         if source != state.source:
             # A source that delivered nothing leaves where it started, which has the margin already.
-            timestamp = max(0, position - self._settle - limits.FAILOVER_MARGIN) if high else state.start
+            timestamp = max(0, position - self._settle - limits.FAILOVER_MARGIN) if high else self._start(state, clock)
             return Resume(timestamp, self._filter(timestamp, self.tenure + 1))
-        timestamp = max(0, position - self._settle) if high else state.start
+        timestamp = max(0, position - self._settle) if high else self._start(state, clock)
         return Resume(timestamp, self._filter(timestamp, self.tenure))
+
+    def _start(self, state: State, clock: int) -> int:
+        """Return where to resume while a source has delivered nothing.
+
+        Once there were events, that was decided by a time stamp and by this machine's clock of then, and both may have
+        been set back since. Before that it is what somebody asked for.
+        """
+        if not state.written or state.start <= clock:
+            return state.start
+        return max(0, clock - limits.CLOCK_MARGIN - self._settle - limits.FAILOVER_MARGIN)
 
     def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
         # What is earlier than asked for counts as well: the server's clock may have been set back, or the events may
@@ -212,6 +224,7 @@ class History:
             sequence += count
             self._latest = max(self._latest, archival)
             self._runs_seen += 1
+        self.boot = "" if self._state is None else self._state.boot
         self.last = self._written = sequence - 1
         self.last_archival = archival
         self._settled = min(self._settled, self.last)

@@ -15,7 +15,8 @@ headers are big endian:
     kind 1, state     JSON: stanza; source (the account in use); start (its initial timestamp); reader (who reads the
                       pipe); written and settled (sequence numbers); styles (the request style that worked, by source);
                       key (which digests follow: a name of the key, and the kind of hash); high and settled_high (the
-                      archival timestamps to resume from after these two events, 0: none)
+                      archival timestamps to resume from after these two events, 0: none); boot (which run of the
+                      machine the monotonic clock of what follows belongs to, "": unknown)
     kind 4, settled   uint64 sequence number up to which all events are settled
     kind 5, read      uint64 sequence number up to which the reader had taken all events, uint64 when: milliseconds of
                       the monotonic clock, which all processes share until the machine restarts
@@ -95,6 +96,7 @@ class State:
     key: str = ""
     high: int = 0
     settled_high: int = 0
+    boot: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,7 @@ def state_body(state: State) -> bytes:
             "key": state.key,
             "high": state.high,
             "settled_high": state.settled_high,
+            "boot": state.boot,
         }
     ).encode("ascii")
 
@@ -243,7 +246,7 @@ def parse_state(body: bytes) -> State | None:
         state = State(**json.loads(body))
     except (ValueError, TypeError, RecursionError):
         return None
-    texts = (state.stanza, state.source, state.reader, state.key)
+    texts = (state.stanza, state.source, state.reader, state.key, state.boot)
     stamps = (state.start, state.high, state.settled_high)
     sound = (
         all(isinstance(text, str) for text in texts)
