@@ -370,3 +370,14 @@ def test_a_machine_that_has_been_up_for_longer_than_before_is_told_from_one_that
     machine.wait(10)
     assert resume(again).timestamp == NOW + 6000 - CLOCK_MARGIN - SETTLE
     again.close()
+
+
+def test_an_event_that_arrived_after_long_back_pressure_is_no_sign_of_a_clock_that_is_ahead(tmp_path: Path):
+    machine = Machine()
+    bookmark = begun(tmp_path, machine)
+    before = bookmark.now()
+    machine.wait(3600)
+    bookmark.delivered(bookmark.entry([NOW + 3599], [b"waited in a buffer"], None, before))
+    assert resume(bookmark).timestamp == NOW - CLOCK_MARGIN - SETTLE
+    assert resume(bookmark).ahead is None
+    bookmark.close()

@@ -148,6 +148,8 @@ class Bookmark:
         self._restarted = False
         """Whether the machine is known to have been restarted since."""
         self._last_archival = 0
+        self._recorded_at = 0
+        """When this process last recorded an event, by this machine's clock."""
         self.recovery = Recovery()
         self.settling = Settling(settle)
         """What splunkd has read and not yet had long enough, by the process before this one as well."""
@@ -210,7 +212,8 @@ class Bookmark:
         for generation in self._generations.needed_from(oldest):
             for kind, body in journal.read_records(generation.path)[0]:
                 history.add(kind, body)
-        ahead = self._last_archival - clock > limits.CLOCK_TOLERANCE
+        # After back-pressure the moment that counts lies long before the last event arrived: that is no clock's fault.
+        ahead = self._last_archival - max(clock, self._recorded_at) > limits.CLOCK_TOLERANCE
         found = history.resume(source, self._high, clock)
         return replace(found, ahead=(self._last_archival, clock)) if found is not None and ahead else found
 
@@ -288,6 +291,7 @@ class Bookmark:
         self._generations.append(kind, body)
         self._state = replace(state, written=state.written + len(archivals))
         self._moment, self._last_archival, self._restarted = moment, archivals[-1], False
+        self._recorded_at = int(self._clock.wall())
         self._note_highs(archivals, moment.clock)
         self._continue()
 
