@@ -93,7 +93,7 @@ cp -L /etc/resolv.conf /etc/hosts "$machine/etc/"
 apt-config dump | grep -E '^Acquire::https?::' >"$machine/etc/apt/apt.conf.d/of-the-host" || true
 if [ -n "$(command -v npm)" ]; then
     show "$(npm config get globalconfig)" /etc/npmrc
-    show "$(npm config get userconfig)" /root/.npmrc
+    show "$(npm config get userconfig)" ~root/.npmrc
 fi
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 for place in $(python_folders); do

@@ -1,7 +1,7 @@
 """The part of Splunk's `splunk.rest` that solnlib uses to find splunkd, written for the stand-in.
 
-As published copies of the real one show, it goes by no proxy (`proxy_info=None`), does not verify splunkd, and shows
-the certificate of Splunk Web (web.conf) where there is one.
+As published copies of the real one show, it goes by no proxy (`proxy_info=None`), and shows the certificate of Splunk
+Web (web.conf) where there is one. Unlike the real one it verifies splunkd, by the CA in server.conf.
 """
 
 import configparser
@@ -26,7 +26,7 @@ def simpleRequest(path, sessionKey=None, getargs=None, postargs=None, method="GE
     request.add_header("Authorization", f"Splunk {sessionKey}")
     handlers = [urllib.request.ProxyHandler({})]
     if secure:
-        handlers.append(urllib.request.HTTPSHandler(context=_context(web)))
+        handlers.append(urllib.request.HTTPSHandler(context=_context(web, server)))
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=30) as response:
             return response.headers, response.read()
@@ -35,9 +35,8 @@ def simpleRequest(path, sessionKey=None, getargs=None, postargs=None, method="GE
             return error.headers, error.read()
 
 
-def _context(web):
-    # The real one does not verify its own splunkd either.
-    context = ssl._create_unverified_context()  # noqa: S323
+def _context(web, server):
+    context = ssl.create_default_context(cafile=server["sslConfig"]["sslRootCAPath"])
     if web.has_option("settings", "privKeyPath"):
         context.load_cert_chain(web["settings"]["serverCert"], web["settings"]["privKeyPath"])
     return context
