@@ -94,9 +94,10 @@ class Pages:
         return self.row(name).locator(f"td[data-column='{column}']")
 
     def delete(self, name: str) -> None:
-        """Press Delete in a row and in the question that follows."""
+        """Press Delete in a row and in the question that follows, and wait for splunkd's answer."""
         self.row(name).get_by_role("button", name="Delete").click()
-        self.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        with self.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+            self.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
 
     # Forms
 
