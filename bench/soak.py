@@ -265,7 +265,9 @@ BEHIND = "splunkd restarted after back-pressure"
 """A restart in good order, without and with a fault within `settle` seconds before it that splunkd fell behind by, or
 after which the input cannot know whether it did."""
 
-FALLING_BEHIND = ("reader stalled", "input killed", "input stopped and started")
+FALLING_BEHIND = ("reader stalled", "input killed", "input stopped and started", "splunkd killed", "disk full")
+"""Faults after which, for `settle` seconds, an input does not trust the splunkd that reads: it fell behind, or the input
+cannot know, since it did not look or another process of it did."""
 
 OF_ONE_WRITE = ("input killed",)
 OF_SETTLE = ("splunkd killed", BEHIND)
