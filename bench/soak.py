@@ -266,8 +266,8 @@ BEHIND = "splunkd restarted after back-pressure"
 after which the input cannot know whether it did."""
 
 FALLING_BEHIND = ("reader stalled", "input killed", "input stopped and started", "splunkd killed", "disk full")
-"""Faults after which, for `settle` seconds, an input does not trust the splunkd that reads: it fell behind, or the input
-cannot know, since it did not look or another process of it did."""
+"""Faults after which, for `settle` seconds, an input does not trust the splunkd that reads: it fell behind, or the
+input cannot know, since it did not look or another process of it did."""
 
 OF_ONE_WRITE = ("input killed",)
 OF_SETTLE = ("splunkd killed", BEHIND)
