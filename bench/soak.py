@@ -265,9 +265,12 @@ BEHIND = "splunkd restarted after back-pressure"
 """A restart in good order, without and with a fault within `settle` seconds before it that splunkd fell behind by, or
 after which the input cannot know whether it did."""
 
-FALLING_BEHIND = ("reader stalled", "input killed", "input stopped and started", "splunkd killed", "disk full")
+FALLING_BEHIND = ("reader stalled", "input killed")
 """Faults after which, for `settle` seconds, an input does not trust the splunkd that reads: it fell behind, or the
-input cannot know, since it did not look or another process of it did."""
+process that would know left no word."""
+
+STOPPED = "input stopped and started"
+"""After it the input knows only whether splunkd kept up until the stop: if it did not, that counts from here again."""
 
 OF_ONE_WRITE = ("input killed",)
 OF_SETTLE = ("splunkd killed", BEHIND)
@@ -382,7 +385,7 @@ def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
         waiting = waiting or chance.sample(options.faults, len(options.faults))
         happening = Happening(waiting.pop(), time.monotonic())
         OF_A_PAIR[happening.name](stage)
-        if happening.name == KEPT_UP and was_behind(happenings, happening.begun - options.settle):
+        if happening.name == KEPT_UP and was_behind(happenings, happening.begun, options.settle):
             happening.name = BEHIND
         happening.ended = time.monotonic()
         happening.splunkd_ended = stage.splunkd_ended
@@ -391,9 +394,15 @@ def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
     return happenings
 
 
-def was_behind(happenings: Sequence[Happening], since: float) -> bool:
-    """Return whether splunkd fell behind since then, or may have."""
-    return any(one.name in FALLING_BEHIND and one.ended >= since - RECORD_SECONDS for one in happenings)
+def was_behind(happenings: Sequence[Happening], moment: float, settle: int) -> bool:
+    """Return whether the splunkd of this moment fell behind within `settle` seconds, or may have."""
+    for place in reversed(range(len(happenings))):
+        one = happenings[place]
+        if one.name in (KEPT_UP, *OF_SETTLE) or one.ended < moment - settle - RECORD_SECONDS:
+            return False
+        if one.name in FALLING_BEHIND or (one.name == STOPPED and was_behind(happenings[:place], one.begun, settle)):
+            return True
+    return False
 
 
 def wait_for_the_rest(splunkd: Splunkd, happened: Sequence[int]) -> None:

@@ -111,7 +111,7 @@ class Delivery:
         """Seconds that the present write has waited for the pipe."""
         started = time.monotonic()
         # The process before this one may have seen the same splunkd fall behind, and left no word of it.
-        self._pace = Pace(started, started if bookmark.recovery.same_reader else None)
+        self._pace = Pace(started, started if bookmark.recovery.may_be_behind else None)
         self._trusts_planned_restart = settings.trusts_planned_restart
         self._settle_seconds = settings.settle
         self._warnings = Warnings(reporter)
@@ -352,6 +352,8 @@ class Delivery:
                 if not complained:
                     self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
                 complained = True
+                # Whoever does not look cannot say at a planned restart that splunkd kept up.
+                self._look()
                 self._waiting.pause(BOOKMARK_RETRY)
         last = entry.archivals[count - 1]
         if last:

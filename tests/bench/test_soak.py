@@ -86,11 +86,29 @@ def test_what_no_promise_covers_is_counted_against_it(before: float, moment: flo
     assert [one.name for one in happenings if not one.kept] == [guilty]
 
 
+@pytest.mark.parametrize(
+    ("since", "behind"),
+    [
+        ([("input stopped and started", 40.0)], True),
+        ([("input stopped and started", 60.0)], False),
+        ([("splunkd killed", 20.0)], False),
+        ([("splunkd restarted", 20.0), ("input stopped and started", 40.0)], False),
+        ([("disk full", 20.0)], True),
+    ],
+    ids=["stopped soon after", "stopped later", "another splunkd", "another splunkd, then stopped", "the same splunkd"],
+)
+def test_who_stalled_counts_as_behind_for_the_next_process_and_not_for_the_next_splunkd(
+    since: list[tuple[str, float]], behind: bool
+):
+    happenings = [Happening("reader stalled", 10.0, ended=15.0), *(Happening(name, at, ended=at) for name, at in since)]
+    assert was_behind(happenings, happenings[-1].ended + 5.0, settle=30) is behind
+
+
 def test_a_planned_restart_may_double_only_after_a_fault_that_splunkd_fell_behind_by():
     stalled = Happening("reader stalled", begun=10.0, ended=15.0)
-    assert was_behind([stalled], since=16.0)
-    assert not was_behind([stalled], since=18.0)
-    assert not was_behind([Happening("connection cut", begun=10.0, ended=10.0)], since=5.0)
+    assert was_behind([stalled], 46.0, settle=30)
+    assert not was_behind([stalled], 48.0, settle=30)
+    assert not was_behind([Happening("connection cut", begun=10.0, ended=10.0)], 20.0, settle=30)
     kept_up = Happening(KEPT_UP, begun=60.0, ended=62.0, splunkd_ended=61.0)
     promise([stalled, kept_up], [59.0, 60.5], settle=30, most_in_a_write=10)
     blame([stalled, kept_up], [(59.0, 63.0)])

@@ -58,6 +58,17 @@ def again(under_test: Input) -> list[object]:
     return [line["events"] for line in under_test.log.fields_of("delivered_again")]
 
 
+def hang_up_after(count: int) -> Callable[[Input], None]:
+    """Return what closes the pipe after so many events, as a splunkd that dies does."""
+
+    def hang_up(running: Input) -> None:
+        running.reader.wait_for(count)
+        running.reader.hung_up.set()
+        running.wait_for_log("reader_gone")
+
+    return hang_up
+
+
 def one_more(under_test: Input) -> None:
     archive = under_test.servers["fmc"].archive
     archive.append(Record.of(b'{"EventType":"FileEvent"}', archive.newest()))
@@ -110,13 +121,41 @@ def stop_reading_with_something_to_read(running: Input) -> None:
     stop_reading(running.reader, server)
 
 
-def test_what_the_same_splunkd_has_read_before_a_stop_still_has_to_settle(make: Make, splunkd: Callable[[], None]):
-    """It goes on, and may die: only its own planned end makes what it has read count."""
+def test_an_input_that_was_edited_before_a_planned_restart_delivers_nothing_again(
+    make: Make, splunkd: Callable[[], None]
+):
+    """The process before the edit left word that the same splunkd kept up."""
     under_test = make()
     under_test.run_for(COUNT)
     one_more(under_test)
     under_test.run_for(1)
-    assert under_test.log.fields_of("planned_stop") == [{"trusted": 1}, {"trusted": 0}]
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 1}, {"trusted": 1}]
+    splunkd()
+    one_more(under_test)
+    assert under_test.run_for(1) == [b'{"EventType":"FileEvent"}']
+    assert again(under_test) == []
+
+
+def test_what_the_same_splunkd_has_read_before_an_edit_still_has_to_settle(make: Make, splunkd: Callable[[], None]):
+    """It goes on, and may die: only its own planned end makes what it has read count."""
+    under_test = make()
+    under_test.run_for(COUNT)
+    one_more(under_test)
+    under_test.run(hang_up_after(1))
+    splunkd()
+    assert len(under_test.run_for(COUNT + 1)) == COUNT + 1
+
+
+def test_an_edit_of_an_input_whose_splunkd_was_behind_hides_nothing(
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    under_test = make()
+    with monkeypatch.context() as slow:
+        slow.setattr(Pace, "kept_up", lambda *_: False)
+        under_test.run_for(COUNT)
+    one_more(under_test)
+    under_test.run_for(1)
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 0}, {"trusted": 0}]
     splunkd()
     assert len(under_test.run_for(COUNT + 1)) == COUNT + 1
 
@@ -170,15 +209,24 @@ def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behi
     make: Make, splunkd: Callable[[], None]
 ):
     under_test = make()
-
-    def hang_up(running: Input) -> None:
-        running.reader.wait_for(COUNT)
-        running.reader.hung_up.set()
-        running.wait_for_log("reader_gone")
-
-    under_test.run(hang_up)
+    under_test.run(hang_up_after(COUNT))
     assert len(under_test.run_for(COUNT)) == COUNT
     assert under_test.log.fields_of("planned_stop") == [{"trusted": 0}]
+
+
+def test_a_planned_restart_soon_after_a_crash_of_the_splunkd_before_delivers_nothing_again(
+    make: Make, splunkd: Callable[[], None]
+):
+    """The crash cost what had not settled, once: the splunkd after it is another one, and all of it was seen."""
+    under_test = make()
+    under_test.run(hang_up_after(COUNT))
+    splunkd()
+    assert len(under_test.run_for(COUNT)) == COUNT
+    assert under_test.log.fields_of("planned_stop") == [{"trusted": 1}]
+    splunkd()
+    one_more(under_test)
+    assert under_test.run_for(1) == [b'{"EventType":"FileEvent"}']
+    assert again(under_test) == [COUNT]
 
 
 def test_a_reader_that_nobody_looked_at_while_something_waited_counts_as_behind():

@@ -111,15 +111,15 @@ class Recovery:
     """What opening a bookmark found worth telling.
 
     `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
-    `unsettled` counts the delivered events that another splunkd will be given again. `same_reader` says that the
-    splunkd of the process before may still read, even if it closed the pipe of that process. `key_lost` is there when
-    the key of the entries is not.
+    `unsettled` counts the delivered events that another splunkd will be given again. `may_be_behind` says that the
+    splunkd that reads may have read for the process before, which did not leave word that it kept up. `key_lost` is
+    there when the key of the entries is not.
     """
 
     put_aside: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     unsettled: int = 0
-    same_reader: bool = False
+    may_be_behind: bool = False
     key_lost: Problem | None = None
 
 
@@ -331,7 +331,7 @@ class Bookmark:
     def reader_gone(self) -> None:
         """Record that what splunkd had not settled is lost with it: whoever reads next is given it again."""
         if self._state is not None and self._state.reader:
-            self._void(self._state.settled, replace(self._state, reader=""))
+            self._void(self._state.settled, replace(self._state, reader="", gone=self._state.reader))
 
     def close(self) -> None:
         """Force everything to the disk, as far as it takes it, and let go of the folder."""
@@ -351,17 +351,18 @@ class Bookmark:
             )
         key_lost = self._take_key(state)
         unsettled = 0
-        may_be_same = state.reader in (reader, "")
+        may_be_same = (state.reader or state.gone) in (reader, "")
+        kept_up = 0 < state.written <= history.kept
         if state.reader == reader:
             self.settling.resume(history.read, self._clock.monotonic())
         else:
             settled = max(state.settled, history.kept)
             unsettled = state.written - settled
-            state = replace(state, reader=reader, written=settled, settled=settled)
+            state = replace(state, reader=reader, gone="", written=settled, settled=settled)
         self._high = history.high_at(state.written)
         if not self._high:
             state = replace(state, start=history.start_at(state.written))
-        self.recovery = Recovery(put_aside, cut, unsettled, may_be_same, key_lost)
+        self.recovery = Recovery(put_aside, cut, unsettled, may_be_same and not kept_up, key_lost)
         self._tenures = history.tenure
         self._moment, self._last_archival = history.moment, history.last_archival
         self._restarted = "" not in (history.boot, self._clock.boot) and history.boot != self._clock.boot

@@ -16,7 +16,8 @@ headers are big endian:
                       pipe); written and settled (sequence numbers); styles (the request style that worked, by source);
                       key (which digests follow: a name of the key, and the kind of hash); high and settled_high (the
                       archival timestamps to resume from after these two events, 0: none); boot (which run of the
-                      machine the monotonic clock of what follows belongs to, "": unknown)
+                      machine the monotonic clock of what follows belongs to, "": unknown); gone (who read the pipe
+                      and died or closed it, where nobody has read since, else "")
     kind 4, settled   uint64 sequence number up to which all events are settled
     kind 5, read      uint64 sequence number up to which the reader had taken all events, uint64 when: milliseconds of
                       the monotonic clock, which all processes share until the machine restarts
@@ -97,6 +98,7 @@ class State:
     high: int = 0
     settled_high: int = 0
     boot: str = ""
+    gone: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,7 @@ def state_body(state: State) -> bytes:
             "high": state.high,
             "settled_high": state.settled_high,
             "boot": state.boot,
+            "gone": state.gone,
         }
     ).encode("ascii")
 
@@ -246,7 +249,7 @@ def parse_state(body: bytes) -> State | None:
         state = State(**json.loads(body))
     except (ValueError, TypeError, RecursionError):
         return None
-    texts = (state.stanza, state.source, state.reader, state.key, state.boot)
+    texts = (state.stanza, state.source, state.reader, state.key, state.boot, state.gone)
     stamps = (state.start, state.high, state.settled_high)
     sound = (
         all(isinstance(text, str) for text in texts)
