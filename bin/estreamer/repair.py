@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn
 
 from . import events
 
@@ -179,6 +180,9 @@ _ESCAPE = re.compile(rb'\\(?:[\\/bfnrt]|u[0-9a-fA-F]{4}|"(?!\s*[,:}]))')
 """An escape that raises no suspicion. A quote that is escaped where a value seems to end may be one whose backslash was
 meant as text."""
 
+EACH_SECOND = 2_000
+"""Events that are looked at in full in a second: all of them on a link that carries fewer, for some 1 % of a core."""
+
 FIRST = 256
 """Events after a connection was made that are looked at in full: a server that was updated writes in another way from
 then on."""
@@ -187,7 +191,7 @@ AFTER_A_FIND = 10_000
 """Events that are looked at in full after one that was not JSON: faults of a kind come together."""
 
 SHARE = 128
-"""Of so many events one is looked at in full, and of every batch one: a read costs far more than that."""
+"""Of so many events beyond these one is looked at in full, and of every batch one: a read costs far more than that."""
 
 
 class Inspector:
@@ -195,12 +199,15 @@ class Inspector:
 
     Finds at once, wherever it stands: a character that XML or JSON forbids, bytes that are no UTF-8, a backslash that
     makes no escape or may have been meant as text at the end of a value, a second object in a payload. Of anything else
-    that is not JSON (a quote that is not escaped, `nan`) only a full look can tell: `FIRST`, `AFTER_A_FIND` and `SHARE`
-    say which events get one.
+    that is not JSON (a quote that is not escaped, `nan`) only a full look can tell: `EACH_SECOND`, `FIRST`,
+    `AFTER_A_FIND` and `SHARE` say which events get one. `clock` gives monotonic seconds.
     """
 
-    def __init__(self) -> None:
-        self._closely = FIRST
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._allowed_at = clock()
+        self._closely: float = FIRST
+        """How many events are still to be looked at in full, each of them."""
         self._turn = 0
 
     def begin(self) -> None:
@@ -227,6 +234,10 @@ class Inspector:
 
     def _in_turn(self, count: int) -> Iterable[int]:
         """Return the places of the payloads that are looked at in full, of so many."""
+        if self._closely <= 0:
+            now = self._clock()
+            self._closely = min(EACH_SECOND, self._closely + (now - self._allowed_at) * EACH_SECOND)
+            self._allowed_at = now
         if self._closely > 0:
             self._closely -= count
             return range(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -243,8 +244,8 @@ def is_json(payload: bytes) -> bool:
 
 
 def used(events_before: int = repair.FIRST) -> repair.Inspector:
-    """An inspector that no longer looks at each event in full."""
-    inspector = repair.Inspector()
+    """An inspector that does not look at each event in full, since all came within a moment."""
+    inspector = repair.Inspector(clock=lambda: 0.0)
     sound = payloads_of(64)
     for _ in range(-(-events_before // len(sound))):
         assert inspector.unsound(sound) == []
@@ -314,6 +315,24 @@ def test_on_a_busy_link_one_of_128_events_gets_a_full_look_and_a_find_makes_all_
     found = [inspector.unsound(batch) for _ in range(repair.SHARE)]
     first = found.index([40])
     assert found == [[]] * first + [[40]] * (repair.SHARE - first)
+
+
+def test_on_a_link_of_up_to_2000_events_a_second_every_event_gets_a_full_look():
+    seconds = itertools.count()
+    inspector = repair.Inspector(clock=lambda: next(seconds) / 40)
+    for _ in range(1000):
+        assert list(inspector._in_turn(50)) == list(range(50))
+
+
+def test_a_link_that_was_quiet_for_hours_gets_no_more_full_looks_than_one_second_allows():
+    now = [0.0]
+    inspector = repair.Inspector(clock=lambda: now[0])
+    for _ in range(2):
+        now[0] += 10_000.0
+        looks = [len(list(inspector._in_turn(50))) for _ in range(1000)]
+        assert sum(looks) <= repair.FIRST + repair.EACH_SECOND + 50 + 1000
+        assert looks[0] == 50
+        assert looks[-1] == 1
 
 
 def test_every_place_of_a_batch_has_its_turn():
