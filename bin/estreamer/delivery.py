@@ -222,6 +222,10 @@ class Delivery:
             self.log_figures()
             self._next_figures = now + FIGURES_INTERVAL
 
+    def reader_is_gone(self) -> bool:
+        """Return whether splunkd has closed the pipe: it may have dropped what lay in that of the process before."""
+        return self._output.reader_is_gone()
+
     def forget_reader(self) -> None:
         """Let what splunkd had not settled be delivered again: it has died or closed the pipe."""
         try:

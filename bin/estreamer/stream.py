@@ -142,7 +142,7 @@ class Stream:
             self._connect_forever()
         except Stop as stop:
             self._log.info("stopped", reason=str(stop))
-            planned = not self._waiting.parent_is_gone
+            planned = not (self._waiting.parent_is_gone or self._delivery.reader_is_gone())
             if not planned:
                 self._delivery.forget_reader()
         except ReaderGone as gone:

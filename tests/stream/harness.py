@@ -109,6 +109,12 @@ class Reader:
         self.may_read.set()
         self._thread.join(DEADLINE)
 
+    def hang_up(self) -> None:
+        """Close this end; whoever writes on finds it closed."""
+        self.hung_up.set()
+        self.may_read.set()
+        self._thread.join(DEADLINE)
+
     def count(self) -> int:
         return self.data.count(b"</event>")
 

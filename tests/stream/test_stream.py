@@ -385,6 +385,24 @@ def test_a_pipe_that_is_read_on_after_a_stop_doubles_at_most_what_it_held(make: 
     assert 0 < sum(map(len, doubled.elements())) <= 64 * 1024
 
 
+def test_a_stop_right_after_splunkd_closed_the_pipe_hides_nothing(make: Make, monkeypatch: pytest.MonkeyPatch):
+    """The stop is noticed first, and splunkd may have dropped what the process before had left in its pipe."""
+    archive = archive_of(100)
+    under_test = make(archive, settle=600)
+    monkeypatch.setattr(delivery.Delivery, "keep_house", lambda *_: None)
+
+    def close(running: Input) -> None:
+        running.reader.wait_for(100)
+        running.reader.hang_up()
+
+    assert under_test.run(close) == 0
+    assert under_test.log.fields_of("stopped")
+    assert under_test.log.fields_of("planned_stop") == []
+    archive.append(Record.of(b'{"EventType":"FileEvent"}', archive.newest()))
+    monkeypatch.undo()
+    assert under_test.run_for(101) == payloads_of(archive)
+
+
 def test_when_splunkd_closes_the_pipe_the_input_ends_and_the_unsettled_comes_again(make: Make):
     archive = archive_of(100)
     under_test = make(archive, settle=600)

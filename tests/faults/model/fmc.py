@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import struct
 import types
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Fmc:
         self.framing = framing
         self.random = rng
         self.archive: list[tuple[int, bytes]] = []
+        self.clock_sets: list[int] = []
+        """How many events there were when the clock was set: equal archival seconds before and after are not one."""
         self.up = True
         self.connection: Connection | None = None
         self.rendered_again = 0
@@ -142,9 +145,9 @@ class Connection:
         """Return what there is at the request, in the order and form in which this connection has it."""
         archive, framing = list(self._fmc.archive), self._fmc.framing
         if framing.reorders:
-            places: dict[int, list[int]] = {}
+            places: dict[tuple[int, int], list[int]] = {}
             for place, (archival, _) in enumerate(archive):
-                places.setdefault(archival, []).append(place)
+                places.setdefault((bisect_right(self._fmc.clock_sets, place), archival), []).append(place)
             for same in places.values():
                 order = self._random.sample(same, len(same))
                 for place, event in zip(same, [archive[one] for one in order]):

@@ -33,6 +33,8 @@ class Life:
         self.slow = False
         """Whether splunkd did not read as fast as it could."""
         self.largest_batch = 0
+        self.forgotten = False
+        """Whether a damaged bookmark no longer knows the end of what was written."""
 
 
 @dataclass
@@ -138,7 +140,7 @@ class Splunkd:
                 self.total += 1
                 self.index.append(Indexed(payload, now, pipe.life, self.total))
                 # What was left unread at a stop comes again, since nobody could know that it would be read.
-                self.allowed += pipe.life.stopped
+                self.allowed += pipe.life.stopped or pipe.life.forgotten
         for pipe in [pipe for pipe in self.pipes if pipe.at_end]:
             pipe.hang_up()
             self.pipes.remove(pipe)
@@ -187,6 +189,8 @@ class Splunkd:
         Nor does it know that what was read up to `moment` has settled.
         """
         self.allowed += sum(indexed.number > number for indexed in self.index)
+        for pipe in self.pipes:
+            pipe.life.forgotten = True
         for indexed in self.index:
             indexed.forgotten = indexed.forgotten or indexed.read_at > moment - self.settle - SLACK
 

@@ -368,8 +368,10 @@ class World:
         """
         setting = self.setting
         fit = self.damage is None and setting.keeps_history and setting.framing.extended and not setting.pair
+        fit = fit and all(connection.cut_after is None for connection in self._connections())
         if fit and self.at_rest() and self.system.kill_in is None and not self.disk_refuses and not self.life.slow:
             self.clock_was_set = True
+            self._note_clocks()
             self.clock_error += number % 20_000 - 10_000
             self.event_time = BEGIN + int(self.now) + self.clock_error
             self._event(random.Random(number))
@@ -382,11 +384,16 @@ class World:
         if ahead and setting.framing.extended and self.damage is None:
             for fmc in self.fmcs.values():
                 fmc.disconnect(orderly=False)
+            self._note_clocks()
             self.clock_was_set, self.clock_error = True, 0
             self.event_time = BEGIN + int(self.now)
             rng = random.Random(number)
             for _ in range(rng.choice((1, 5))):
                 self._event(rng)
+
+    def _note_clocks(self) -> None:
+        for fmc in self.fmcs.values():
+            fmc.clock_sets.append(len(fmc.archive))
 
     def _do_planned_restart(self, number: int) -> None:
         """splunkd stops the input, empties its queues, and starts again."""
