@@ -5,6 +5,9 @@ enumeration and one that nobody has seen, fillers, absent fields, IPv4 and IPv6,
 none, begin and end of a connection, harmless files and malware, packets, and events beyond the limits of Splunk's
 automatic extraction. An event depends on the seed, its index and its archival timestamp alone.
 
+Real data has more than that, and so has `varied_events`: most rules are "Invalid ID", some events say no type, and in
+some a member stands twice.
+
 No real packet is public in JSON: those made here hold the key fields that all events share, and the bytes of a packet
 of that connection, in hexadecimal or base64, under a name that is made up. Some packets are cut, some are mere noise.
 """
@@ -37,6 +40,9 @@ AC_RULE_ACTIONS = (
     "Interactive Block with reset",
     "Default Action",
 )
+RARE_ACTIONS = ("Would Have Blocked", "Drop", "Deny", "Reject", "Reset", "Sinkhole", "Domain Not Found", "Unknown")
+"""Words for verdicts on connections that other parts of a Management Center use."""
+
 AC_RULE_REASONS = ("IP Block", "Intrusion Block", "File Block", "File Monitor", "Intrusion Monitor", "User Bypass")
 INLINE_RESULTS = (
     "Would block",
@@ -72,6 +78,10 @@ FILLERS = ("Invalid ID", "Unknown", "None", "Not Checked", "")
 _KINDS = ("ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket", "UnheardEvent")
 _WEIGHTS = (50, 22, 22, 4, 2)
 _LONG_SHARE = 0.02
+_RARE_SHARE = 0.05
+_UNRESOLVED_SHARE = 0.6
+_TWICE_SHARE = 0.03
+_NO_TYPE_SHARE = 0.02
 _CUT_SHARE = 0.1
 _FIELDS = 100
 _CHARACTERS = 10240
@@ -112,6 +122,7 @@ def varied_event(seed: int, index: int, archival: int, kind: str | None = None) 
     event = {"EventType": kind, **_MAKERS[kind](draw, second), **_common(draw, index, second)}
     if kind == "IntrusionPacket":
         event = {"EventType": kind, **_packet_bytes(draw, event), **event}
+    event = {**event, **_as_real_data_has_it(_Draw(seed, -index - 1), event)}
     present = {name: value for name, value in event.items() if value is not ABSENT}
     if draw.random.random() < _LONG_SHARE:
         present = _beyond_the_limits(draw, present)
@@ -121,7 +132,8 @@ def varied_event(seed: int, index: int, archival: int, kind: str | None = None) 
 
 def varied_events(seed: int, count: int, start: int = 1743500734) -> list[Record]:
     """Return `count` events, ten of which share a second from `start` (Unix seconds) on."""
-    return [varied_event(seed, index, start + index // 10) for index in range(count)]
+    records = [varied_event(seed, index, start + index // 10) for index in range(count)]
+    return [_in_an_odd_form(_Draw(-seed - 1, index), record) for index, record in enumerate(records)]
 
 
 class VariedGenerator(EventGenerator):
@@ -162,6 +174,44 @@ class _Draw:
     def digest(self, bits: int) -> str:
         """Return a hexadecimal number of that many bits."""
         return f"{self.random.getrandbits(bits):0{bits // 4}x}"
+
+
+def _as_real_data_has_it(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is otherwise in an event: rules without a name, rare verdicts, names asked for, and HTTP."""
+    changed: dict[str, Any] = {}
+    if draw.random.random() < _UNRESOLVED_SHARE and "FirewallRule" in event:
+        changed["FirewallRule"] = "Invalid ID"
+    if event["EventType"] != "ConnectionEvent":
+        return changed
+    if draw.random.random() < _RARE_SHARE:
+        changed["AC_RuleAction"] = draw.of(*RARE_ACTIONS)
+    if event.get("ResponderPort") == 53:
+        changed |= {
+            "DNS_Query": draw.of("www.example.com", "host.example.net", "Unknown", ABSENT),
+            "DNS_RecordDescription": draw.of("a host address", "IP6 Address", "text strings", UNHEARD, ABSENT),
+            "DNS_ResponseType": draw.of("No Error", "NXDOMAIN", UNHEARD, ABSENT),
+        }
+    elif event.get("Application") == "HTTP" or draw.of(True, False):
+        changed |= {
+            "HTTP_Response": draw.of(200, 404, 0, ABSENT),
+            "UserAgent": draw.of("Mozilla/5.0 (Test)", "Unknown", ABSENT),
+            "ReferencedHost": draw.of("www.example.com", ABSENT),
+            "URL_Category": draw.of("News", "Unknown", ABSENT),
+        }
+    return changed
+
+
+def _in_an_odd_form(draw: _Draw, record: Record) -> Record:
+    """Return a record as it is, mostly; else without the member that tells its type, or with one that stands twice."""
+    event = json.loads(record.payload)
+    if draw.random.random() < _NO_TYPE_SHARE:
+        first = f'"EventType":"{event["EventType"]}", '.encode()
+        return record._replace(payload=record.payload.replace(first, b"", 1))
+    if draw.random.random() >= _TWICE_SHARE:
+        return record
+    members = draw.random.sample(sorted(event), 3)
+    again = json.dumps({name: event[name] for name in members}, separators=(", ", ":"), ensure_ascii=False)
+    return record._replace(payload=record.payload[:-1] + b", " + again[1:].encode())
 
 
 def _common(draw: _Draw, index: int, second: int) -> dict[str, Any]:

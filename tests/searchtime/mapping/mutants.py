@@ -104,6 +104,9 @@ def _with_line(text: str, number: int, changed: str) -> str:
 
 
 def _changes(line: Line, content: str) -> Iterator[tuple[str, str]]:
+    if line.conf == "tags" and content.endswith("disabled"):
+        yield "switched on", content.replace("disabled", "enabled")
+        return
     yield "taken away", ""
     if line.conf == "lookups":
         yield from _cells(content)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from tests.searchtime.mapping import test_common, test_connections, test_files, test_intrusions, test_long_events
+from tests.searchtime.mapping import (
+    test_common,
+    test_connections,
+    test_damaged_events,
+    test_files,
+    test_intrusions,
+    test_long_events,
+    test_names_and_web,
+)
 from tests.searchtime.mapping.case import Case
 
 BY_MODULE: dict[str, list[Case]] = {
     module.__name__: module.CASES
-    for module in (test_common, test_connections, test_intrusions, test_files, test_long_events)
+    for module in (
+        test_common,
+        test_connections,
+        test_names_and_web,
+        test_intrusions,
+        test_files,
+        test_damaged_events,
+        test_long_events,
+    )
 }
 CASES = [one for cases in BY_MODULE.values() for one in cases]

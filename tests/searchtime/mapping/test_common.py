@@ -31,14 +31,21 @@ DEVICES = [
     case("an unknown address is none", file(Device=ABSENT, DeviceIP="Unknown"), dvc=DEVICE, sensor_name=DEVICE),
     case("an unknown address is not told", file(DeviceIP="Unknown"), dvc_ip=ABSENT),
     case("without anything the host", connection(DeviceUUID=ABSENT), dvc=HOST, sensor_name=HOST, device_id=ABSENT),
+    case("a device of the classic stream", connection(DeviceUUID=ABSENT, DeviceID=7), device_id="7", dvc="7"),
     case("device, instance, connection", connection(), device_id=DEVICE, instance_id="1", connection_id="259"),
     case("the key of a flow", connection(), flow_id=f"{DEVICE}:1:1743500734:259"),
     case("the key of a file's flow", file(), flow_id=f"{DEVICE}:1:1741199881:10092"),
+    case(
+        "the key of a flow of the classic stream",
+        connection(DeviceUUID=ABSENT, DeviceID=7),
+        flow_id="7:1:1743500734:259",
+    ),
     case("no flow without a part of its key", connection(InstanceID=ABSENT), flow_id=ABSENT, instance_id=ABSENT),
-    case("the event's number", intrusion(), event_id="195"),
-    case("no event number where there is none", connection(), event_id=ABSENT),
+    case("the event's number", intrusion(), event_id="195", id="195"),
+    case("no event number where there is none", connection(), event_id=ABSENT, id=ABSENT),
     case("a day after a connection's begin", connection(), sfw_day_later="1743587134"),
     case("a day after its end", connection(LastPacketSecond=1743500750), sfw_day_later="1743587150"),
+    case("a day after any end but second 0", connection(LastPacketSecond=1), sfw_day_later="86401"),
     case("a day after its begin, not ended", connection(LastPacketSecond=0), sfw_day_later="1743587134"),
     case("a day after an intrusion", intrusion(LastPacketSecond=1744752800), sfw_day_later="1744839107"),
     case("no day after an unknown time", text({}, {"EventType": "X"}), sfw_day_later=ABSENT),
@@ -95,13 +102,76 @@ ADDRESSES = [
     case("a responder alone is IP", packet(ResponderIP="192.0.2.1"), protocol="ip"),
 ]
 
+
+def of_kind(kind: str, **fields: str) -> str:
+    """Return an event of a kind that the classic stream brings."""
+    return text({}, {"EventType": kind, **fields})
+
+
+VICTIM, PEER = "192.0.2.1", "198.51.100.2"
+BOTH = {"InitiatorIP": VICTIM, "ResponderIP": PEER}
+
+OTHER_KINDS = [
+    case("malware that was received", of_kind("MalwareEvent", **BOTH, FileDirection="Download"), src=PEER, dest=VICTIM),
+    case("malware that was sent", of_kind("MalwareEvent", **BOTH, FileDirection="Upload"), src=VICTIM, dest=PEER),
+    case(
+        "malware with one address", of_kind("MalwareEvent", InitiatorIP=VICTIM), src=ABSENT, src_ip=ABSENT, dest=VICTIM
+    ),
+    case("malware on a host", of_kind("MalwareEvent", HostIP=VICTIM), src=ABSENT, dest=VICTIM, dest_ip=VICTIM),
+    case(
+        "the same addresses of malware",
+        of_kind("MalwareEvent", **BOTH, FileDirection="Download"),
+        src_ip=PEER,
+        dest_ip=VICTIM,
+    ),
+    case(
+        "a correlation of one host", of_kind("CorrelationEvent", HostIP=VICTIM), dest=VICTIM, dest_ip=VICTIM, src=ABSENT
+    ),
+    case("a correlation of an initiator", of_kind("CorrelationEvent", InitiatorIP=VICTIM), dest=VICTIM, src=VICTIM),
+    case(
+        "a correlation of both", of_kind("CorrelationEvent", **BOTH), src=VICTIM, dest=PEER, src_ip=VICTIM, dest_ip=PEER
+    ),
+    case("a host discovered", of_kind("DiscoveryEvent", HostIP=VICTIM), dest=VICTIM, dest_ip=VICTIM, src=ABSENT),
+    case("a host compromised", of_kind("IndicatorOfCompromiseEvent", HostIP=VICTIM), dest=VICTIM, dest_ip=VICTIM),
+    case("a login", of_kind("UserEvent", UserIP=VICTIM, Device="ftd-1"), src=VICTIM, src_ip=VICTIM, dest="ftd-1"),
+    case("a login has no other address", of_kind("UserEvent", UserIP=VICTIM), dest=HOST, dest_ip=ABSENT),
+    case("a login at a host", of_kind("UserEvent", HostIP=VICTIM), src=VICTIM, src_ip=VICTIM),
+    case(
+        "a login elsewhere",
+        of_kind("UserEvent", UserIP=VICTIM, AuthenticationType="Passive (AD)"),
+        dest=VICTIM,
+        dest_ip=VICTIM,
+    ),
+    case(
+        "a login elsewhere, at a host",
+        of_kind("UserEvent", HostIP=VICTIM, AuthenticationType="passive"),
+        dest=VICTIM,
+        dest_ip=VICTIM,
+    ),
+    case(
+        "a VPN session",
+        of_kind("VPNEvent", VPN_ClientIP=PEER, UserIP=VICTIM, Device="ftd-1"),
+        src=PEER,
+        src_ip=PEER,
+        dest="ftd-1",
+        dest_ip=VICTIM,
+    ),
+]
+
 PROTOCOLS = [
     case("TCP", connection(Protocol="tcp"), transport="tcp", protocol="ip", src_port="62296", dest_port="443"),
     case("UDP", connection(Protocol="udp"), transport="udp", protocol="ip", src_port="62296", dest_port="443"),
-    case("ICMP", connection(Protocol="icmp"), transport="icmp", protocol="icmp", src_port=ABSENT, dest_port=ABSENT),
+    case("ICMP", connection(Protocol="icmp"), transport="icmp", protocol="icmp", src_port="0", dest_port="0"),
+    case("ICMP without ports", connection(Protocol="icmp", InitiatorPort=ABSENT, ResponderPort=ABSENT), dest_port="0"),
+    case("ICMP of IPv6", connection(Protocol="ipv6-icmp"), transport="icmp", protocol="icmp", dest_port="0"),
+    case("SCTP", connection(Protocol="sctp"), transport="sctp", protocol="ip", src_port="62296", dest_port="443"),
+    case("DCCP", connection(Protocol="DCCP"), transport="dccp", src_port="62296", dest_port="443"),
+    case("UDP-Lite", connection(Protocol="udplite"), src_port="62296", dest_port="443"),
+    case("no port of TCP is told", connection(ResponderPort=ABSENT), dest_port=ABSENT, src_port="62296"),
+    case("a packet has no ports", packet(), src_port=ABSENT, dest_port=ABSENT),
     case("capitals", connection(Protocol="TCP"), transport="tcp", src_port="62296", dest_port="443"),
-    case("ICMP in capitals", connection(Protocol="ICMP"), transport="icmp", protocol="icmp", dest_port=ABSENT),
-    case("another one", connection(Protocol="gre"), transport="gre", protocol="ip", src_port=ABSENT, dest_port=ABSENT),
+    case("ICMP in capitals", connection(Protocol="ICMP"), transport="icmp", protocol="icmp", dest_port="0"),
+    case("another one", connection(Protocol="gre"), transport="gre", protocol="ip", src_port="0", dest_port="0"),
     case("an unknown one keeps its ports", connection(Protocol="Unknown"), transport=ABSENT, src_port="62296"),
     case("an absent one keeps its ports", connection(Protocol=ABSENT), transport=ABSENT, dest_port="443"),
     case("an absent one is IP by its address", connection(Protocol=ABSENT), src_port="62296", protocol="ip"),
@@ -110,6 +180,25 @@ PROTOCOLS = [
     case("no ICMP type where there is none", connection(), icmp_type=ABSENT, icmp_code=ABSENT),
 ]
 
+CARRIERS = ("HTTPS", "https", "HTTP/2", "http/3", "SSL", "TLS", "DTLS", "QUIC", "Unknown", "")
+BROWSERS = (
+    "SSL client",
+    "TLS client",
+    "HTTP client",
+    "https client",
+    "QUIC client",
+    "Web browser",
+    "Chrome",
+    "Chromium",
+    "Firefox",
+    "Edge",
+    "Safari",
+    "Opera",
+    "Internet Explorer",
+    "Unknown",
+)
+"""What is no application of its own: a protocol that others use, and a client for anything."""
+
 PLACES = [
     case("zones", connection(), src_zone="inside", dest_zone="outside"),
     case("interfaces", connection(IngressInterface="in1", EgressInterface="out1"), src_interface="in1"),
@@ -117,6 +206,8 @@ PLACES = [
     case("zones of an intrusion", intrusion(), src_zone="outside", dest_zone="inside"),
     case("no zones in a file event", file(), src_zone=ABSENT, dest_zone=ABSENT, src_interface=ABSENT),
     case("a zone not resolved", connection(IngressZone="Invalid ID"), src_zone=ABSENT, dest_zone="outside"),
+    case("what the lookup of directions reads", connection(), sfw_ingress_zone="inside", sfw_egress_zone="outside"),
+    case("an empty zone", connection(IngressZone="", EgressZone=""), sfw_ingress_zone=ABSENT, sfw_egress_zone=ABSENT),
     case("the other not resolved", connection(EgressZone="Invalid ID"), src_zone="inside", dest_zone=ABSENT),
     case("an interface not resolved", connection(IngressInterface="Invalid ID"), src_interface=ABSENT),
     case("the other interface not resolved", connection(EgressInterface="Invalid ID"), dest_interface=ABSENT),
@@ -128,19 +219,57 @@ PLACES = [
 ]
 
 NAMES = [
-    case("the application", connection(), app="HTTPS"),
-    case("without it the client's", connection(Application=ABSENT), app="Firefox"),
-    case("an unknown one is none", connection(Application="Unknown"), app="Firefox"),
+    *(
+        case(f"{one!r} only carries others", connection(Application=one, ClientApplication="AnyDesk"), app="AnyDesk")
+        for one in CARRIERS
+    ),
+    *(case(f"{one!r} says nothing more", connection(ClientApplication=one), app="Google") for one in BROWSERS),
+    case("a protocol that carries no others", connection(Application="SSH", ClientApplication="AnyDesk"), app="SSH"),
+    case("HTTP says enough", connection(Application="HTTP", ClientApplication="cURL"), app="HTTP"),
+    case("a browser in a carrier", connection(), app="Google"),
+    case("browsing says nothing more than the carrier", connection(WebApplication="Web Browsing"), app="HTTPS"),
+    case("a browser where the web's is not told", connection(Application=ABSENT, WebApplication=ABSENT), app="Firefox"),
+    case(
+        "browsing, where nothing else is told",
+        connection(Application=ABSENT, ClientApplication=ABSENT, WebApplication="Web Browsing"),
+        app="Web Browsing",
+    ),
+    case("an unknown one is none", connection(Application="Unknown", ClientApplication="Wget"), app="Wget"),
     case("without both the web's", connection(Application=ABSENT, ClientApplication=ABSENT), app="Google"),
     case("of two unknown ones the third", connection(Application="Unknown", ClientApplication="None"), app="Google"),
     case(
         "of three unknown ones none",
         connection(Application="Unknown", ClientApplication="Unknown", WebApplication="Unknown"),
-        app=ABSENT,
+        app="unknown",
     ),
+    case(
+        "no application of an intrusion",
+        intrusion(Application=ABSENT, ClientApplication=ABSENT, WebApplication=ABSENT),
+        app="unknown",
+    ),
+    case(
+        "no application of a file",
+        file(Application=ABSENT, ClientApplication=ABSENT, WebApplication=ABSENT),
+        app="unknown",
+    ),
+    case("no application of a packet", packet(), app=ABSENT),
     case("rule and policy", connection(), rule="NasBlock", policy="default"),
     case("rule and policy of an intrusion", intrusion(), rule="Permit Outbound", policy="default"),
     case("no rule in a file event", file(), rule=ABSENT, policy=ABSENT),
+    case("a rule whose name is not resolved", connection(FirewallRule="Invalid ID"), rule="Invalid ID"),
+    *(
+        case(f"no rule but {one!r}", connection(FirewallRule=one), rule="No rule logged")
+        for one in ("", "-", "null", "(null)", "Unknown")
+    ),
+    case("no rule of an intrusion", intrusion(FirewallRule=ABSENT, FirewallRuleID=ABSENT), rule="No rule logged"),
+    case("a rule of a tunnel", connection(FirewallRule=ABSENT, TunnelRule="Inside GRE"), rule="Inside GRE"),
+    case("no name of a tunnel's", connection(FirewallRule="", TunnelRule="Unknown", FirewallRuleID=7), rule="rule 7"),
+    case("a rule by its number", connection(FirewallRule=ABSENT, FirewallRuleID=7), rule="rule 7"),
+    case(
+        "a rule of a correlation",
+        text({}, {"EventType": "CorrelationEvent", "CorrelationRule": "R", "FirewallRule": "F"}),
+        rule="R",
+    ),
     case("a rule with quotes", connection(FirewallRule='say "no"'), rule='say "no"'),
     case("a rule beyond ASCII", connection(FirewallRule="Gäste & Büro"), rule="Gäste & Büro"),
     case("a user", connection(UserName="jdoe"), user="jdoe"),
@@ -153,7 +282,6 @@ NAMES = [
 FILLERS = [
     case(f"{filler!r} as {raw} is no {field}", connection(**{raw: filler}), **{field: ABSENT})
     for raw, field in (
-        ("FirewallRule", "rule"),
         ("FirewallPolicy", "policy"),
         ("IngressZone", "src_zone"),
         ("EgressZone", "dest_zone"),
@@ -167,6 +295,11 @@ FILLERS = [
         ("SSL_CertFingerprint", "ssl_hash"),
         ("HTTP_Referer", "http_referrer"),
         ("Protocol", "transport"),
+        ("ReferencedHost", "site"),
+        ("UserAgent", "http_user_agent"),
+        ("UserAgent", "http_user_agent_length"),
+        ("DNS_Query", "query"),
+        ("URL_Category", "category"),
     )
     for filler in ("", "-", "null", "unknown", "Unknown", "None", "N/A", "Not Checked", "Invalid ID", "Not Found")
 ]
@@ -204,13 +337,30 @@ OTHERS = [
 ]
 
 BROUGHT = [
-    Case("a connection", connection(), {"src": "172.16.3.110"}, ("sfw_connection",), source=OTHER_SOURCE),
+    Case("a connection", connection(URL=ABSENT), {"src": "172.16.3.110"}, ("sfw_connection",), source=OTHER_SOURCE),
     Case("an intrusion", intrusion(), {"signature_id": "11192"}, ("sfw_intrusion",), source=OTHER_SOURCE),
-    Case("a file", file(), {"file_name": "csm-eicar.gif"}, ("sfw_file", "sfw_malware"), source=OTHER_SOURCE),
+    Case(
+        "a file",
+        file(),
+        {"file_name": "csm-eicar.gif"},
+        ("sfw_file", "sfw_malware", "sfw_malware_download"),
+        source=OTHER_SOURCE,
+    ),
 ]
 """Events that our input did not bring."""
 
-CASES = [*BROUGHT, *DEVICES, *ADDRESSES, *PROTOCOLS, *PLACES, *NAMES, *FILLERS, *ADDRESSES_OF_THE_WEB, *OTHERS]
+CASES = [
+    *BROUGHT,
+    *DEVICES,
+    *ADDRESSES,
+    *OTHER_KINDS,
+    *PROTOCOLS,
+    *PLACES,
+    *NAMES,
+    *FILLERS,
+    *ADDRESSES_OF_THE_WEB,
+    *OTHERS,
+]
 
 
 @pytest.mark.parametrize("one", CASES, ids=str)

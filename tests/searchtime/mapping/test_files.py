@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.searchtime import Knowledge
-from tests.searchtime.mapping.case import ABSENT, Case, case, differences, file
+from tests.searchtime.mapping.case import ABSENT, Case, case, connection, differences, file
 
-MALWARE = ("sfw_file", "sfw_malware")
+MALWARE = ("sfw_file", "sfw_malware", "sfw_malware_download")
+SENT = ("sfw_file", "sfw_malware", "sfw_malware_upload")
 HARMLESS = ("sfw_file",)
 
 
@@ -21,9 +22,8 @@ def scored(score: int | None, severity: str, read_as: str) -> Case:
 
 
 def disposed(disposition: str | None, category: str | None, types: tuple[str, ...], known: str | None = "yes") -> Case:
-    tags = ("attack", "malware") if types == MALWARE else ()
     wanted = {"category": category, "sfw_disposition_known": known}
-    return Case(f"{disposition} is {category}", file(SHA_Disposition=disposition), wanted, types, tags)
+    return Case(f"{disposition} is {category}", file(SHA_Disposition=disposition), wanted, types, ())
 
 
 ACTIONS = [
@@ -37,11 +37,11 @@ ACTIONS = [
     decided("Custom Detection Block", "blocked"),
     decided("Archive Block (Depth Exceeded)", "blocked"),
     decided("Archive Block (Encrypted)", "blocked"),
-    decided("N/A", "allowed"),
-    decided(ABSENT, "allowed"),
+    decided("N/A", "unknown"),
+    decided(ABSENT, "unknown"),
     decided("Block with a smile", "blocked", known="no"),
-    decided("Some Value Of Tomorrow", "allowed", known="no"),
-    case("an empty action is an absent one", file(FileAction=""), action="allowed", sfw_verdict="absent"),
+    decided("Some Value Of Tomorrow", "unknown", known="no"),
+    case("an empty action is an absent one", file(FileAction=""), action="unknown", sfw_verdict="absent"),
 ]
 
 DISPOSITIONS = [
@@ -93,7 +93,42 @@ FILES = [
     case("quotes and characters beyond ASCII", file(FileName='Über "a".pdf'), file_name='Über "a".pdf'),
 ]
 
-CASES = [*ACTIONS, *DISPOSITIONS, *SCORES, *SIGNATURES, *FILES]
+ENDS = [
+    Case(
+        "malware that was received has no tags",
+        file(),
+        {"receiver": "172.16.3.158", "sender": "85.215.35.144"},
+        MALWARE,
+        (),
+    ),
+    Case(
+        "malware that was sent",
+        file(FileDirection="Upload"),
+        {"sender": "172.16.3.158", "receiver": "85.215.35.144"},
+        SENT,
+        ("attack", "malware"),
+    ),
+    Case("without a direction it was received", file(FileDirection=ABSENT), {"receiver": "172.16.3.158"}, MALWARE, ()),
+    Case("a harmless file that was sent", file(FileDirection="Upload", SHA_Disposition="Clean"), {}, HARMLESS, ()),
+    Case(
+        "a file of one's own list that was sent",
+        file(FileDirection="Upload", SHA_Disposition="Custom Detection"),
+        {},
+        SENT,
+        ("attack", "malware"),
+    ),
+    Case(
+        "a copy for the data model",
+        '1743500734, search_name="x", dest="192.0.2.1"',
+        {},
+        ("sfw_malware_affected",),
+        ("attack", "malware"),
+        source="sfw_malware_affected",
+    ),
+    case("nobody sends or receives a connection", connection(), sender=ABSENT, receiver=ABSENT),
+]
+
+CASES = [*ACTIONS, *DISPOSITIONS, *SCORES, *SIGNATURES, *FILES, *ENDS]
 
 
 @pytest.mark.parametrize("one", CASES, ids=str)

@@ -41,7 +41,9 @@ ACTIONS = [
     decided("Rejected", "blocked"),
     decided("Partially blocked", "blocked"),
     decided(ABSENT, "allowed"),
-    decided("Some Value Of Tomorrow", "allowed", known="no"),
+    decided("Alert", "allowed"),
+    decided("Rewritten", "allowed"),
+    decided("Some Value Of Tomorrow", "unknown", known="no"),
     case("an empty result is an absent one", intrusion(InlineResult=""), action="allowed", sfw_verdict="absent"),
 ]
 
@@ -79,7 +81,8 @@ SIGNATURES = [
     ),
     case("its class", intrusion(), category="Potential Corporate Policy Violation"),
     case("its class by its other name", intrusion(), class_desc="Potential Corporate Policy Violation"),
-    case("no class", intrusion(Classification="Unknown"), category=ABSENT, class_desc=ABSENT),
+    case("no class", intrusion(Classification="Unknown"), category=ABSENT, class_desc="Unknown"),
+    case("no word of its class", intrusion(Classification=""), category=ABSENT, class_desc=ABSENT),
     case("no message", intrusion(IntrusionRuleMessage="Unknown"), signature=ABSENT),
     case("found in the network", intrusion(), ids_type="network"),
 ]

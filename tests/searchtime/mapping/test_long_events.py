@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.searchtime import Knowledge
-from tests.searchtime.mapping.case import ABSENT, Case, case, connection, differences, file, found, intrusion
+from tests.searchtime.mapping.case import ABSENT, Case, case, connection, differences, file, found, intrusion, text
 
 BULKS: dict[str, dict[str, Any]] = {
     "100 fields": {f"Extra{number}": number for number in range(100)},
@@ -25,11 +25,25 @@ MORE = {
     "ICMP_Code": 0,
     "SSL_Version": "TLSv1.3",
     "SSL_Policy": "Decrypt",
+    "UserAgent": "Mozilla",
+    "ReferencedHost": "a.example",
+    "URL_Category": "News",
+    "HTTP_Response": 200,
+    "DNS_Query": "a.example",
+    "DNS_RecordType": "A",
+    "DNS_RecordDescription": "a host address",
+    "DNS_ResponseType": "No Error",
+    "TunnelRule": "Inside GRE",
+    "FirewallRuleID": 7,
+    "DeviceID": 3,
+    "estreamer_problem": "illegal characters",
 }
+OTHERS = {"UserIP": "192.0.2.1", "HostIP": "192.0.2.1", "VPN_ClientIP": "192.0.2.1", "AuthenticationType": "passive"}
 RAW_FIELDS = {
     "connection": (connection(**END, **MORE), (*END, *MORE)),
     "intrusion": (intrusion(InlineResultReason="Detection mode"), ()),
     "file": (file(), ()),
+    "correlation": (text({"EventType": "CorrelationEvent", "CorrelationRule": "R"}, OTHERS), ()),
 }
 _NOT_RESTORED = (
     "EventMicrosecond IngressVRF EgressVRF PrefilterPolicy NAP_Policy SSL_FlowStatus SSL_CipherSuite "
@@ -64,11 +78,11 @@ MAPPED = [
     case("a file", file(), file_name="csm-eicar.gif", severity="critical", category="malware", dvc="172.16.0.10"),
     case("escapes stay as they are written", connection(FirewallRule='say "no"'), rule='say \\"no\\"'),
     case("a number written as text", connection(ResponderPort="443"), dest_port="443", bytes="906"),
-    case("fillers", connection(FirewallRule="Invalid ID", SSL_Policy="None"), rule=ABSENT, ssl_policies=ABSENT),
+    case("fillers", connection(FirewallRule="Invalid ID", SSL_Policy="None"), rule="Invalid ID", ssl_policies=ABSENT),
     case("absent fields", connection(Protocol=ABSENT, URL=ABSENT), transport=ABSENT, url=ABSENT, dest_port="443"),
     Case("a connection's type", connection(), {}, ("sfw_connection",), ("communicate", "network")),
     Case("an intrusion's type", intrusion(), {}, ("sfw_intrusion",), ("attack", "ids")),
-    Case("a malware file's type", file(), {}, ("sfw_file", "sfw_malware"), ("attack", "malware")),
+    Case("a malware file's type", file(), {}, ("sfw_file", "sfw_malware", "sfw_malware_download"), ()),
 ]
 
 CASES = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fmc.variety import varied_events
-from tests.searchtime import Knowledge
+from tests.searchtime import Knowledge, Limits
 from tests.searchtime.knowledge import Event
 from tests.searchtime.mapping.case import HOST, SOURCE, SOURCETYPE
 from tests.searchtime.mapping.mutants import kind_of
@@ -25,12 +25,13 @@ dest_translated_ip dest_translated_port dest_zone device_id direction duration d
 file_path file_size flow_id http_referrer icmp_code icmp_type ids_type impact_desc instance_id packets packets_in
 packets_out policy protocol protocol_version rule sensor_name severity severity_id signature signature_id
 signature_version src src_interface src_ip src_port src_translated_ip src_translated_port src_zone ssl_hash ssl_policies
-ssl_version transport uri url url_domain user vendor_action vendor_product
+ssl_version transport uri url url_domain user vendor_action vendor_product id sender receiver site status query
+query_count message_type record_type reply_code reply_code_id http_user_agent http_user_agent_length
 """
 CIM_FIELDS = _CIM_FIELDS.split()
 FORBIDDEN = {"", "-", "null", "unknown"}
 ALLOWED = {
-    "action": {"allowed", "blocked"},
+    "action": {"allowed", "blocked", "unknown"},
     "direction": {"inbound", "outbound"},
     "protocol": {"ip", "icmp"},
     "protocol_version": {"ipv4", "ipv6"},
@@ -47,32 +48,52 @@ ALWAYS = {
 WHERE_THERE_IS_A_VALUE = {"transport": "Protocol", "dest_port": "ResponderPort", "rule": "FirewallRule"}
 FILLERS = {"", "Invalid ID", "Unknown", "None", "Not Checked"}
 TAGS = {"ConnectionEvent": {"network", "communicate"}, "IntrusionEvent": {"ids", "attack"}}
+MAY_BE_UNKNOWN = {"vendor_action", "class_desc", "action", "app", "reply_code", "record_type"}
+"""Fields that say that nothing is known, since an event without them is in no group."""
 
 
 def complaints(raw: Mapping[str, Any], event: Event) -> Iterator[str]:
     """Yield what is wrong with an event, a sentence each."""
-    kind, fields = raw["EventType"], event.fields
+    kind, fields = raw.get("EventType"), event.fields
     for name in CIM_FIELDS:
         value = fields.get(name)
         if isinstance(value, tuple):
             yield f"{name} has several values"
-        elif value is not None and value.lower() in FORBIDDEN and name != "vendor_action":
+        elif value is not None and value.lower() in FORBIDDEN and name not in MAY_BE_UNKNOWN:
             yield f"{name} is {value!r}"
     for name, allowed in ALLOWED.items():
         if fields.get(name, next(iter(allowed))) not in allowed:
             yield f"{name} is {fields[name]!r}"
-    for name in ALWAYS.get(kind, "").split():
+    for name in ALWAYS.get(kind or "", "").split():
         if name not in fields and not (name == "impact_desc" and "Impact" not in raw):
             yield f"{kind} without {name}"
     for name, origin in WHERE_THERE_IS_A_VALUE.items():
-        portless = name == "dest_port" and raw.get("Protocol") in ("icmp", "sctp")
-        if raw.get(origin, "") not in FILLERS and name not in fields and not portless:
+        if raw.get(origin, "") not in FILLERS and name not in fields:
             yield f"{origin} {raw[origin]!r} without {name}"
     malware = kind == "FileEvent" and raw.get("SHA_Disposition") in ("Malware", "Custom Detection")
-    if set(event.tags) != ({"malware", "attack"} if malware else TAGS.get(kind, set())):
+    if set(event.tags) != tags_of(raw, str(event.fields["_raw"])):
         yield f"{kind} with tags {event.tags}"
     if malware and not {"signature", "category"} <= set(fields):
         yield "malware without a signature or a category"
+
+
+def tags_of(raw: Mapping[str, Any], text: str) -> set[str]:
+    """Return the tags that an event has to have by what it says, and by what event types see of it."""
+    kind = raw.get("EventType", "")
+    malware = raw.get("SHA_Disposition") in ("Malware", "Custom Detection")
+    if kind == "FileEvent" and malware and raw.get("FileDirection") == "Upload":
+        return {"malware", "attack"}
+    tags = set(TAGS.get(kind, set()))
+    seen = text[: Limits.event_type_characters]
+    if kind == "ConnectionEvent":
+        tags |= (
+            {"network", "resolution", "dns"}
+            if raw.get("DNS_Query", "") not in FILLERS and "DNS_Query" in seen
+            else set()
+        )
+        answered = "HTTP_Response" in raw or raw.get("UserAgent", "") not in FILLERS
+        tags |= {"web"} if raw.get("URL", "") not in FILLERS and answered and "URL" in seen else set()
+    return tags
 
 
 @pytest.mark.timeout(300)

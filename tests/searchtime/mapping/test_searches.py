@@ -13,7 +13,7 @@ from lxml import etree
 from tests.fmc.variety import varied_events
 from tests.package.confs import read_conf
 from tests.searchtime import Indexed, Knowledge, conf, spl
-from tests.searchtime.mapping.case import ABSENT, arrived, connection, file, intrusion, packet
+from tests.searchtime.mapping.case import ABSENT, SOURCETYPE, arrived, connection, file, intrusion, packet
 from tests.searchtime.searched import Searched
 
 PAGE = Path(__file__).parents[3] / "docs" / "search.md"
@@ -31,7 +31,7 @@ CHECKS = ("missing_fields", "untagged", "unknown_values", "other_time", "from_th
 SOUND = [
     arrived(connection(), 1743500734, 1743500736),
     arrived(intrusion(), 1744752707.709756, 1744752709),
-    arrived(file(), 1741199882, 1741199883),
+    arrived(file(FileDirection="Upload"), 1741199882, 1741199883),
     arrived(packet(), 1744752707, 1744752709),
 ]
 FAULTY = {
@@ -39,7 +39,9 @@ FAULTY = {
     "missing_fields of a connection": arrived(connection(InitiatorIP=ABSENT), 1743500734, 1743500736),
     "missing_fields of an intrusion": arrived(intrusion(Classification=ABSENT), 1744752707, 1744752709),
     "missing_fields of malware": arrived(
-        file(ThreatName=ABSENT, SHA_Disposition="Custom Detection", DeviceUUID=ABSENT), 1741199882, 1741199883
+        file(ThreatName=ABSENT, SHA_Disposition="Custom Detection", FileDirection="Upload", DeviceUUID=ABSENT),
+        1741199882,
+        1741199883,
     ),
     "unknown_values": arrived(connection(AC_RuleAction="Some Value Of Tomorrow"), 1743500734, 1743500736),
     "unknown_values of an impact": arrived(intrusion(Impact=9), 1744752707, 1744752709),
@@ -84,7 +86,9 @@ def panels(addon: Path, data: spl.Data) -> dict[str, spl.Result]:
 @pytest.fixture(scope="module")
 def varied(knowledge: Knowledge) -> Searched:
     records = varied_events(11, 1000)
-    return Searched(knowledge, [arrived(one.payload.decode(), one.archival, one.archival + 1) for one in records])
+    copy = Indexed("{}", NOW, NOW, SOURCETYPE, "sfw_malware_affected", "search-head", "summary")
+    found = [arrived(one.payload.decode(), one.archival, one.archival + 1) for one in records]
+    return Searched(knowledge, [*found, copy])
 
 
 def test_every_search_runs_over_events_of_all_kinds(addon: Path, varied: Searched) -> None:

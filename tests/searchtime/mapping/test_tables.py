@@ -66,7 +66,9 @@ def test_every_action_that_is_documented_has_a_row(addon: Path, kind: str, value
 
 def test_there_is_one_list_of_fillers(addon: Path) -> None:
     props = (addon / "default/props.conf").read_text(encoding="utf-8")
-    lists = re.findall(r'match\(\w+,("\(\?i\)\^\(\|[^"]*")\)', props)
+    lists = re.findall(
+        r'"\(\?i\)\^\((\|-\|n/a\|[^|"]*(?:\|(?:null|none|unknown|invalid id|not [^|)]*|no [^|)]*))*)', props
+    )
     assert len(lists) > 20
     assert len(set(lists)) == 1
 

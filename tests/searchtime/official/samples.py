@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from tests.fmc.events import sample
-from tests.fmc.variety import varied_event
+from tests.fmc.variety import UNHEARD, varied_event
 from tests.searchtime.automatic import Limits
 
 SOURCETYPE = "cisco:sfw:estreamer"
@@ -72,13 +72,13 @@ MARKED: Mapping[str, Event] = {
 }
 """Events with marks, whose times and key fields the tool looks for."""
 
-EXPECTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
+EXPECTED: Mapping[str, tuple[Event, str, Mapping[str, str]]] = {
     "connection": (
-        "connection_event",
+        sample("connection_event"),
         "Network_Traffic",
         {
             "action": "blocked",
-            "app": "HTTPS",
+            "app": "Google",
             "bytes": "906",
             "bytes_in": "66",
             "bytes_out": "840",
@@ -96,7 +96,7 @@ EXPECTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         },
     ),
     "intrusion": (
-        "intrusion_event",
+        sample("intrusion_event"),
         "Intrusion_Detection",
         {
             "action": "allowed",
@@ -111,7 +111,7 @@ EXPECTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         },
     ),
     "malware": (
-        "file_event",
+        {**sample("file_event"), "FileDirection": "Upload"},
         "Malware:Malware_Attacks",
         {
             "action": "allowed",
@@ -125,7 +125,7 @@ EXPECTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         },
     ),
 }
-"""Real samples: the sample, its data model, and the fields that the data model recommends."""
+"""Real samples, a file in the other direction: the event, its data model, and the fields that the model recommends."""
 
 _COUNTED = ("InitiatorBytes", "ResponderBytes")
 _PACKETS = ("InitiatorPackets", "ResponderPackets")
@@ -147,8 +147,8 @@ def write(folder: Path) -> Mapping[tuple[str, str], int]:
     for name, event in MARKED.items():
         (samples / f"marked_{name}.json").write_text(_with_marks(event), encoding="utf-8")
         stanzas.append(_marked(f"marked_{name}.json", event))
-    for name, (real, model, fields) in EXPECTED.items():
-        (samples / f"{name}.xml").write_text(_expected(name, sample(real), model, fields), encoding="utf-8")
+    for name, (event, model, fields) in EXPECTED.items():
+        (samples / f"{name}.xml").write_text(_expected(name, event, model, fields), encoding="utf-8")
         stanzas.append(_delivered(f"{name}.xml", requirement_test_sample=1))
     (folder / "pytest-splunk-addon-data.conf").write_text("\n".join(stanzas), encoding="utf-8")
     return left_out
@@ -190,6 +190,27 @@ def _has(event: Event, name: str) -> bool:
     return (value.lower() if isinstance(value, str) else value) not in _FILLERS
 
 
+def _is_web(event: Event) -> bool:
+    return _has(event, "URL") and ("HTTP_Response" in event or _has(event, "UserAgent"))
+
+
+def _is_question(event: Event) -> bool:
+    return _is_traffic(event) and _has(event, "DNS_Query")
+
+
+def _verdict(event: Event) -> str | None:
+    return event.get(_VERDICTS.get(event["EventType"], ""))
+
+
+def _has_no_verdict(event: Event) -> bool:
+    """Return whether nobody can say what came of an event: a word for its verdict that is unknown, or none."""
+    verdict = _verdict(event)
+    if verdict in ("Unknown", UNHEARD):
+        return True
+    undecided = not _is_intrusion(event) and verdict in (None, "", "N/A", "Default Action")
+    return undecided and "Block" not in event.get("AC_RuleReason", "")
+
+
 def _one_of_two(event: Event, names: tuple[str, ...]) -> bool:
     return any(_has(event, name) for name in names) != all(_has(event, name) for name in names)
 
@@ -198,9 +219,21 @@ def _protocol(event: Event) -> str:
     return str(event.get("Protocol", "")).lower()
 
 
+_VERDICTS = {"ConnectionEvent": "AC_RuleAction", "IntrusionEvent": "InlineResult", "FileEvent": "FileAction"}
+_RECORDS = ("a host address", "IP6 Address", "text strings")
+
 LEFT_OUT: Mapping[tuple[str, str], Callable[[Event], bool]] = {
-    ("connection of an unnamed application", "app is required"): lambda event: (
+    ("event without a verdict", "the action unknown is not allowed"): lambda event: (
+        event["EventType"] in _VERDICTS and _has_no_verdict(event)
+    ),
+    ("connection of an unnamed application", "the app unknown is not allowed"): lambda event: (
         _is_traffic(event) and not any(_has(event, name) for name in _APPLICATIONS)
+    ),
+    ("connection that asked for a record that is not told", "record_type is required"): lambda event: (
+        _is_question(event) and event.get("DNS_RecordDescription") not in _RECORDS
+    ),
+    ("web traffic without bytes, or without a host in its URL", "bytes and url_domain are required"): lambda event: (
+        _is_traffic(event) and _is_web(event) and ("InitiatorBytes" not in event or event["URL"].startswith("/"))
     ),
     ("connection with bytes counted one way only, or none", "bytes_in and bytes_out are to be over 0"): lambda event: (
         _is_traffic(event) and (_one_of_two(event, _COUNTED) or any(event.get(name) == 0 for name in _COUNTED))
@@ -216,9 +249,6 @@ LEFT_OUT: Mapping[tuple[str, str], Callable[[Event], bool]] = {
     ),
     ("ICMP without type and code, or at its begin", "icmp_type counts with a duration of 1 to 253 s"): lambda event: (
         _is_traffic(event) and _protocol(event) == "icmp" and not _is_whole_icmp(event)
-    ),
-    ("intrusion over ICMP", "src_port and dest_port are required"): lambda event: (
-        _is_intrusion(event) and _protocol(event) == "icmp"
     ),
     ("intrusion without a classification", "category is required"): lambda event: (
         _is_intrusion(event) and not _has(event, "Classification")
