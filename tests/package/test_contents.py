@@ -178,14 +178,32 @@ def test_no_conf_that_an_addon_must_not_bring(addon: Path) -> None:
     assert not {"limits.conf", "indexes.conf", "passwords.conf", "outputs.conf"} & set(os.listdir(addon / "default"))
 
 
+OF_A_SCRIPT = {"handlerfile", "script", "filename", "interval"}
+"""Settings by which a stanza of restmap.conf, commands.conf or inputs.conf runs a script."""
+
+
 def test_every_stanza_that_runs_python_names_the_supported_versions(addon: Path) -> None:
+    """Splunk 9.3 and 9.4 know python.version only, and their `python3` is 3.7; Splunk 10 goes by python.required."""
+    counts = {}
     for name in ("inputs", "restmap", "commands"):
-        stanzas = read_conf(addon / f"default/{name}.conf")
-        scripted = {key: stanza for key, stanza in stanzas.items() if "python.version" in stanza}
-        assert scripted, name
-        assert {stanza["python.required"] for stanza in scripted.values()} == {"3.9, 3.13"}, name
+        stanzas = read_conf(addon / f"default/{name}.conf").values()
+        scripted = [stanza for stanza in stanzas if OF_A_SCRIPT & set(stanza)]
+        counts[name] = len(scripted)
+        pythons = {(stanza.get("python.version"), stanza.get("python.required")) for stanza in scripted}
+        assert pythons == {("python3.9", "3.9, 3.13")}, name
+    assert counts == {"inputs": 1, "restmap": len(ENDPOINTS) + 1, "commands": 1}
+    for conf in (addon / "default").rglob("*.conf"):
+        named = re.findall(r"^python\.\w+ = (.+)$", conf.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(named) <= {"python3.9", "3.9, 3.13"}, conf.name
     for spec in (addon / "README").iterdir():
         assert "3.7" not in spec.read_text(encoding="utf-8"), spec.name
+
+
+def test_the_versions_of_splunk_are_the_same_everywhere(addon: Path) -> None:
+    manifest = json.loads((addon / "app.manifest").read_text(encoding="utf-8"))
+    assert manifest["platformRequirements"] == {"splunk": {"Enterprise": ">=9.3"}}
+    for page in ("README.md", "docs/install.md", "bin/supported_python.py"):
+        assert "Splunk 9.3 or later" in (addon / page).read_text(encoding="utf-8"), page
 
 
 def test_endpoints_are_registered_and_exposed(addon: Path) -> None:
