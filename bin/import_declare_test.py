@@ -1,10 +1,13 @@
 """Make the libraries that ship with the add-on importable.
 
-Every script in bin/ imports this first. The name is the one that generated code imports. The portable libraries lie in
-lib/, the compiled ones in a folder of lib/3rdparty for each platform.
+Every script in bin/ imports this first. The name is the one that generated code imports. Under a Python that is too
+old, a sentence ends the script before anything else is imported. The portable libraries lie in lib/, the compiled ones
+in a folder of lib/3rdparty for each platform.
 """
 
 from __future__ import annotations
+
+import supported_python  # noqa: F401 - ends the script under an older Python  # isort: skip
 
 import re
 import sys

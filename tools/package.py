@@ -125,6 +125,19 @@ def use_settings_handler(addon: Path) -> None:
     script.write_text(changed, encoding="utf-8")
 
 
+def name_python(addon: Path) -> None:
+    """Have splunkd 9.3 and 9.4 run the generated handlers under Python 3.9: to them `python3`, as generated, is 3.7.
+
+    Later versions of splunkd go by `python.required` beside it.
+    """
+    conf = addon / "default" / "restmap.conf"
+    text = conf.read_text(encoding="utf-8")
+    changed, count = re.subn(r"^python\.version = python3$", "python.version = python3.9", text, flags=re.MULTILINE)
+    if count == 0 or count != len(_HANDLER.findall(text)):
+        raise StepFailure("The generated restmap.conf does not name a Python as expected.")
+    conf.write_text(changed, encoding="utf-8")
+
+
 _HANDLER = re.compile(r"^\[admin_external:(\w+)\]\n(?:[^\[\n].*\n)*?handleractions = (.+)$", re.MULTILINE)
 _EXPOSED = re.compile(r"\[expose:[^\]]+\]\npattern = (.+)\nmethods = (.+)\n*")
 _METHODS = {"list": "GET", "create": "POST"}
@@ -226,6 +239,7 @@ def build(root: Path, destination: Path) -> Path:
         add_pages(root, addon)
         use_settings_handler(addon)
         narrow_exposure(addon)
+        name_python(addon)
         append_additions(root, addon)
         fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"

@@ -1,6 +1,6 @@
 """The connection check: what an input does to connect, once, aloud.
 
-    $SPLUNK_HOME/bin/splunk cmd python3 bin/estreamer_check.py --host fmc.example.com --pkcs12 client.pkcs12
+    $SPLUNK_HOME/bin/splunk cmd python3.9 bin/estreamer_check.py --host fmc.example.com --pkcs12 client.pkcs12
 
 asks for the password of the file, prints each step and ends with 0 when all of them succeeded, else with 1.
 """

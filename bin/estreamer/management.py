@@ -127,6 +127,16 @@ class Client:
         self._in_pieces = Transport(timeout, whole=False)
         self._streaming_context = binding.Context(handler=self._in_pieces, **given)
 
+    def content(self, path: str) -> dict[str, Any] | None:
+        """Return the content of an entity; None where splunkd has no more to say of it yet than that (HTTP 204)."""
+        answer = _send(self._context.get, path, {"output_mode": "json"})
+        if answer.status == 204:
+            return None
+        found = _entries(answer.body.read())
+        if len(found) != 1:
+            raise _invalid(f"it has {len(found)} entries where one was asked for")
+        return found[0].content
+
     def entries(self, path: str, **query: str) -> list[Entry]:
         """Return all entities of a collection, or the one that `path` names."""
         return _entries(self._ask(self._context.get, path, {"count": "0", "output_mode": "json", **query}))
@@ -135,13 +145,24 @@ class Client:
         """Create or change an entity."""
         self._ask(self._context.post, path, {"body": {**form, "output_mode": "json"}})
 
+    def made(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Have something made, such as a search job, and return what splunkd says of it."""
+        body = self._ask(self._context.post, path, {"body": {**form, "output_mode": "json"}})
+        try:
+            said = json.loads(body)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise _invalid("it is not the JSON that was asked for")
+        return said
+
     def delete(self, path: str) -> None:
         """Remove an entity."""
         self._ask(self._context.delete, path, {"output_mode": "json"})
 
-    def lines(self, path: str, form: Mapping[str, str], longest: int) -> Iterator[bytes]:
-        """Post a form and yield the answer in lines of at most `longest` bytes, as they arrive."""
-        body = _send(self._streaming_context.post, path, {"body": dict(form)}).body
+    def lines(self, path: str, query: Mapping[str, str], longest: int) -> Iterator[bytes]:
+        """Yield what is at a path in lines of at most `longest` bytes, as they arrive."""
+        body = _send(self._streaming_context.get, path, query).body
         reader = io.BufferedReader(body)
         try:
             while line := reader.readline(longest):

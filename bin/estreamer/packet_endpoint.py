@@ -8,7 +8,7 @@ from typing import Any
 from splunk.persistconn.application import PersistentServerConnectionApplication
 
 from . import packet_download, rest
-from .packet_search import exporting
+from .packet_search import searching
 
 
 class PacketsHandler(PersistentServerConnectionApplication):  # type: ignore[misc]
@@ -21,6 +21,6 @@ class PacketsHandler(PersistentServerConnectionApplication):  # type: ignore[mis
         """Return the reply to a request. Whatever fails is answered with a sentence; where it failed is logged."""
         try:
             request = json.loads(in_string)
-            return packet_download.answer(request, exporting(request))
+            return packet_download.answer(request, searching(request))
         except Exception as error:
             return packet_download.refusal(500, rest.failure(error))

@@ -60,6 +60,16 @@ def any_of(terms: Iterable[Piece]) -> Piece:
     return Piece(f"({' OR '.join(terms)})")
 
 
+def all_of(terms: Iterable[Piece]) -> Piece:
+    """Return the condition that all of these hold."""
+    return Piece(f"({' '.join(terms)})")
+
+
+def absent(field: str) -> Piece:
+    """Return the condition of the command search that a field has no value. Raises Unquotable."""
+    return Piece(f"NOT {name(field)}=*")
+
+
 def not_null(field: str) -> Piece:
     """Return the condition of the command where that a field has a value. Raises Unquotable."""
     return Piece(f"isnotnull({name(field)})")

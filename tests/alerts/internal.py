@@ -12,6 +12,7 @@ from tests.searchtime.evals.times import relative
 from tests.searchtime.searched import Searched
 from tests.searchtime.spl import Result, Row, run
 
+SOURCETYPE = "cisco:sfw:estreamer:log"
 FORWARDER = "hf1"
 """The Splunk server that the input runs on."""
 
@@ -40,14 +41,14 @@ class InputLog:
 
 def line_of(path: Path, line: str, when: float) -> Indexed:
     """Return a line of a log file in `_internal`, indexed a second after it was written."""
-    return Indexed(line, when, when + 1, path.stem, f"/opt/splunk/var/log/splunk/{path.name}", FORWARDER, "_internal")
+    return Indexed(line, when, when + 1, SOURCETYPE, f"/opt/splunk/var/log/splunk/{path.name}", FORWARDER, "_internal")
 
 
 class Index(Searched):
     """Events and log lines, of which a search finds those that were indexed within the bounds (seconds since 1970).
 
-    Log lines have no field but those that every event has: what Splunk extracts from them by itself is not played, and
-    the searches are not to need it.
+    Log lines have no field but those that every event has: the searches are not to need what the sourcetype's own
+    extraction finds, since lines that were indexed by an earlier version have another sourcetype.
     """
 
     def __init__(

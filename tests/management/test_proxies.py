@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_search_for_packets_goes_by_no_proxy(port: Management, proxy: RecordingProxy) -> None:
     request = {"session": {"authtoken": SESSION_KEY, "user": "analyst"}, "server": {"rest_uri": port.uri}}
     with pytest.raises(Refusal) as caught:
-        list(packet_search.exporting(request)(Search("search x", "0", "now")))
+        list(packet_search.searching(request)(Search("search x", "0", "now"), time.monotonic() + 20))
     # This stand-in knows no POST.
     assert caught.value.status == 501
     assert proxy.heard == []
@@ -67,7 +68,11 @@ def test_the_client_goes_by_no_proxy(port: Management, proxy: RecordingProxy) ->
     with pytest.raises(management.Refused):
         client.delete(PATH)
     with pytest.raises(management.Refused):
-        list(client.lines("search/v2/jobs/export", {}, 100))
+        list(client.lines("search/v2/jobs/1/results", {}, 100))
+    with pytest.raises(management.Refused):
+        client.made("search/v2/jobs", {})
+    with pytest.raises(management.Refused):
+        client.content(f"configs/conf-{ACCOUNT_CONF}/none")
     assert proxy.heard == []
 
 

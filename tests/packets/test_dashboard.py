@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from estreamer import packet_download
-from estreamer.packet_download import Search
+from estreamer.packet_download import Row, Search
 
 from tests.dashboards.answers import SearchHead, asked
 from tests.dashboards.pages import HEADING
@@ -134,10 +134,9 @@ def links(head: SearchHead, view: View, **tokens: str) -> Iterator[tuple[dict[st
 def test_each_link_gives_the_packets_that_its_row_tells(
     head: SearchHead, view: View, tokens: Mapping[str, str], counts: Mapping[tuple[str, str], int], tmp_path: Path
 ) -> None:
-    def run(search: Search) -> Iterator[bytes]:
+    def run(search: Search, deadline: float) -> Generator[Row, None, None]:
         times = {"earliest": float(search.earliest), "latest": float(search.latest)}
-        for row in spl.run(search.query, head.data, now=head.now, **times).rows:
-            yield json.dumps({"result": row}).encode()
+        yield from spl.run(search.query, head.data, now=head.now, **times).rows
 
     seen: dict[tuple[str, str], int] = {}
     for row, query in links(head, view, **tokens):

@@ -6,14 +6,16 @@ import base64
 import json
 import re
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from estreamer import packet_download, packets
-from estreamer.packet_download import Refusal
+from estreamer import packet_download, packet_search, packets, search_text
+from estreamer.packet_download import Refusal, Search
+from estreamer.packet_search import searching
 
 from tests.fmc import packets as made
 from tests.package.confs import read_conf
@@ -21,8 +23,9 @@ from tests.packets.command import Command
 from tests.packets.searchhead import STANZA, Endpoint, SearchHead
 from tests.packets.test_pcap import tcpdump
 from tests.places import APP
-from tests.searchtime import Indexed, Knowledge
+from tests.searchtime import Indexed, Knowledge, spl
 from tests.searchtime.mapping.case import arrived
+from tests.searchtime.searched import Searched
 
 pytestmark = pytest.mark.package
 
@@ -72,8 +75,7 @@ def endpoint(command: Command, head: SearchHead) -> Iterator[Endpoint]:
 
 @pytest.fixture(autouse=True)
 def whole(head: SearchHead) -> None:
-    head.broken = None
-    head.searches.clear()
+    head.reset()
 
 
 def content(reply: dict[str, Any]) -> bytes:
@@ -110,13 +112,10 @@ def test_one_packet_is_asked_for_by_its_id(endpoint: Endpoint, head: SearchHead,
 
 def identity(head: SearchHead, number: int) -> str:
     """The id that the search shows for one of the frames."""
-    _, body = head.answer(
-        f"/servicesNS/analyst/{APP}/search/v2/jobs/export",
-        "Splunk analyst-token",
-        f"search=search+%60sfw_packets%60+|+sfwpackets+|+sort+0+packet_time&earliest_time={BEGIN}&latest_time={END}"
-        "&output_mode=json&preview=0",
-    )
-    return str(json.loads(body.splitlines()[number])["result"]["packet_id"])
+    run = searching({"session": {"user": "analyst", "authtoken": "analyst-token"}, "server": {"rest_uri": head.uri}})
+    query = search_text.Piece("search `sfw_packets` | sfwpackets | sort 0 packet_time | table packet_id")
+    rows = list(run(Search(query, BEGIN, END), time.monotonic() + 60))
+    return str(rows[number]["packet_id"])
 
 
 def test_packets_of_an_address_and_of_a_link_type(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -202,22 +201,164 @@ def test_the_endpoint_only_reads(endpoint: Endpoint, head: SearchHead, method: s
     assert head.searches == []
 
 
+NOT_UNDERSTOOD = "Splunk's answer to the search is not understood."
+
+
 @pytest.mark.parametrize(
-    ("broken", "sentence"),
+    ("state", "sentence"),
     [
         (
-            b'{"messages":[{"type":"FATAL","text":"Unknown search command."}]}\n',
+            {"isFailed": True, "messages": [{"type": "FATAL", "text": "Unknown search command."}]},
             "Splunk could not run the search: Unknown search command.",
         ),
-        (b"<html>", "Splunk's answer to the search is not understood."),
-        (b'{"preview":fal', "Splunk's answer to the search is not understood."),
-        (b"[]", "Splunk's answer to the search is not understood."),
+        (
+            {"messages": [{"type": "INFO", "text": "x"}, {"type": "ERROR", "text": "Peer a is gone."}]},
+            "Splunk could not run the search: Peer a is gone.",
+        ),
+        ({"isFailed": True}, "Splunk could not run the search: it does not say why."),
+        ({"dispatchState": "FAILED"}, "Splunk could not run the search: it does not say why."),
+        ({"isZombie": True, "isDone": False}, "Splunk could not run the search: it does not say why."),
+        (
+            {"isFinalized": True},
+            "The search was ended before it was done, so packets may be missing. Ask again.",
+        ),
+        ({"resultCount": 5}, "Splunk gave 3 of 5 packets. There is no file, since it would lack some."),
+        ({"resultCount": 2}, "Splunk gave 3 of 2 packets. There is no file, since it would lack some."),
+        *(({"resultCount": count}, NOT_UNDERSTOOD) for count in (None, "3", -1, True)),
+        *(({"messages": messages}, NOT_UNDERSTOOD) for messages in (7, [7], {"a": 1})),
     ],
 )
-def test_search_that_failed_gives_no_file(endpoint: Endpoint, head: SearchHead, broken: bytes, sentence: str) -> None:
-    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
-    head.broken = json.dumps({"preview": False, "result": row}).encode() + b"\n" + broken
+def test_search_that_failed_or_was_cut_gives_no_file_and_leaves_no_job(
+    endpoint: Endpoint, head: SearchHead, state: dict[str, Any], sentence: str
+) -> None:
+    head.state = state
     assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")) == (502, sentence)
+    assert (head.canceled, head.jobs) == (1, {})
+
+
+@pytest.mark.parametrize("results", [b"<html>\n<html>\n", b"packet_hex\n", b"", b'packet_hex\n"' + b"a" * 5_000_000])
+def test_rows_that_are_not_those_of_the_search_give_no_file(
+    endpoint: Endpoint, head: SearchHead, results: bytes
+) -> None:
+    head.results = results
+    status, text = refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))
+    assert (status, text.startswith(("Splunk gave ", NOT_UNDERSTOOD))) == (502, True)
+    assert (head.canceled, head.jobs) == (1, {})
+
+
+def test_job_of_a_search_is_canceled_when_its_packets_were_read(endpoint: Endpoint, head: SearchHead) -> None:
+    content(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))
+    assert (head.canceled, head.jobs, len(head.searches)) == (1, {}, 1)
+
+
+def test_job_of_a_search_with_too_many_packets_is_canceled(endpoint: Endpoint, head: SearchHead) -> None:
+    head.found = [GOOD] * 10_001
+    head.state = {"isFinalized": True}
+    assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token"))[0] == 413
+    assert (head.canceled, head.jobs) == (1, {})
+
+
+TOO_SLOW = (
+    "The search for the packets took more than 20 seconds and was canceled, since Splunk Web waits no longer for an "
+    "answer. There is no file, not even a part of one. Choose a shorter time range, or name a connection (flow) or a "
+    "host (address)."
+)
+
+
+def test_search_that_does_not_end_is_answered_within_25_seconds_and_canceled(
+    endpoint: Endpoint, head: SearchHead
+) -> None:
+    """Splunk Web gives splunkd 30 seconds: this is the real time, in the process that splunkd would run."""
+    head.endless = True
+    begin = time.monotonic()
+    assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")) == (504, TOO_SLOW)
+    assert packet_download.SEARCH_SECONDS <= time.monotonic() - begin < 25
+    assert (head.canceled, head.jobs) == (1, {})
+
+
+class Time:
+    """A clock that waiting sets forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def asked_in_time(head: SearchHead, time_of_day: Time) -> dict[str, Any]:
+    """Return the reply to a request, with a time that passes by waiting only."""
+    request = {
+        "method": "GET",
+        "query": [["flow", FLOW], *map(list, RANGE.items())],
+        "session": {"user": "analyst", "authtoken": "analyst-token"},
+        "server": {"rest_uri": head.uri},
+    }
+    run = searching(request, time_of_day.clock, time_of_day.wait)
+    return packet_download.answer(request, run, time_of_day.clock)
+
+
+def test_search_that_splunkd_does_not_confirm_to_have_canceled_is_said_to_end_by_itself(
+    head: SearchHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packet_search, "CANCEL_SECONDS", 0.2)
+    head.endless = head.deaf = True
+    assert refusal(asked_in_time(head, Time())) == (
+        504,
+        TOO_SLOW.replace("was canceled", "ends on splunkd within 30 seconds"),
+    )
+    head.released.set()
+
+
+def test_splunkd_is_not_asked_for_a_job_without_a_pause(head: SearchHead) -> None:
+    head.endless = True
+    passed: list[float] = []
+
+    class Noted(Time):
+        def wait(self, seconds: float) -> None:
+            passed.append(seconds)
+            super().wait(seconds)
+
+    asked_in_time(head, Noted())
+    assert 20 <= sum(passed) < 21
+    assert 20 < len(passed) < 40
+    assert min(passed) == packet_search.FIRST_PAUSE
+    assert max(passed) == packet_search.LONGEST_PAUSE < packet_search.IDLE_SECONDS
+
+
+def test_time_that_ends_while_rows_come_gives_no_file(head: SearchHead) -> None:
+    late = Time()
+    request = {"session": {"user": "analyst", "authtoken": "analyst-token"}, "server": {"rest_uri": head.uri}}
+    query = packet_download.search_for({"flow": FLOW, **RANGE})
+    rows = searching(request, late.clock, late.wait)(query, 20.0)
+    next(rows)
+    late.now = 21.0
+    with pytest.raises(Refusal) as refused:
+        next(rows)
+    assert (refused.value.status, refused.value.text) == (504, TOO_SLOW)
+    assert (head.canceled, head.jobs) == (1, {})
+
+
+def test_rows_that_stop_coming_give_no_file(head: SearchHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    head.stalled = True
+    nearly = Time()
+    monkeypatch.setattr(packet_search, "SHORTEST_REQUEST", 0.2)
+    monkeypatch.setattr(packet_download, "SEARCH_SECONDS", 0.5)
+    status, text = refusal(asked_in_time(head, nearly))
+    assert (status, text.startswith("The search did not come to its end. No answer came from")) == (504, True)
+    assert (head.canceled, head.jobs) == (1, {})
+    head.released.set()
+
+
+def test_answer_is_there_before_splunk_web_gives_up() -> None:
+    """A request has a connection, a TLS handshake and an answer to wait for, each as long as it may take."""
+    steps = 3
+    late = packet_download.SEARCH_SECONDS + steps * packet_search.SHORTEST_REQUEST
+    assert late + packet_search.CANCEL_SECONDS <= 25
+    assert late + steps * packet_search.CANCEL_SECONDS < 30
 
 
 SECRET = "a-value-that-nobody-is-to-see"
@@ -285,8 +426,7 @@ def test_a_row_whose_values_no_file_can_hold_is_left_out_and_counted_and_fails_n
     endpoint: Endpoint, head: SearchHead, tmp_path: Path
 ) -> None:
     rows = [{name: one for name, one in {**GOOD, **wrong}.items() if one is not None} for wrong in WRONG]
-    lines = [json.dumps({"result": row}) for row in [GOOD, *rows, {**GOOD, "packet_time": "2147483647.999999"}]]
-    head.broken = "\n".join(lines).encode()
+    head.found = [GOOD, *rows, {**GOOD, "packet_time": "2147483647.999999"}]
     reply = endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")
     assert [line.split()[0] for line in tcpdump(tmp_path, content(reply))] == ["1.000000", "2147483647.999999"]
     assert reply["headers"]["X-Packets-Left-Out"] == str(len(WRONG))
@@ -296,7 +436,7 @@ def test_a_row_whose_values_no_file_can_hold_is_left_out_and_counted_and_fails_n
 
 def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
     most = {"packet_time": "4294967295.999999", "packet_link_type": "65535", "packet_wire_length": "4294967295"}
-    found = packet_download.collect([json.dumps({"result": {**GOOD, **most}}).encode()], 1.0, lambda: 0.0)
+    found = packet_download.collect([{**GOOD, **most}])
     assert packets.pcap_file(found.packets, found.link)[20:40] == struct.pack(
         "<IIIII", 65_535, 4_294_967_295, 999_999, 2, 4_294_967_295
     )
@@ -304,56 +444,60 @@ def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ascii(wrong)[:60])
 def test_without_a_packet_that_a_file_can_hold_there_is_a_sentence(wrong: dict[str, Any]) -> None:
-    line = json.dumps({"result": {**GOOD, **wrong}}).encode()
     with pytest.raises(Refusal, match="No packet is left for a file: 1 were found") as refused:
-        packet_download.collect([line], 1.0, lambda: 0.0)
+        packet_download.collect([{**GOOD, **wrong}])
     assert refused.value.status == 404
 
 
-@pytest.mark.parametrize(
-    "line",
-    [b'{"messages":7}', b'{"messages":[7]}', b'{"messages":{"a":1}}', b"[" * 100_000, b'"x"', b"null", b"\xff\xfe{"],
-    ids=lambda line: ascii(line)[:30],
-)
-def test_an_answer_of_any_shape_gives_a_sentence(line: bytes) -> None:
-    with pytest.raises(Refusal, match="is not understood"):
-        packet_download.collect([line], 1.0, lambda: 0.0)
+def test_an_error_of_splunk_is_one_printable_line(head: SearchHead) -> None:
+    head.state = {"messages": [{"type": "FATAL", "text": "a\x00b\x1b[31m\r\nc" + "d" * 5000}]}
+    status, text = refusal(asked_in_time(head, Time()))
+    assert status == 502
+    assert text.startswith("Splunk could not run the search: a\\x00b\\x1b[31m")
+    assert text.isprintable()
+    assert len(text) < 1100
 
 
-def test_an_error_of_splunk_is_one_printable_line() -> None:
-    line = json.dumps({"messages": [{"type": "FATAL", "text": "a\x00b\x1b[31m\r\nc" + "d" * 5000}]}).encode()
-    with pytest.raises(Refusal) as refused:
-        packet_download.collect([line], 1.0, lambda: 0.0)
-    assert refused.value.text.startswith("Splunk could not run the search: a b [31m  cd")
-    assert refused.value.text.isprintable()
-    assert len(refused.value.text) < 1100
-
-
-def row_of(size: int) -> bytes:
-    row = {"packet_time": "1.0", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "00" * size}
-    return json.dumps({"result": row}).encode()
+def row_of(size: int) -> dict[str, Any]:
+    return {**GOOD, "packet_hex": "00" * size}
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 10_001), (262_144, 65)])
 def test_too_much_gives_no_part_of_it(size: int, count: int) -> None:
-    line = row_of(size)
+    row = row_of(size)
     with pytest.raises(Refusal, match="more than 10000 packets or 16 MiB") as refused:
-        packet_download.collect((line for _ in range(count)), 1.0, lambda: 0.0)
+        packet_download.collect(row for _ in range(count))
     assert refused.value.status == 413
-    found = packet_download.collect((line for _ in range(count - 1)), 1.0, lambda: 0.0)
+    found = packet_download.collect(row for _ in range(count - 1))
     assert (len(found.packets), found.left_out) == (count - 1, 0)
 
 
 def test_rows_that_are_left_out_count_for_the_limit() -> None:
-    line = json.dumps({"result": {**GOOD, "packet_hex": "x"}}).encode()
     with pytest.raises(Refusal, match="more than 10000 packets"):
-        packet_download.collect((line for _ in range(10_001)), 1.0, lambda: 0.0)
+        packet_download.collect({**GOOD, "packet_hex": "x"} for _ in range(10_001))
 
 
-def test_search_that_takes_too_long_is_given_up() -> None:
-    with pytest.raises(Refusal, match="more than 120 seconds") as refused:
-        packet_download.collect(iter([row_of(1)]), 5.0, lambda: 6.0)
-    assert refused.value.status == 504
+def test_search_is_narrowed_by_words_that_the_index_knows(endpoint: Endpoint, head: SearchHead) -> None:
+    endpoint.ask({"flow": FLOW, "address": ENDS[0], **RANGE}, "analyst-token")
+    ((_, search),) = head.searches
+    device, instance, first, connection = FLOW.split(":")
+    assert search.startswith(
+        f'search `sfw_packets` "{device}" "{instance}" "{first}" "{connection}" flow_id="{FLOW}" '
+        f'(("{ENDS[0]}" (src="{ENDS[0]}" OR dest="{ENDS[0]}")) OR NOT src=* OR NOT dest=*) | sfwpackets | '
+    )
+
+
+def test_packets_of_events_of_other_hosts_are_not_decoded(addon: Path) -> None:
+    """As on the dashboard: an event that names both of its ends is of an address by these."""
+    events = [
+        packet(0, FRAMES[0], InitiatorIP=ENDS[0], ResponderIP=ENDS[1]),
+        packet(1, FRAMES[1], InitiatorIP="203.0.113.9", ResponderIP=ENDS[1]),
+        packet(2, FRAMES[2], InitiatorIP="203.0.113.9"),
+    ]
+    search = packet_download.search_for({"address": ENDS[0], **RANGE})
+    data = Searched(Knowledge.read(addon), events)
+    found = spl.run(search.query, data, now=1744760000.0, earliest=float(BEGIN), latest=float(END))
+    assert [row["packet_time"] for row in found.rows] == ["1744752702.000000", "1744752700.000000"]
 
 
 def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_for_reading(addon: Path) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 import ipaddress
-import json
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from estreamer import packet_download, search_text
-from estreamer.packet_download import Search
+from estreamer.packet_download import Row, Search
 from estreamer.search_text import Unquotable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -137,10 +136,9 @@ def ask(query: Any) -> tuple[dict[str, Any], list[Search]]:
     """Return the reply of the endpoint to a query, and the searches that it runs."""
     ran: list[Search] = []
 
-    def run(search: Search) -> Iterator[bytes]:
+    def run(search: Search, deadline: float) -> Generator[Row, None, None]:
         ran.append(search)
-        row = {"packet_time": "1.000000", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
-        yield json.dumps({"result": row}).encode()
+        yield {"packet_time": "1.000000", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
 
     return packet_download.answer({"method": "GET", "query": query}, run), ran
 
@@ -170,6 +168,8 @@ def checked(query: Any) -> bool:
 
 def _written(given: dict[str, str]) -> set[str]:
     written = {value.lower() for value in given.values()}
+    if "flow" in given:
+        written.update(given["flow"].lower().split(":"))
     if "address" in given:
         written.add(str(ipaddress.ip_address(given["address"])))
     if "link" in given:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Optional
 
 from tests.searchtime.conf import Line, Setting, boolean, integer
 from tests.searchtime.errors import KnowledgeError
@@ -112,10 +114,9 @@ class Indexing:
         if self._format is None:
             raise KnowledgeError("recognising a time without TIME_FORMAT is not played")
         seen = raw[place.end() :]
-        found = self._format.match(seen[: self._lookahead] if self._lookahead > 0 else seen)
-        if found is None:
+        time = self._format(seen[: self._lookahead] if self._lookahead > 0 else seen)
+        if time is None:
             return None
-        time = float(found.group())
         self._mark("MAX_DAYS_AGO", "MAX_DAYS_HENCE")
         return time if now - self._days_ago * DAY <= time <= now + self._days_hence * DAY else None
 
@@ -148,13 +149,51 @@ class Indexing:
         return regex
 
 
-def _time_format(setting: Setting | None) -> re.Pattern[str] | None:
-    """Return a pattern of TIME_FORMAT, whose text is a number of seconds. Raises KnowledgeError for other formats."""
+Read = Callable[[str], Optional[float]]
+"""Reads the time at the begin of a text, in seconds since 1970; None where there is none."""
+
+_PARTS = {"Y": r"(?P<Y>\d{4})", **{name: rf"(?P<{name}>\d\d?)" for name in "mdHMS"}}
+_PART = re.compile(r"%(?P<digits>\d?)(?P<name>.)|(?P<literal>[^%]+)", re.DOTALL)
+
+
+def _time_format(setting: Setting | None) -> Read | None:
+    """Return what reads TIME_FORMAT: seconds (%s), or date and time (%Y %m %d %H %M %S), with or without a fraction.
+
+    A date without a zone is one of the machine, which is taken to be in UTC. Raises KnowledgeError for other formats.
+    """
     if setting is None:
         return None
-    found = re.fullmatch(r"%s(?:\.%(\d?)[NQ])?", setting.value)
-    if not found:
-        raise KnowledgeError(f"{setting.line}: {setting.value} is not played, only %s and %s.%N")
-    if "." not in setting.value:
-        return re.compile(r"\d+", re.ASCII)
-    return re.compile(rf"\d+\.\d{{1,{found.group(1) or 9}}}", re.ASCII)
+    pattern, names = "", []
+    for part in _PART.finditer(setting.value):
+        name = part.group("name")
+        if part.group("literal"):
+            pattern += re.escape(part.group("literal"))
+            continue
+        names.append("N" if name == "Q" else name)
+        if name in ("N", "Q"):
+            pattern += rf"(?P<N>\d{{1,{part.group('digits') or 9}}})"
+        elif name == "s" and not part.group("digits"):
+            pattern += r"(?P<s>\d+)"
+        elif name in _PARTS and not part.group("digits"):
+            pattern += _PARTS[name]
+        else:
+            raise KnowledgeError(f"{setting.line}: {setting.value} is not played")
+    known = (["s"], ["s", "N"], [*"YmdHMS"], [*"YmdHMSN"])
+    if names not in known or "%" in _PART.sub("", setting.value):
+        raise KnowledgeError(f"{setting.line}: {setting.value} is not played, only %s and dates, with a fraction")
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda text: _seconds(compiled.match(text))
+
+
+def _seconds(found: re.Match[str] | None) -> float | None:
+    if found is None:
+        return None
+    parts = found.groupdict()
+    fraction = float(f"0.{parts.get('N') or 0}")
+    if "s" in parts:
+        return float(f"{parts['s']}.{parts.get('N') or 0}")
+    try:
+        day = datetime(*(int(parts[name]) for name in "YmdHMS"), tzinfo=timezone.utc)  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
+    return day.timestamp() + fraction

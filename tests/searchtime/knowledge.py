@@ -16,6 +16,7 @@ from types import MappingProxyType
 from tests.searchtime.apps import Apps, Stanzas
 from tests.searchtime.automatic import Limits, extract_json
 from tests.searchtime.conf import Line
+from tests.searchtime.errors import KnowledgeError
 from tests.searchtime.eventtypes import beginnings, event_types, tags, tags_of
 from tests.searchtime.extraction import Extract, Report
 from tests.searchtime.indexing import Indexed, Indexing
@@ -89,7 +90,7 @@ class Knowledge:
         self,
         data: bytes,
         *,
-        sourcetype: str,
+        sourcetype: str | None,
         source: str,
         host: str,
         index: str = "main",
@@ -99,7 +100,10 @@ class Knowledge:
         """Return the events that data becomes. Times are in seconds since 1970, `input_time` is `now` by default.
 
         `input_time` is what the input tells: the time of a file's last change, or a modular input's <time>.
+        `sourcetype` is None for data to which its input gives none. Raises KnowledgeError where no source does either.
         """
+        if sourcetype is None:
+            sourcetype = self._sourcetype_of(source)
         settings = self._props_of_indexing.of(source=source, host=host, sourcetype=sourcetype)
         indexing = Indexing(settings)
         told = now if input_time is None else input_time
@@ -156,7 +160,7 @@ class Knowledge:
         extractions: tuple[Extract | Report, ...] = (*plan.extracts, *plan.reports)
         for extraction in extractions:
             extraction.apply(row)
-        if plan.kv_mode.value == "json" and extract_json(row, raw, self._limits):
+        if plan.kv_mode.value == "none" or extract_json(row, raw, self._limits):
             row.used.add(plan.kv_mode.line)
         for alias in plan.aliases:
             alias.apply(row)
@@ -178,6 +182,13 @@ class Knowledge:
             own = sorted({tag for (name, _), found in by_value.items() if name == field for tag in found})
             row.put(f"tag::{field}", own)
         return Event(MappingProxyType(row.fields), tuple(types), tuple(all_tags), MappingProxyType(by_value))
+
+    def _sourcetype_of(self, source: str) -> str:
+        found = self._props_of_indexing.sourcetype_of(source)
+        if found is None:
+            raise KnowledgeError(f"{source} has no sourcetype: recognising one is not played")
+        self.used.add(found.line)
+        return found.value
 
     def _plan(self, source: str, host: str, sourcetype: str) -> Plan:
         key = (source, host, sourcetype)

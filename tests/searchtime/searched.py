@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.searchtime import conf, spl
@@ -14,13 +14,23 @@ from tests.searchtime.spl import Lookup, Macro
 
 
 class Searched:
-    """What `tests.searchtime.spl.run` runs over: events, and the macros, tables and saved searches of apps."""
+    """What `tests.searchtime.spl.run` runs over: events, and the macros, tables and saved searches of apps.
+
+    `places` is the database of iplocation, the fields of places by network.
+    """
 
     def __init__(
-        self, knowledge: Knowledge, events: Iterable[Indexed], searches: Mapping[str, str] | None = None
+        self,
+        knowledge: Knowledge,
+        events: Iterable[Indexed],
+        searches: Mapping[str, str] | None = None,
+        places: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        self.collected: list[spl.Row] = []
         self._knowledge = knowledge
         self._searches = searches or {}
+        self._places = places
+        self._written: dict[str, Lookup | None] = {}
         self._rows: list[spl.Row] = []
         self.add(events)
 
@@ -49,6 +59,8 @@ class Searched:
 
     def lookup(self, name: str) -> Lookup | None:
         """Return a lookup by the name of its definition."""
+        if name in self._written:
+            return self._written[name]
         found = self._knowledge.lookups.get(name)
         if found is None:
             return None
@@ -69,6 +81,18 @@ class Searched:
     def data_model(self, name: str) -> spl.DataModel | None:
         """Return a data model of CIM."""
         return spl.MODELS.get(name)
+
+    def places(self) -> Mapping[str, Mapping[str, str]] | None:
+        """Return the database of iplocation."""
+        return self._places
+
+    def collect(self, events: Sequence[spl.Row]) -> None:
+        """Keep what collect writes in `collected`: no search over this data finds it."""
+        self.collected.extend(events)
+
+    def put_lookup(self, name: str, lookup: Lookup | None) -> None:
+        """Take a table that outputlookup writes, None for one that it deletes: it stands before that of the apps."""
+        self._written[name] = lookup
 
 
 def macro(settings: Mapping[str, Setting], arity: int) -> Macro:

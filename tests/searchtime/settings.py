@@ -35,6 +35,9 @@ PROPS_INDEX = _names(
 
 PROPS_SEARCH = frozenset(["KV_MODE", "rename", "priority"])
 
+PROPS_INPUT = frozenset(["sourcetype"])
+"""Settings of a source that count when an input reads it: "can only be set for a [source::...] stanza"."""
+
 PROPS_CLASSES = ("EXTRACT", "REPORT", "FIELDALIAS", "EVAL", "LOOKUP")
 """Kinds of setting that come with a class (of EVAL: a field)."""
 
@@ -79,6 +82,8 @@ def check_props(line: Line) -> None:
     if line.stanza.startswith(("rule::", "delayedrule::")):
         raise KnowledgeError(f"{line}: recognising sourcetypes by rules is not played")
     if kind_and_class(key)[0] or key in PROPS_INDEX or key in PROPS_SEARCH or key in PROPS_INERT:
+        return
+    if key in PROPS_INPUT and line.stanza.startswith("source::"):
         return
     raise KnowledgeError(f"{line}: not a setting of props.conf, or one that is not played")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tests.searchtime.apps import Stanzas
 from tests.searchtime.conf import DEFAULT, Setting, integer
 from tests.searchtime.errors import KnowledgeError
+from tests.searchtime.settings import PROPS_INPUT
 
 LITERAL_PRIORITY = 100
 PATTERN_PRIORITY = 0
@@ -68,13 +69,22 @@ class Properties:
         """Return the settings of a sourcetype's own stanza."""
         return self._stanzas.get(sourcetype, {})
 
+    def sourcetype_of(self, source: str) -> Setting | None:
+        """Return what gives the data of a source its sourcetype, where the input that reads it gives none."""
+        found: Setting | None = None
+        for one in self._matchers:
+            if one.kind == "source" and one.matches(source, "", ""):
+                found = self._stanzas[one.stanza].get("sourcetype", found)
+        return found
+
     def of(self, *, source: str, host: str, sourcetype: str) -> dict[str, Setting]:
         """Return the settings for an event, by name, from the stanzas that it falls under."""
         settings = dict(self._stanzas.get(DEFAULT, {}))
         for one in self._matchers:
             if one.matches(source, host, sourcetype):
                 settings.update(self._stanzas[one.stanza])
-        settings.pop("priority", None)
+        for key in ("priority", *PROPS_INPUT):
+            settings.pop(key, None)
         return settings
 
 

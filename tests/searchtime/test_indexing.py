@@ -102,6 +102,68 @@ def test_a_time_can_have_a_fraction(tmp_path: Path) -> None:
     assert times(tmp_path, "TIME_FORMAT = %s.%6N", b"1749999999.123456") == [1749999999.123456]
 
 
+@pytest.mark.parametrize(
+    ("form", "text", "time"),
+    [
+        ("%Y-%m-%d %H:%M:%S,%3N", "2025-06-15 15:06:39,123 x", 1749999999.123),
+        ("%Y-%m-%d %H:%M:%S,%3N", "2025-06-15 15:06:39,1234", 1749999999.123),
+        ("%Y-%m-%dT%H:%M:%S", "2025-06-15T15:06:39Z", 1749999999.0),
+        ("%Y-%m-%d %H:%M:%S.%6Q", "2025-06-15 15:06:39.5", 1749999999.5),
+    ],
+)
+def test_a_date_without_a_zone_is_one_of_the_machine_which_is_in_utc(
+    tmp_path: Path, form: str, text: str, time: float
+) -> None:
+    assert times(tmp_path, f"TIME_FORMAT = {form}", text.encode(), 7) == [pytest.approx(time)]
+
+
+@pytest.mark.parametrize("text", ["2025-06-15 15:06:39", "2025-13-15 15:06:39,123", "x 2025-06-15 15:06:39,123", ""])
+def test_what_is_not_of_the_format_is_no_time(tmp_path: Path, text: str) -> None:
+    assert times(tmp_path, "TIME_FORMAT = %Y-%m-%d %H:%M:%S,%3N", f"{text}|".encode(), 7) == [7]
+
+
+@pytest.mark.parametrize(
+    "form", ["%H:%M:%S", "%Y-%m-%d", "%d.%m.%Y %H:%M:%S", "%b %d %H:%M:%S", "%Y-%m-%d %H:%M:%S %z", "%"]
+)
+def test_a_date_that_is_not_complete_or_has_more_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(KnowledgeError, match="not played"):
+        times(tmp_path, f"TIME_FORMAT = {form}", b"x")
+
+
+def of_a_source(tmp_path: Path, props: str, source: str) -> str:
+    known = Knowledge.read(
+        app(tmp_path, {"default/props.conf": f"[default]\nSHOULD_LINEMERGE = false\nDATETIME_CONFIG = NONE\n{props}"})
+    )
+    (event,) = known.index(b"x", sourcetype=None, source=source, host="h", now=NOW)
+    return event.sourcetype
+
+
+def test_a_source_gives_a_sourcetype_to_data_whose_input_gives_none(tmp_path: Path) -> None:
+    props = "[source::.../a*.log*]\nsourcetype = a\n"
+    assert of_a_source(tmp_path, props, "/var/log/a.log.1") == "a"
+    with pytest.raises(KnowledgeError, match="has no sourcetype"):
+        of_a_source(tmp_path, props, "/var/log/b.log")
+
+
+def test_the_stronger_stanza_gives_the_sourcetype(tmp_path: Path) -> None:
+    props = "[source::/a.log]\nsourcetype = literal\n[source::.../a.log]\nsourcetype = pattern\n"
+    assert of_a_source(tmp_path, props, "/a.log") == "literal"
+    assert of_a_source(tmp_path, props, "/b/a.log") == "pattern"
+
+
+def test_a_sourcetype_that_an_input_gives_stays(tmp_path: Path) -> None:
+    props = f"[{SOURCETYPE}]\nSHOULD_LINEMERGE = false\nDATETIME_CONFIG = NONE\n[source::s]\nsourcetype = other\n"
+    known = Knowledge.read(app(tmp_path, {"default/props.conf": props}))
+    (event,) = known.index(b"x", sourcetype=SOURCETYPE, source="s", host="h", now=NOW)
+    assert event.sourcetype == SOURCETYPE
+
+
+@pytest.mark.parametrize("stanza", [SOURCETYPE, "host::h", "default"])
+def test_only_a_source_gives_a_sourcetype(tmp_path: Path, stanza: str) -> None:
+    with pytest.raises(KnowledgeError, match="sourcetype"):
+        Knowledge.read(app(tmp_path, {"default/props.conf": f"[{stanza}]\nsourcetype = a\n"}))
+
+
 def test_an_event_without_a_time_has_that_of_the_one_before_it(tmp_path: Path) -> None:
     settings = "TIME_PREFIX = t=\nTIME_FORMAT = %s"
     assert times(tmp_path, settings, b"t=1749999999\nx\nt=y", 7) == [1749999999.0] * 3

@@ -105,8 +105,17 @@ def field_node(name: str) -> Node:
     return Node(ANY, frozenset({name}), lambda row, now: typed(row.get(name)))
 
 
+def _bare_null(row: Row, now: float) -> Any:
+    """Return null, as `eval c=null` of the page "outputlookup" does. Raises EvalError where it could be a field."""
+    if row.get("null") is not None:
+        raise EvalError("null without parentheses is left open where there is a field null")
+    return None
+
+
 def _field(tree: Tree[Token]) -> Node:
     name = str(tree.children[0])
+    if name == "null":
+        return Node(ANY, frozenset(), _bare_null)
     if name.lower() in _LEFT_OPEN:
         raise EvalError(f"{name} without parentheses is left open: write {name}(), or '{name}' for a field")
     return field_node(name)

@@ -41,6 +41,21 @@ def test_null_in_logic_decides_nothing(expression: str, value: Any) -> None:
     assert parse(expression).evaluate({}) is value
 
 
+def test_null_without_parentheses_is_null_where_no_field_has_its_name() -> None:
+    assert parse("null").evaluate({"a": "1"}) is None
+    assert parse("if(a=1,null,2)").evaluate({"a": "1"}) is None
+    assert parse("isnull(null)").evaluate({}) is True
+    assert parse("null").fields == frozenset()
+    with pytest.raises(EvalError, match="left open where there is a field null"):
+        parse("null").evaluate({"null": "x"})
+
+
+@pytest.mark.parametrize("name", ["NULL", "Null", "true", "false", "TRUE"])
+def test_other_words_without_parentheses_are_left_open(name: str) -> None:
+    with pytest.raises(EvalError, match="without parentheses is left open"):
+        parse(f"if(a=1,{name},2)")
+
+
 def test_an_empty_text_is_not_null() -> None:
     assert parse("isnull(a)").evaluate({"a": ""}) is False
     assert parse('a=""').evaluate({"a": ""}) is True

@@ -49,6 +49,9 @@ NOT_OURS = {
 }
 """Settings that count only beside what others bring, by stanza and name, and why. Other tests try them with that."""
 
+OF_THE_LOG = ("cisco:sfw:estreamer:log", "sfw_log_fields")
+"""Stanzas for the input's own log, which no event comes to; its tests are in test_log."""
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*(?!\w|\s*\()|(?<![\w.])\d+')
 _WORDS = {"AND", "OR", "NOT", "AS", "null"}
 _OTHER = "mutant"
@@ -91,7 +94,9 @@ def mutants(app: Path) -> Iterator[Mutant]:
 
 
 def kind_of(line: Line) -> str | None:
-    """Return what kind of thing a line says, None for one that counts at index time or nowhere."""
+    """Return what kind of thing a line says of events, None for one that counts at index time or nowhere."""
+    if line.stanza in OF_THE_LOG:
+        return None
     if line.conf == "props":
         return next((kind for prefix, kind in SETTINGS.items() if line.key.startswith(prefix)), None)
     return CONFS.get(line.conf)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.package.confs import read_conf
 from tests.searchtime import Knowledge
 from tests.searchtime.knowledge import Event
 from tests.searchtime.mapping.case import connection, file, found, intrusion, packet
+from tests.searchtime.settings import PROPS_INDEX
 
 PAGE = Path(__file__).parents[3] / "docs" / "coexistence.md"
 FIRST, LAST = "AA_other_app", "zz_other_app"
@@ -118,6 +120,39 @@ def test_events_of_our_input_are_whole_and_keep_their_time(beside: dict[str, Kno
     (event,) = beside[order].index(intrusion().encode(), **told, now=2e9, input_time=1744752707.5)
     assert event.raw == intrusion()
     assert event.time == 1744752707.5
+
+
+OF_ANOTHER = {
+    "alone": 'TIME_PREFIX = "EventSecond":\nTIME_FORMAT = %s\nSHOULD_LINEMERGE = false\n',
+    "with breaks of its own": "TIME_FORMAT = %s\nSHOULD_LINEMERGE = false\nLINE_BREAKER = (;)\nTRUNCATE = 40\n",
+    "with the time of the clock": "DATETIME_CONFIG = CURRENT\nSHOULD_LINEMERGE = false\nCHARSET = ISO-8859-1\n",
+}
+
+
+@pytest.mark.parametrize("order", [FIRST, LAST])
+@pytest.mark.parametrize("settings", OF_ANOTHER.values(), ids=OF_ANOTHER)
+def test_events_that_another_app_brings_are_indexed_as_that_app_alone_says(
+    addon: Path, tmp_path: Path, settings: str, order: str
+) -> None:
+    write(tmp_path / order / "default/props.conf", f"[cisco:sfw:estreamer]\n{settings}")
+    told = {"sourcetype": "cisco:sfw:estreamer", "source": "/var/log/fmc.json", "host": "fmc", "now": 1744752999.0}
+    data = f"{intrusion()}\n1744752000;{file()}".encode()
+    alone = Knowledge.read(tmp_path / order).index(data, **told)
+    assert Knowledge.read(addon, tmp_path / order).index(data, **told) == alone
+
+
+def test_nothing_of_a_sourcetype_that_others_bring_too_counts_when_indexing(addon: Path) -> None:
+    settings = read_conf(addon / "default/props.conf")
+    own = {name: set(stanza) for name, stanza in settings.items() if "::" not in name and not name.endswith(":log")}
+    assert set(own) == {"cisco:sfw:estreamer"}
+    assert own["cisco:sfw:estreamer"] & (PROPS_INDEX | {"EVENT_BREAKER", "EVENT_BREAKER_ENABLE"}) == set()
+
+
+def test_all_that_counts_when_our_events_are_indexed_is_set_at_their_source(addon: Path) -> None:
+    """What is not set there could come from another app's settings of the sourcetype."""
+    source = set(read_conf(addon / "default/props.conf")["source::estreamer_fqe://..."])
+    # Where no time is looked for, it does not matter how one would be.
+    assert PROPS_INDEX - source == {key for key in PROPS_INDEX if key.startswith(("TIME_", "MAX_"))}
 
 
 def test_the_page_lists_every_calculated_field(addon: Path) -> None:

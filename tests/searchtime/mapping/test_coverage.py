@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.searchtime import Knowledge
-from tests.searchtime.mapping import rows
-from tests.searchtime.mapping.case import HOST, OTHER_SOURCE, SOURCE, SOURCETYPE, connection, found
+from tests.searchtime.mapping import rows, test_log
+from tests.searchtime.mapping.case import HOST, SOURCE, SOURCETYPE, connection, found
 
 SWITCHED_OFF = ["[eventtype=sfw_malware_download] attack", "[eventtype=sfw_malware_download] malware"]
 """Tags that ship disabled."""
@@ -16,8 +16,9 @@ def test_every_line_is_exercised(addon: Path) -> None:
     knowledge = Knowledge.read(addon)
     for one in rows.CASES:
         found(knowledge, one.raw, one.source)
-    for source in (SOURCE, OTHER_SOURCE):
-        knowledge.index(connection().encode(), sourcetype=SOURCETYPE, source=source, host=HOST, now=1743500734)
+    knowledge.index(connection().encode(), sourcetype=SOURCETYPE, source=SOURCE, host=HOST, now=1743500734)
+    for line in test_log.indexed(knowledge, [f"{test_log.HEAD} | action=started"]):
+        test_log.searched(knowledge, line)
     assert [str(line).rpartition(": ")[2] for line in knowledge.unused] == SWITCHED_OFF
 
 

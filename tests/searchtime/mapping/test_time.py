@@ -1,8 +1,12 @@
-"""When an event happened, and where it ends, for our own input and for the same JSON brought by a file or by HTTP."""
+"""When an event happened, and where it ends, for our own input and for the same JSON brought by a file or by HTTP.
+
+For the latter, the settings are those that the documentation has for users to copy.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +23,7 @@ from tests.searchtime.mapping.case import (
     packet,
     text,
 )
+from tests.searchtime.snippets import app_with_snippet
 
 NOW = 1800000000.25
 TOLD = 1744752707.709756
@@ -70,32 +75,39 @@ TIMED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def with_snippet(addon: Path, tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+    """What Splunk knows where a user has copied the settings for events that others bring."""
+    return Knowledge.read(addon, app_with_snippet(tmp_path_factory.mktemp("apps")))
+
+
 @pytest.mark.parametrize("one", TIMED, ids=str)
-def test_time_of_an_event_that_others_bring(knowledge: Knowledge, one: Timed) -> None:
+def test_time_of_an_event_that_others_bring(with_snippet: Knowledge, one: Timed) -> None:
     data = f"{one.raw}\n".encode()
-    (event,) = knowledge.index(data, sourcetype=SOURCETYPE, source=OTHER_SOURCE, host=HOST, now=NOW)
+    (event,) = with_snippet.index(data, sourcetype=SOURCETYPE, source=OTHER_SOURCE, host=HOST, now=NOW)
     assert event.time == one.time
     assert event.raw == one.raw
 
 
 @pytest.mark.parametrize("raw", [connection(), intrusion(), file(), packet()], ids=lambda raw: raw[14:26])
-def test_the_time_that_our_input_tells_is_kept(knowledge: Knowledge, raw: str) -> None:
+def test_the_time_that_our_input_tells_is_kept(knowledge: Knowledge, with_snippet: Knowledge, raw: str) -> None:
     told = {"sourcetype": SOURCETYPE, "source": SOURCE, "host": HOST}
-    (event,) = knowledge.index(raw.encode(), **told, now=NOW, input_time=TOLD)
-    assert event.time == TOLD
+    for known in (knowledge, with_snippet):
+        (event,) = known.index(raw.encode(), **told, now=NOW, input_time=TOLD)
+        assert event.time == TOLD
 
 
 @pytest.mark.parametrize("source", [SOURCE, OTHER_SOURCE])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n\n"])
-def test_every_line_is_an_event_of_its_own(knowledge: Knowledge, source: str, end: bytes) -> None:
+def test_every_line_is_an_event_of_its_own(with_snippet: Knowledge, source: str, end: bytes) -> None:
     raws = [connection(URL="https://bücher.example/"), intrusion(), file(), packet()]
     data = b"".join(raw.encode() + end for raw in raws)
-    events = knowledge.index(data, sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
+    events = with_snippet.index(data, sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
     assert [event.raw for event in events] == raws
 
 
 @pytest.mark.parametrize("source", [SOURCE, OTHER_SOURCE])
-def test_an_event_of_half_a_mebibyte_is_whole(knowledge: Knowledge, source: str) -> None:
+def test_an_event_of_half_a_mebibyte_is_whole(with_snippet: Knowledge, source: str) -> None:
     raw = packet(Bytes="ff" * 262000)
-    (event,) = knowledge.index(raw.encode(), sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
+    (event,) = with_snippet.index(raw.encode(), sourcetype=SOURCETYPE, source=source, host=HOST, now=NOW)
     assert event.raw == raw

@@ -23,6 +23,7 @@ from tests.searchtime.knowledge import Knowledge
 from tests.searchtime.official.hec import Collector
 from tests.searchtime.official.jobs import Jobs, phrase
 from tests.searchtime.searched import Searched, saved_searches
+from tests.searchtime.snippets import app_with_snippet
 
 
 class TestAddon(Basic):
@@ -35,8 +36,9 @@ class TestAddon(Basic):
 
 @pytest.fixture(scope="session")
 def knowledge(request: pytest.FixtureRequest) -> Knowledge:
-    """What the add-on's conf files say."""
-    return Knowledge.read(Path(request.config.getoption("splunk_app")))
+    """What the add-on's conf files say, and the settings that the documentation has for events that others bring."""
+    app = Path(request.config.getoption("splunk_app"))
+    return Knowledge.read(app, app_with_snippet(Path.cwd() / "apps of a user"))
 
 
 @pytest.fixture(scope="session")

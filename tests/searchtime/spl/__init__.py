@@ -11,6 +11,7 @@ In a few places the references say nothing, and searches cannot do without. Here
 - OUTPUT of a lookup clears the fields that it brings where nothing matches, and OUTPUTNEW with several fields brings
   those that the event lacks,
 - an input field with several values matches a lookup by any of them,
+- bin of another field than `_time` by a span with a time scale is that field as a time, put to the begin of its span,
 - a span of one week begins on Sunday, and spans of days count from 1970-01-01, and
 - join overwrites `_time` like any other field that both sides have.
 """
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 from tests.searchtime.evals import EvalError, Value
 
-from . import addon, columns, combining, datamodels, evaluation, filtering, reporting
+from . import addon, columns, combining, datamodels, evaluation, filtering, locations, reporting, writing
 from .arguments import Arguments
 from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
@@ -58,7 +59,9 @@ _COMMANDS: Mapping[str, Action] = {
     **datamodels.COMMANDS,
     **evaluation.COMMANDS,
     **filtering.COMMANDS,
+    **locations.COMMANDS,
     **reporting.COMMANDS,
+    **writing.COMMANDS,
 }
 COMMAND_NAMES = frozenset(_COMMANDS)
 

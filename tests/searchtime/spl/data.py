@@ -117,28 +117,52 @@ class Data(Protocol):
     def data_model(self, name: str) -> DataModel | None:
         """Return a data model."""
 
+    def places(self) -> Mapping[str, Mapping[str, str]] | None:
+        """Return a database for iplocation, the fields of places by network; None where there is none."""
+
+    def collect(self, events: Sequence[Row]) -> None:
+        """Take events that collect writes. They are in `events` of a later search at the earliest."""
+
+    def put_lookup(self, name: str, lookup: Lookup | None) -> None:
+        """Take a table that outputlookup writes, None for one that it deletes."""
+
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Data that is given as it is. The macros' keys are name and number of arguments."""
+    """Data that is given as it is. The macros' keys are name and number of arguments.
+
+    `collected` and `written` are what searches have written; `located` is the database of iplocation.
+    """
 
     rows: Sequence[Row] = ()
     macros: Mapping[tuple[str, int], Macro] = field(default_factory=dict)
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     searches: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, DataModel] = field(default_factory=dict)
+    located: Mapping[str, Mapping[str, str]] | None = None
+    collected: list[Row] = field(default_factory=list)
+    written: dict[str, Lookup | None] = field(default_factory=dict)
 
     def events(self) -> Iterable[Row]:
-        return self.rows
+        return [*self.rows, *self.collected]
 
     def macro(self, name: str, arity: int) -> Macro | None:
         return self.macros.get((name, arity))
 
     def lookup(self, name: str) -> Lookup | None:
-        return self.lookups.get(name)
+        return self.written[name] if name in self.written else self.lookups.get(name)
 
     def savedsearch(self, name: str) -> str | None:
         return self.searches.get(name)
 
     def data_model(self, name: str) -> DataModel | None:
         return self.models.get(name)
+
+    def places(self) -> Mapping[str, Mapping[str, str]] | None:
+        return self.located
+
+    def collect(self, events: Sequence[Row]) -> None:
+        self.collected.extend(events)
+
+    def put_lookup(self, name: str, lookup: Lookup | None) -> None:
+        self.written[name] = lookup

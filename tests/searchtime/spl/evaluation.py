@@ -101,14 +101,15 @@ def bin_value(value: Any, width: float) -> str | None:
 def binning(arguments: Arguments, field: str, width: str) -> Callable[[Any], Any]:
     """Return what bins the values of a field by a span."""
     size = number(width)
-    if field == "_time":
+    if field == "_time" or size is None:
         try:
             count, unit = (int(size), "s") if size is not None else span(width)
             bin_time(0, count, unit)
         except EvalError as error:
             raise arguments.fail(str(error)) from error
-        return functools.lru_cache(maxsize=None)(lambda when: bin_time(float(when), count, unit))
-    if size is None or size <= 0:
+        binned = functools.lru_cache(maxsize=None)(lambda when: bin_time(float(when), count, unit))
+        return lambda value: None if number(value) is None else binned(value)
+    if size <= 0:
         raise arguments.fail(f"the span {width!r} of {field} is not supported")
     return lambda value: bin_value(value, size + 0)
 

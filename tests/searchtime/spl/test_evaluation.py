@@ -64,12 +64,33 @@ def test_bin_makes_ranges_of_numbers() -> None:
     assert one("bin n span=10", n="word") == {"n": "word"}
     for search, message in (
         ("bin n", "without a span"),
-        ("bin n span=5m", "the span '5m' of n"),
+        ("bin n span=0", "the span '0' of n"),
+        ("bin n span=2log10", "not a span"),
+        ("bin n bins=10", "unknown option bins"),
+        ("bin n span=10 start=0", "unknown option start"),
+        ("bin n minspan=1h", "unknown option minspan"),
+        ("bin n span=1h aligntime=@d", "unknown option aligntime"),
         ("bin _time span=5q5", "not a span"),
         ("bin _time span=2w", "several weeks"),
     ):
         with pytest.raises(SplError, match=message):
             one(search, n="1")
+
+
+@pytest.mark.parametrize(
+    ("search", "value", "expected"),
+    [
+        ("bin first span=5m", "1700000123", 1_700_000_100),
+        ("bin first span=1h", 1_700_000_123.75, 1_699_999_200),
+        ("bin first span=1d", 1_700_000_123, 1_699_920_000),
+        ("bin first span=1mon", 1_700_000_123, 1_698_796_800),
+        ("bucket span=30s first", 1_700_000_123, 1_700_000_100),
+        ("bin first span=5m", "no time", "no time"),
+    ],
+)
+def test_bin_of_any_field_by_a_span_with_a_time_scale_is_a_time_range(search: str, value: Any, expected: Any) -> None:
+    assert one(search, first=value) == {"first": expected}
+    assert one(f"{search} as begin", first=value).get("begin", value) == expected
 
 
 @pytest.mark.parametrize(

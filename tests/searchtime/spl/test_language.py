@@ -88,7 +88,6 @@ def test_macro_that_cannot_be_expanded_is_named(search: str, message: str) -> No
         ("* |", "nothing between two pipes"),
         ("* | | stats count", "nothing between two pipes"),
         ("* | frobnicate x", "unknown command frobnicate"),
-        ("* | iplocation src", "unknown command iplocation"),
         ("* | geostats count", "unknown command geostats"),
         ("* | eventcount", "unknown command eventcount"),
         ('* | eval a="open', "quote at position"),
