@@ -17,7 +17,7 @@ SPARED = 1 if WHOLE else 10
 PAGE = Path(__file__).parents[3] / "docs" / "search.md"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_mutant_is_noticed(addon: Path, part: int) -> None:
     some = list(mutants(addon))[part :: PARTS * SPARED]
