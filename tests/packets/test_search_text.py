@@ -117,7 +117,13 @@ def test_what_is_no_text_or_too_long_is_refused(value: Any) -> None:
     "text", ["", "a b", "1a", "a=b", 'a"', "a`", "a|b", "a-b", "a\n", "\u00e4", "a" * 101, None, 7]
 )
 def test_only_names_are_names(text: Any) -> None:
-    for function in (search_text.name, search_text.macro, search_text.command, search_text.not_null):
+    for function in (
+        search_text.name,
+        search_text.macro,
+        search_text.command,
+        search_text.not_null,
+        search_text.absent,
+    ):
         with pytest.raises(Unquotable):
             function(text)
     with pytest.raises(Unquotable):
