@@ -22,10 +22,9 @@ REQUIREMENTS = (
     "urllib3==1.26.20",
     "dpkt==1.9.8",
     "lark==1.3.1",
-    "regex==2026.1.15",
     "setuptools==80.9.0",
 )
-"""The tool, what it needs in old versions, and what the simulator needs: a parser, PCRE's recursion, a decoder."""
+"""The tool, what it needs in old versions, and what the simulator needs: a parser, a decoder."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -34,11 +34,11 @@ PROGRAMS = {
     "tcpdump": "tcpdump",
     "valgrind": "valgrind",
 }
-LIBRARIES = {"libatomic1": "atomic", "libmagic1": "magic"}
+LIBRARIES = {"libatomic1": "atomic", "libmagic1": "magic", "libpcre2-8-0": "pcre2-8"}
 """Debian's packages, and the program or library that shows that one is there."""
 
-FAST_PROGRAMS = ("openssl", "tcpdump")
-"""Those of them that the fast tests run."""
+FAST_PACKAGES = ("libpcre2-8-0", "openssl", "tcpdump")
+"""Those of them that the fast tests need."""
 
 ONCE = (
     "tests/alerts",
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_fast(pythons: Mapping[str, str]) -> int:
     """Check style and types, and run the fast tests under the newest Python; return 0 when all passed."""
-    install_system_packages(FAST_PROGRAMS)
+    install_system_packages(FAST_PACKAGES)
     version = newest_of(pythons)
     python = prepare_all({version: pythons[version]})[version]
     checks = {**style(python), f"fast tests under Python {version}": pytest(python, FAST, more=("-m", "not package"))}

@@ -28,11 +28,6 @@ def named(event: Event, *fields: str) -> str | None:
     return next((event[field] for field in fields if event.get(field, "") not in FILLERS), None)
 
 
-def near(event: Event, field: str) -> Any:
-    """Return a raw field if Splunk finds it: not in an event that is beyond the limits of automatic extraction."""
-    return None if "ExtraText" in event or "Extra0ID" in event else event.get(field)
-
-
 def counts(events: Iterable[Event], key: Callable[[Event], Any]) -> dict[Any, tuple[int, int]]:
     """Return by key how many events there are and how many of them were blocked; a key that is None is left out."""
     found: dict[Any, tuple[int, int]] = {}

@@ -22,7 +22,7 @@ HOST = population.INSIDE[0]
 CHARTS = {"splunk.area", "splunk.bar", "splunk.column", "splunk.line"}
 """Panels in which a click hits one of several series."""
 
-NOTHING_WRONG = {("setup_check", panel) for panel in ("viz_tags", "viz_length")}
+NOTHING_WRONG = {("setup_check", panel) for panel in ("viz_tags", "viz_time", "viz_length")}
 """Panels of which no row of these events has anything wrong, so that their link, which asks for that, finds nothing."""
 
 MADE_UP = {("packets", "host_profile")}

@@ -95,7 +95,7 @@ _TWICE_SHARE = 0.03
 _NO_TYPE_SHARE = 0.02
 _CUT_SHARE = 0.1
 _FIELDS = 100
-_CHARACTERS = 10240
+_BYTES = 5000
 
 _SITES = (
     ("https://www.example.com/search?q=quarter&lang=en", "HTTPS", "Web Browsing"),
@@ -289,7 +289,24 @@ def _connection(draw: _Draw, second: int) -> dict[str, Any]:
         "ResponderBytes": draw.of(draw.number(0, 1 << 34), ABSENT),
         "EVE_ThreatConfidencePct": draw.number(0, 100),
     }
-    return {**event, **_translation(draw), **_end(draw, second), **_icmp(draw), "EventType": "ConnectionEvent"}
+    more = {**_translation(draw), **_end(draw, second), **_icmp(draw), **_asked(draw)}
+    return {**event, **more, "EventType": "ConnectionEvent"}
+
+
+def _asked(draw: _Draw) -> dict[str, Any]:
+    """What a name server or a web server was asked, and what it answered."""
+    names = {"DNS_Query": "www.example.com", "DNS_RecordDescription": "a host address"}
+    web = {"ReferencedHost": "www.example.com", "UserAgent": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_Response": 200}
+    return draw.of(
+        {},
+        {**names, "DNS_RecordType": draw.of("A", ABSENT), "DNS_ResponseType": draw.of("No Error", "NXDOMAIN", ABSENT)},
+        {
+            **web,
+            "URL_Category": draw.of("Search Engines and Portals", "Unknown", ABSENT),
+            "URL_Reputation": "Favorable",
+        },
+        {"TunnelRule": "Tunnels", "FirewallRuleID": draw.number(1, 1 << 31)},
+    )
 
 
 def _translation(draw: _Draw) -> dict[str, Any]:
@@ -325,6 +342,7 @@ def _intrusion(draw: _Draw, second: int) -> dict[str, Any]:
         "PriorityID": draw.of(*PRIORITIES, ABSENT, 4),
         "InlineResult": draw.of(*INLINE_RESULTS, ABSENT, ABSENT, UNHEARD),
         "HTTP_URI": draw.of("/index.php?id=1%27--", ABSENT),
+        "ResponderCountry": draw.of("Germany", "Unknown", ABSENT),
         "EventID": draw.number(1, 1 << 31),
     }
 
@@ -401,4 +419,5 @@ def _beyond_the_limits(draw: _Draw, event: dict[str, Any]) -> dict[str, Any]:
     """Return the event with so much before its fields that Splunk's automatic extraction does not come to them."""
     if draw.of(True, False):
         return {"EventType": event["EventType"], **{f"Extra{number}ID": number for number in range(_FIELDS)}, **event}
-    return {"ExtraText": "x" * _CHARACTERS, **event}
+    filler = draw.of("x", "ä", "木")
+    return {"ExtraText": filler * -(-_BYTES // len(filler.encode())), **event}

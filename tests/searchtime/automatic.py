@@ -3,8 +3,12 @@
 Names of nested objects are joined by dots and an array's name ends in "{}". Numbers, true, false and null are the text
 that stands in the event. Repeated names and arrays make multivalue fields. Splunk's specs say the rest:
 
-* limits.conf [kv]: only the first 10,240 characters of an event are looked at, and at most 100 fields are made. What
-  stands before the cut is found, a value that the cut falls into is not.
+* limits.conf [spath], extraction_cutoff: only the first 5,000 bytes of an event are looked at, by this extraction and
+  by the command spath. The specs leave open what becomes of a text that is no JSON since it is cut there. Played is the
+  harsher: nothing is found in it. Where a test has it otherwise, what stands before the cut is found, and a value that
+  does not end before it is not.
+* limits.conf [kv]: of what is left of an event, only the first 10,240 characters (maxchars), and at most 100 fields are
+  made (limit).
 * props.conf, KV_MODE: nothing is extracted from what is not JSON.
 * transforms.conf, KEEP_EMPTY_VALS: automatic extraction ignores pairs without a value.
 """
@@ -25,17 +29,25 @@ _DEEPEST = 200
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of limits.conf, with its defaults: characters looked at, fields made; and characters for event types.
+    """Limits of limits.conf, with its defaults: bytes and characters looked at, fields, and characters for event types.
 
-    Two things are as the specs have it, though not in so many words: that a pair without a value makes no field, and
-    that the fields before the cut of a long event are found. A test can have them otherwise, to see what hangs on them.
+    0 is no limit. Two things the specs do not say in so many words: that a pair without a value makes no field, and
+    that nothing is found in an event that is cut. A test can have them otherwise, to see what hangs on them.
     """
 
+    bytes: int = 5000
     characters: int = 10240
     fields: int = 100
     event_type_characters: int = 10000
     keeps_empty_values: bool = False
-    reads_cut_events: bool = True
+    reads_cut_events: bool = False
+
+    def seen(self, raw: str) -> str:
+        """Return what automatic extraction looks at of an event: a character that the cut falls into is not seen."""
+        if self.bytes and len(raw) * 4 > self.bytes:
+            encoded = raw.encode("utf-8", "surrogatepass")
+            raw = raw if len(encoded) <= self.bytes else encoded[: self.bytes].decode("utf-8", "ignore")
+        return raw[: self.characters] if self.characters else raw
 
 
 class _NotJsonError(Exception):
@@ -44,7 +56,7 @@ class _NotJsonError(Exception):
 
 def extract_json(row: Row, raw: str, limits: Limits) -> bool:
     """Give an event the fields of its JSON text; return whether there were any."""
-    seen = raw[: limits.characters] if limits.characters else raw
+    seen = limits.seen(raw)
     found: dict[str, list[str]] = {}
     try:
         for name, text in _Reader(seen).pairs():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tests import pcre
 from tests.searchtime.conf import Line, Setting, boolean
 from tests.searchtime.errors import KnowledgeError
 from tests.searchtime.regexes import compile_pcre
@@ -34,7 +35,7 @@ class Extract:
     """
 
     line: Line
-    regex: re.Pattern[str]
+    regex: pcre.Pattern
     source: str
 
     def apply(self, row: Row) -> None:
@@ -85,7 +86,7 @@ class Report:
 class Regex:
     """REGEX, and FORMAT if there is one: pairs of the name and the value of a field, each a text or a group ($n)."""
 
-    regex: re.Pattern[str]
+    regex: pcre.Pattern
     formats: tuple[tuple[str, str], ...]
 
     def pairs(self, text: str, every: bool) -> Iterator[tuple[str, str]]:
@@ -100,7 +101,7 @@ class Regex:
             name.startswith("_KEY_") for name in self.regex.groupindex
         )
 
-    def _of(self, found: re.Match[str]) -> Iterator[tuple[str, str]]:
+    def _of(self, found: pcre.Match) -> Iterator[tuple[str, str]]:
         if self.formats:
             for name, value in self.formats:
                 yield _filled(name, found), _filled(value, found)
@@ -236,7 +237,7 @@ def _split(text: str, delimiters: str, *, keep_empty: bool, most: int = 0) -> li
     return [part for part in parts if part or keep_empty]
 
 
-def _filled(part: str, found: re.Match[str]) -> str:
+def _filled(part: str, found: pcre.Match) -> str:
     text = part.strip('"')
     group = _GROUP.fullmatch(text)
     return (found.group(int(group.group(1))) or "") if group else text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Optional
 
+from tests import pcre
 from tests.searchtime.conf import Line, Setting, boolean, integer
 from tests.searchtime.errors import KnowledgeError
 from tests.searchtime.regexes import compile_pcre
@@ -141,7 +142,7 @@ class Indexing:
     def _number(self, key: str, usual: int, lowest: int, highest: int) -> int:
         return integer(self._settings[key], lowest, highest) if key in self._settings else usual
 
-    def _regex(self, key: str, usual: str) -> re.Pattern[str]:
+    def _regex(self, key: str, usual: str) -> pcre.Pattern:
         setting = self._settings.get(key, Setting(usual, _UNSET))
         regex = compile_pcre(setting.value, setting.line)
         if key == "LINE_BREAKER" and not regex.groups:

@@ -1,4 +1,4 @@
-"""Automatic extraction from JSON: props.conf.spec (KV_MODE), limits.conf.spec ([kv])."""
+"""Automatic extraction from JSON: props.conf.spec (KV_MODE), limits.conf.spec ([kv], and [spath] extraction_cutoff)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,33 @@ def test_a_field_of_many_values_counts_once(known: Knowledge) -> None:
     assert len(found["many{}"]) == 300  # type: ignore[arg-type]
 
 
-def test_only_the_first_10240_characters_count_and_a_value_that_is_cut_is_lost(known: Knowledge) -> None:
+def filled(size: int, filler: str) -> str:
+    """Return an event of two members and so many bytes."""
+    head, tail = '{"a":"', '","b":1234}'
+    room = size - len(head) - len(tail)
+    width = len(filler.encode())
+    return head + filler * (room // width) + "x" * (room % width) + tail
+
+
+@pytest.mark.parametrize("filler", ["x", "ä", "木", "𝄞"])
+def test_nothing_is_found_in_an_event_of_more_than_5000_bytes(known: Knowledge, filler: str) -> None:
+    assert set(fields(known, filled(5000, filler))) == {"a", "b"}
+    assert fields(known, filled(5001, filler)) == {}
+
+
+@pytest.mark.parametrize("filler", ["x", "ä", "木", "𝄞"])
+def test_where_cut_events_are_read_a_value_that_does_not_end_before_the_cut_is_lost(
+    tmp_path: Path, filler: str
+) -> None:
+    known = knowledge(tmp_path, "", limits=Limits(reads_cut_events=True))
+    assert set(fields(known, filled(5000, filler))) == {"a", "b"}
+    assert set(fields(known, filled(5001, filler))) == {"a"}
+    assert set(fields(known, filled(5010, filler))) == {"a"}
+    assert set(fields(known, filled(5011, filler))) == set()
+
+
+def test_of_an_event_that_another_cutoff_leaves_the_first_10240_characters_count(tmp_path: Path) -> None:
+    known = knowledge(tmp_path, "", limits=Limits(bytes=0, reads_cut_events=True))
     head, tail = '{"a":"', '","b":1234}'
     fits = head + "ä" * (10240 - len(head) - len(tail)) + tail
     longer = head + "ä" * (10240 - len(head) - len(tail) + 2) + tail
@@ -72,15 +98,15 @@ def test_only_the_first_10240_characters_count_and_a_value_that_is_cut_is_lost(k
 
 
 def test_the_limits_can_be_those_of_another_limits_conf(tmp_path: Path) -> None:
-    known = knowledge(tmp_path, "", limits=Limits(characters=0, fields=0))
+    known = knowledge(tmp_path, "", limits=Limits(bytes=0, characters=0, fields=0))
     assert len(fields(known, json.dumps({f"f{number}": "x" * 100 for number in range(200)}))) == 200
 
 
 def test_what_the_specs_leave_open_can_be_had_otherwise(tmp_path: Path) -> None:
-    limits = Limits(characters=20, keeps_empty_values=True, reads_cut_events=False)
+    limits = Limits(bytes=20, keeps_empty_values=True, reads_cut_events=True)
     known = knowledge(tmp_path, "", limits=limits)
     assert fields(known, '{"a":"","b":["",1]}') == {"a": "", "b{}": ("", "1")}
-    assert fields(known, '{"a":1,"b":2,"c":3,"d":4}') == {}
+    assert fields(known, '{"a":1,"b":2,"c":3,"d":4}') == {"a": "1", "b": "2", "c": "3"}
 
 
 def test_fields_of_the_index_stay_as_they_are(known: Knowledge) -> None:

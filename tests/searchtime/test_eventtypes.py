@@ -99,9 +99,9 @@ def test_only_the_first_10000_characters_of_a_field_count(tmp_path: Path) -> Non
     files = {"default/eventtypes.conf": "[one]\nsearch = a=*end\n"}
     raw = '{"a":"' + "x" * 9997 + 'end"}'
     longer = '{"a":"' + "x" * 9998 + 'end"}'
-    known = knowledge(tmp_path, "", files)
+    known = knowledge(tmp_path, "", files, limits=Limits(bytes=0))
     assert (event(known, raw).eventtypes, event(known, longer).eventtypes) == (("one",), ())
-    unlimited = knowledge(tmp_path, "", files, limits=Limits(event_type_characters=0))
+    unlimited = knowledge(tmp_path, "", files, limits=Limits(bytes=0, event_type_characters=0))
     assert event(unlimited, longer).eventtypes == ("one",)
 
 

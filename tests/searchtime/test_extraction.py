@@ -69,9 +69,9 @@ def test_an_extract_without_a_named_group_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "regex", [r"(?<a>x\K)", r"(?<a>\p{L})", "(?<a>[[:alpha:]])", "(?<a>x(?R)?)", r"(?<a>\R)", "(?<a>"]
+    "regex", ["(?<a>", "(?<a>x)(?<a>y)", "(?<a>x{2,1})", f"(?<{'a' * 33}>x)"], ids=["open", "twice", "range", "name"]
 )
-def test_a_regular_expression_that_reads_otherwise_here_is_refused(tmp_path: Path, regex: str) -> None:
+def test_what_pcre_does_not_compile_is_refused(tmp_path: Path, regex: str) -> None:
     with pytest.raises(KnowledgeError):
         knowledge(tmp_path, f"EXTRACT-a = {regex}")
 

@@ -15,6 +15,8 @@ from .values import EvalError, Numeral, multivalue, text, texts, typed, untyped
 
 _STEP = re.compile(r"\.?([^.{}]+)|\{(\d*)\}")
 NOTHING = object()
+SPATH_LIMIT = 5000
+"""How many bytes of a text spath looks at: limits.conf, [spath], extraction_cutoff."""
 
 
 def load(source: Any) -> Any:
@@ -83,6 +85,8 @@ def extract(source: Any, wanted: str) -> Any:
 def _spath(source: Any, wanted: Any) -> Any:
     if text(source).lstrip().startswith("<"):
         raise EvalError("spath() of XML is not supported")
+    if len(text(source).encode("utf-8", "replace")) > SPATH_LIMIT:
+        raise EvalError(f"spath() reads the first {SPATH_LIMIT} bytes of a text only: json_extract() reads all of it")
     return typed(extract(source, text(wanted)))
 
 

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from .nodes import ANY, NUMBER, STRING, Function, Node, Special, call
-from .patterns import pattern, replacement
+from .patterns import substitute
 from .values import EvalError, is_number, multivalue, number, text, texts
 
 _PRINTF = re.compile(r"%([-+ #0']*)(\*|\d+)?(?:\.(\*|\d*))?([a-zA-Z%])")
@@ -42,7 +42,7 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _replace(subject: str, regular_expression: Any, new: Any) -> str:
-    return pattern(text(regular_expression)).sub(replacement(text(new)), subject)
+    return substitute(subject, text(regular_expression), text(new))
 
 
 def _substr(subject: str, start: Any, length: Any = None) -> str:

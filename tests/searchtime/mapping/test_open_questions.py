@@ -15,7 +15,7 @@ SEED = 11
 
 OTHERWISE = {
     "a pair without a value makes a field": Limits(keeps_empty_values=True),
-    "nothing is found in an event that is cut": Limits(reads_cut_events=False),
+    "what stands before the cut of an event is found": Limits(reads_cut_events=True),
 }
 
 

@@ -173,7 +173,7 @@ def _kept(left_out: dict[tuple[str, str], int]) -> Iterator[str]:
 
 def is_long(payload: str, event: Event) -> bool:
     """Return whether automatic extraction does not come to an event's end."""
-    return len(payload) > Limits.characters or len(event) > Limits.fields
+    return len(payload.encode()) > Limits.bytes or len(event) > Limits.fields
 
 
 def _is_traffic(event: Event) -> bool:

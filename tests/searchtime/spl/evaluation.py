@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests import pcre
 from tests.searchtime.evals import EvalError, Expression, Value, parse_value
-from tests.searchtime.evals.documents import as_value, extract, load
-from tests.searchtime.evals.patterns import pattern, replacement
+from tests.searchtime.evals.documents import SPATH_LIMIT, as_value, extract, load
+from tests.searchtime.evals.patterns import pattern, substitute
 from tests.searchtime.evals.times import format_time, parse_time, seconds_of, shift, snap, span
 from tests.searchtime.evals.values import multivalue, number, text, texts, untyped
 
@@ -21,8 +22,6 @@ from .data import Row
 from .table import Action, Context, Table, transforming, without
 
 _BRACED = re.compile(r"\{([^}]*)\}")
-_SPATH_LIMIT = 5000
-"""How many characters spath extracts all fields from: extraction_cutoff of limits.conf."""
 _CTIME = "%m/%d/%Y %H:%M:%S"
 
 
@@ -249,16 +248,13 @@ def _sed(arguments: Arguments, source: str) -> Callable[[str], str]:
         return lambda value: value.translate(str.maketrans(old, new))
     if not re.fullmatch(r"g?|\d+", flags):
         raise arguments.fail(f"unknown sed flags {flags!r}")
-    compiled, text_of = pattern(old), replacement(new)
+    compiled = pattern(old)
     if flags == "g":
-        return lambda value: compiled.sub(text_of, value)
+        return lambda value: substitute(value, old, new)
     wanted = int(flags or 1)
-
-    def replace_one(value: str) -> str:
-        found = next(itertools.islice(compiled.finditer(value), wanted - 1, wanted), None) if wanted else None
-        return value if found is None else value[: found.start()] + found.expand(text_of) + value[found.end() :]
-
-    return replace_one
+    if not wanted:
+        return lambda value: value
+    return lambda value: compiled.replaced(new, value, itertools.islice(compiled.finditer(value), wanted - 1, wanted))
 
 
 def _rex(_: Context, arguments: Arguments, table: Table) -> Table:
@@ -283,7 +279,7 @@ def _rex(_: Context, arguments: Arguments, table: Table) -> Table:
     return table.with_columns(rows, compiled.groupindex)
 
 
-def _groups(compiled: re.Pattern[str], subjects: tuple[str, ...], limit: int) -> Row:
+def _groups(compiled: pcre.Pattern, subjects: tuple[str, ...], limit: int) -> Row:
     found: dict[str, list[str]] = {}
     matches = (match for subject in subjects for match in compiled.finditer(subject))
     for count, match in enumerate(matches, 1):
@@ -320,8 +316,8 @@ def _spath(_: Context, arguments: Arguments, table: Table) -> Table:
             continue
         if text(value).lstrip().startswith("<"):
             raise arguments.fail("XML is not supported")
-        if path is None and len(text(value)) > _SPATH_LIMIT:
-            raise arguments.fail(f"without a path reads the first {_SPATH_LIMIT} characters only")
+        if len(text(value).encode("utf-8", "replace")) > SPATH_LIMIT:
+            raise arguments.fail(f"reads the first {SPATH_LIMIT} bytes of a text only: json_extract() reads all of it")
         found: Row = {}
         if path is not None:
             found = {options.get("output", path): extract(value, path)}
@@ -348,7 +344,7 @@ def _makemv(_: Context, arguments: Arguments, table: Table) -> Table:
 
     def split(value: str) -> tuple[str, ...]:
         if "tokenizer" in options:
-            return tuple(found.group(1) for found in pattern(options["tokenizer"]).finditer(value))
+            return tuple(found.group(1) or "" for found in pattern(options["tokenizer"]).finditer(value))
         parts = value.split(options.get("delim", " "))
         return tuple(part for part in parts if part or options.get("allowempty", False))
 

@@ -200,8 +200,10 @@ def test_spath_extracts_all_or_a_path() -> None:
     assert one("spath input=j", j="no json") == {"j": "no json"}
     with pytest.raises(SplError, match="XML"):
         one("spath input=j", j="<a/>")
-    with pytest.raises(SplError, match="first 5000 characters"):
-        one("spath input=j", j='{"a":"' + "x" * 5000 + '"}')
+    for command in ("spath input=j", "spath input=j path=a"):
+        assert one(command, j='{"a":"' + "ä" * 2496 + '"}')["a"] == "ä" * 2496
+        with pytest.raises(SplError, match="first 5000 bytes"):
+            one(command, j='{"a":"' + "ä" * 2497 + '"}')
 
 
 def test_makemv_mvexpand_and_mvcombine() -> None:
