@@ -22,6 +22,7 @@ class Searched:
         self._knowledge = knowledge
         self._searches = searches or {}
         self._rows: list[spl.Row] = []
+        self.summaries: dict[str, tuple[float, float]] = {}
         self.add(events)
 
     def add(self, events: Iterable[Indexed]) -> None:
@@ -69,6 +70,22 @@ class Searched:
     def data_model(self, name: str) -> spl.DataModel | None:
         """Return a data model of CIM."""
         return spl.MODELS.get(name)
+
+    def data_models(self) -> Iterable[str]:
+        """Return the names of the data models of CIM."""
+        return spl.MODELS
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        """Return the span of time (seconds since 1970) that `summaries` has for a data model."""
+        return self.summaries.get(model)
+
+    def calculated(self, field: str) -> bool:
+        """Tell whether a setting of the apps makes this field by an expression or a table."""
+        return field in self._knowledge.calculated
+
+    def collect(self, row: spl.Row) -> None:
+        """Take an event that a search has written."""
+        self._rows.append(row)
 
 
 def macro(settings: Mapping[str, Setting], arity: int) -> Macro:

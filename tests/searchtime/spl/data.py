@@ -117,19 +117,36 @@ class Data(Protocol):
     def data_model(self, name: str) -> DataModel | None:
         """Return a data model."""
 
+    def data_models(self) -> Iterable[str]:
+        """Return the names of all data models."""
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        """Return from when on and until when (seconds since 1970) an accelerated data model's summaries hold events;
+        None for a model that is not accelerated."""
+
+    def calculated(self, field: str) -> bool:
+        """Tell whether a field is made by an expression or a table, so that its value need not be in the text."""
+
+    def collect(self, row: Row) -> None:
+        """Take an event that a search has written."""
+
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Data that is given as it is. The macros' keys are name and number of arguments."""
+    """Data that is given as it is. The macros' keys are name and number of arguments; `made` are fields that are
+    calculated."""
 
     rows: Sequence[Row] = ()
     macros: Mapping[tuple[str, int], Macro] = field(default_factory=dict)
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     searches: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, DataModel] = field(default_factory=dict)
+    summaries: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
+    collected: list[Row] = field(default_factory=list)
 
     def events(self) -> Iterable[Row]:
-        return self.rows
+        return [*self.rows, *self.collected]
 
     def macro(self, name: str, arity: int) -> Macro | None:
         return self.macros.get((name, arity))
@@ -142,3 +159,15 @@ class Knowledge:
 
     def data_model(self, name: str) -> DataModel | None:
         return self.models.get(name)
+
+    def data_models(self) -> Iterable[str]:
+        return self.models
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        return self.summaries.get(model)
+
+    def calculated(self, field: str) -> bool:
+        return field in self.made
+
+    def collect(self, row: Row) -> None:
+        self.collected.append(row)
