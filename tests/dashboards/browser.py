@@ -48,7 +48,7 @@ _SETTLED = """([names, quiet]) => {
         watched.observer.observe(document.body, {subtree: true, childList: true, attributes: true});
     }
     const there = names.every((name) => document.querySelector(`[data-test="viz-item"][data-id="${name}"]`));
-    const unfinished = document.querySelector('[data-test="icon-placeholder"]');
+    const unfinished = document.querySelector('[data-test="icon-placeholder"], [data-test="viz-waiting-for-input"]');
     const unchanged = performance.now() - watched.changed;
     return there && !window.dashboards.isWaiting() && unchanged > (unfinished ? 10 * quiet : quiet);
 }"""

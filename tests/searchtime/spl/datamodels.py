@@ -18,6 +18,7 @@ from .data import DataModel, Row
 from .evaluation import binning
 from .filtering import in_range
 from .predicates import Predicate, Search
+from .reading import Part
 from .reporting import summarize
 from .subsearches import NOTHING, as_search
 from .table import Action, Context, Table, generating
@@ -74,7 +75,7 @@ class Model:
         if not summaries_only:
             held = {id(row) for row in self._summarized(events)}
             satisfies = self._constraint(self.root)
-            self._context.meter.count([row for row in events if id(row) not in held], satisfies)
+            self._context.meter.count([row for row in events if id(row) not in held], Part(satisfies))
         return found
 
     def _summarized(self, events: list[Row]) -> list[Row]:

@@ -44,7 +44,7 @@ def search(context: Context, arguments: Arguments, table: Table | None) -> Table
     latest = context.latest if compiled.latest is None else compiled.latest
     rows = in_range(context, earliest, latest)
     known = Search(tokens, subsearch, context.now, IndexTerms(context.data.calculated)).holds
-    context.meter.count(rows, known.may)
+    context.meter.count(rows, known)
     return Table([row for row in rows if compiled.holds(row)])
 
 

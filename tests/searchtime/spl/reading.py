@@ -39,27 +39,21 @@ class Part:
     """What the index knows of a part of a search.
 
     `may` tells of an event whether it may satisfy the part, and is None where any may; `exact` says that those are just
-    the ones that do.
+    the ones that do. `asked` are the fields that no word stands for, with the values that they are to have, and `words`
+    the phrases and values that are looked up, besides those of `EventType`.
     """
 
     may: Predicate | None
     exact: bool = False
-
-
-ANY = Part(None)
+    asked: frozenset[tuple[str, str]] = frozenset()
+    words: frozenset[str] = frozenset()
 
 
 class IndexTerms:
-    """Makes of the terms of a search what the index knows of them.
-
-    `calculated` tells which fields no word stands for. `asked` are the fields of that kind that were compared for
-    equality, `looked_up` the words besides those of `EventType`.
-    """
+    """Makes of the terms of a search what the index knows. `calculated` tells which fields no word stands for."""
 
     def __init__(self, calculated: Callable[[str], bool]) -> None:
         self._calculated = calculated
-        self.asked: list[str] = []
-        self.looked_up: list[str] = []
 
     def always(self) -> Part:
         """Return what every event satisfies."""
@@ -68,41 +62,43 @@ class IndexTerms:
     def every(self, parts: Sequence[Part]) -> Part:
         """Return what satisfies all parts."""
         known = [part.may for part in parts if part.may is not None]
-        may = (lambda row: all(one(row) for one in known)) if known else None
-        return Part(may, all(part.exact for part in parts))
+        return _joined(parts, (lambda row: all(one(row) for one in known)) if known else None)
 
     def either(self, parts: Sequence[Part]) -> Part:
         """Return what satisfies one of the parts."""
         known = [part.may for part in parts if part.may is not None]
-        if len(known) < len(parts):
-            return ANY
-        return Part(lambda row: any(one(row) for one in known), all(part.exact for part in parts))
+        return _joined(parts, (lambda row: any(one(row) for one in known)) if len(known) == len(parts) else None)
 
     def negation(self, part: Part) -> Part:
         """Return what does not satisfy a part."""
         may = part.may
-        return Part(lambda row: not may(row), exact=True) if part.exact and may is not None else ANY
+        return Part((lambda row: not may(row)) if part.exact and may is not None else None, exact=part.exact)
 
     def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Part:
         """Return what the index knows of a phrase in the text."""
         if phrase == "*":
             return self.always()
-        self.looked_up.append(phrase)
         sought = wanted(phrase, whole_term)
-        return Part(_known_by(sought), exact=sought == [Wanted(phrase.lower(), False)] and not case_sensitive)
+        exact = sought == [Wanted(phrase.lower(), False)] and not case_sensitive
+        return Part(_known_by(sought), exact, words=frozenset([phrase]))
 
     def compare(self, name: str, comparison: str, value: str) -> Part:
         """Return what the index knows of a field's value."""
         if name in INDEXED and comparison in ("=", "==", "!="):
             return Part(compare(name, comparison, value), exact=True)
-        if comparison not in ("=", "==") or value == "*" or name in NEVER or ("/" in value and network(value)):
-            return ANY
-        if self._calculated(name):
-            self.asked.append(name)
-            return ANY
-        if name != "EventType":
-            self.looked_up.append(value)
-        return Part(_known_by(wanted(value)))
+        if comparison not in ("=", "==") or value == "*":
+            return Part(None)
+        if name in NEVER or self._calculated(name):
+            return Part(None, asked=frozenset([(name, value)]))
+        if "/" in value and network(value):
+            return Part(None)
+        return Part(_known_by(wanted(value)), words=frozenset([] if name == "EventType" else [value]))
+
+
+def _joined(parts: Sequence[Part], may: Predicate | None) -> Part:
+    asked = frozenset[tuple[str, str]]().union(*(part.asked for part in parts))
+    words = frozenset[str]().union(*(part.words for part in parts))
+    return Part(may, may is not None and all(part.exact for part in parts), asked, words)
 
 
 def _known_by(sought: list[Wanted]) -> Predicate | None:
@@ -111,9 +107,11 @@ def _known_by(sought: list[Wanted]) -> Predicate | None:
 
 @dataclass
 class Read:
-    """What one search has read: the events, and where a `head` ends it, those that came to it and how many it takes."""
+    """What one search has read: the events, and what the index knew of it; and where a `head` ends it, the events that
+    came to that and how many it takes."""
 
     rows: Sequence[Mapping[str, Any]]
+    part: Part
     arrived: Sequence[Mapping[str, Any]] | None = None
     limit: int = 0
 
@@ -124,9 +122,10 @@ class Meter:
 
     reads: list[Read] = field(default_factory=list)
 
-    def count(self, rows: Sequence[Row], may: Predicate | None) -> None:
+    def count(self, rows: Sequence[Row], part: Part) -> None:
         """Count the events of a time range that a search has to read."""
-        self.reads.append(Read(rows if may is None else [row for row in rows if may(row)]))
+        may = part.may
+        self.reads.append(Read(rows if may is None else [row for row in rows if may(row)], part))
 
     def stop(self, arrived: Sequence[Row], limit: int) -> None:
         """Say that the last search ends with so many of the events that came to its `head`."""
