@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,11 @@ CONNECTION = "11bc8e94-f604-11ef-bcfe-eeb1de9c8a63:1:1768464216:4711"
 
 
 class Sample(Index):
-    """The sample as an index. `_weight` of an event is how many events it stands for where one a second arrives, `_lines`
-    of a log line how many lines."""
+    """The sample as an index.
+
+    `_weight` of an event is how many events it stands for where one a second arrives, `_lines` of a log line how many
+    lines.
+    """
 
     def __init__(self, app: Path, *, accelerated: bool) -> None:
         super().__init__(Knowledge.read(app), _events(), saved_searches(app))
@@ -175,10 +178,10 @@ def _run(stanza: Mapping[str, str], data: Sample) -> spl.Meter:
 
 
 def _at_rates(reads: Sequence[spl.Read]) -> list[float]:
-    return [sum(_read(one, rate) for one in reads) for rate in RATES]
+    return [sum(read_at(one, rate) for one in reads) for rate in RATES]
 
 
-def _read(one: spl.Read, rate: int) -> float:
+def read_at(one: spl.Read, rate: float) -> float:
     """Return how many events are read at a rate: no more than bring as many to a `head` as that takes."""
 
     def number(rows: Sequence[Mapping[str, Any]]) -> float:
@@ -192,8 +195,8 @@ def shown(number: float) -> str:
     """Return a number of events with two digits, and k, M or G for thousands, millions and thousands of millions."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= size:
-            return f"{number / size:.2g}{unit}" if number < 100 * size else f"{round(number / size, -1):.0f}{unit}"
-    return f"{number:.2g}" if number < 100 else f"{round(number, -1):.0f}"
+            return f"{float(f'{number / size:.2g}'):g}{unit}"
+    return f"{float(f'{number:.2g}'):g}"
 
 
 def told(after: Costs, before: Costs, runs: Mapping[str, str]) -> str:
@@ -233,11 +236,8 @@ def schedules(folder: Path) -> dict[str, str]:
     found = {}
     for name, stanza in read_conf(folder / "default" / "savedsearches.conf").items():
         minutes, hours = stanza.get("cron_schedule", "x x").split()[:2]
-        often: Callable[[], str] = lambda m=minutes, h=hours: {
-            "*": f"{24 * len(m.split(','))} a day",
-            "*/4": "6 a day",
-        }.get(h, "1 a day")
-        found[name] = often() if "cron_schedule" in stanza else "by hand"
+        times = {"*": 24 * len(minutes.split(",")), "*/4": 6}.get(hours, 1)
+        found[name] = f"{times} a day" if "cron_schedule" in stanza else "by hand"
     return found
 
 

@@ -15,8 +15,9 @@ DAY = {"time.earliest": "-24h@h", "time.latest": "now"}
 TOKENS: Mapping[str, Mapping[str, str]] = {
     "overview": DAY,
     "connections": {**DAY, "span": "30m"},
+    "files_and_malware": DAY,
     "host_profile": {"address": "172.16.3.101"},
-    "investigate": {"connection": "2a0c71d2-0b1f-11f0-9d3e-c1f05a7be4d1:2:1768464216:40"},
+    "investigate": {**DAY, "connection": "2a0c71d2-0b1f-11f0-9d3e-c1f05a7be4d1:2:1768464216:40"},
 }
 """Tokens by the dashboard's name, for those that show nothing until they are told what to look at, or too little of
 these events when they open.

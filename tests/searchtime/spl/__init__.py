@@ -30,7 +30,7 @@ from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
 from .errors import SplError
 from .macros import Macro, expand
-from .reading import STREAMING, Meter, Read
+from .reading import STREAMING, Meter, Part, Read
 from .subsearches import as_search
 from .table import Action, Context, Table
 from .tokens import SUBSEARCH, Command, commands
@@ -48,6 +48,7 @@ __all__ = [
     "Lookup",
     "Macro",
     "Meter",
+    "Part",
     "Read",
     "Result",
     "Row",
