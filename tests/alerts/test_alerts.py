@@ -18,7 +18,8 @@ from tests.searchtime.mapping.case import arrived, connection, file, intrusion
 from tests.stream.harness import Input
 
 PREFIX = "Secure Firewall: "
-REPORTS = {"Secure Firewall: setup check"}
+SUMMARY = "files received, by host"
+REPORTS = {f"{PREFIX}setup check", f"{PREFIX}{SUMMARY}"}
 NOW = 1_744_760_040.0
 """A whole minute: what a scheduler calls at is never later than a second after it."""
 
@@ -65,12 +66,28 @@ def stanzas(addon: Path) -> dict[str, Stanza]:
     return {name[len(PREFIX) :]: stanza for name, stanza in content.items() if name not in REPORTS}
 
 
+def summary(addon: Path) -> Stanza:
+    """The search that writes what the alert on one file reads."""
+    return read_conf(addon / "default/savedsearches.conf")[PREFIX + SUMMARY]
+
+
+FIRST_RUN = NOW - NOW % DAY + 11 * MINUTE
+"""The first run of the summary on the day of NOW."""
+
+AFTER_THE_DAY = NOW - NOW % DAY + DAY + 41 * MINUTE
+"""When the alert on one file runs first after NOW."""
+
+
 @pytest.fixture
 def fire(addon: Path, knowledge: Knowledge) -> Fire:
     """Return what gives an alert's results at the time NOW."""
 
     def run(name: str, log: InputLog | None = None, events: Iterable[Indexed] = (), now: float = NOW) -> Fired:
         index = Index(knowledge, [*events, *(log.events() if log else ())])
+        if name == ONE_FILE:
+            for hours in range(-4, 28, 4):
+                dispatch(summary(addon), index, FIRST_RUN + hours * HOUR)
+            now = AFTER_THE_DAY
         return dispatch(stanzas(addon)[name], index, now).rows
 
     return run
@@ -303,6 +320,33 @@ def test_one_file_on_ten_hosts_sets_off_an_alert(fire: Fire, direction: str, hos
     assert [(int(row["hosts"]), len(row["receivers"])) for row in found] == ([(hosts, min(hosts, 20))] if fires else [])
 
 
+def test_the_summary_counts_a_file_once_that_comes_up_to_four_hours_late(addon: Path, knowledge: Knowledge) -> None:
+    events = [late(file(), ago=ago, delay=delay) for ago in (HOUR, 5 * HOUR) for delay in (1.0, 4 * HOUR - 1)]
+    index = Index(knowledge, events)
+    runs = [dispatch(summary(addon), index, FIRST_RUN + hours * HOUR).rows for hours in range(0, 28, 4)]
+    assert [len(rows) for rows in runs] == [0, 0, 0, 0, 0, 1, 1]
+    assert (
+        sum(len(dispatch(summary(addon), Index(knowledge, [one]), FIRST_RUN + 24 * HOUR).rows) for one in events) == 2
+    )
+
+
+def test_a_file_name_with_marks_is_written_without_them(addon: Path, knowledge: Knowledge) -> None:
+    events = downloads(10, FileName='x" file_hash="forged\\')
+    index = Index(knowledge, events)
+    for hours in range(-4, 28, 4):
+        dispatch(summary(addon), index, FIRST_RUN + hours * HOUR)
+    (row,) = dispatch(stanzas(addon)[ONE_FILE], index, AFTER_THE_DAY).rows
+    assert row["file_name"] == "x_ file_hash=_forged_"
+
+
+def test_the_summary_ships_disabled_and_its_runs_leave_nothing_out(addon: Path) -> None:
+    stanza = summary(addon)
+    assert (stanza["disabled"], stanza["enableSched"], stanza["realtime_schedule"]) == ("1", "1", "0")
+    assert stanza["cron_schedule"] == "11 */4 * * *"
+    assert (stanza["dispatch.index_earliest"], stanza["dispatch.index_latest"]) == ("-4h@h", "@h")
+    assert stanzas(addon)[ONE_FILE]["cron_schedule"] == "41 */4 * * *", "it runs after the summary"
+
+
 def test_a_clean_file_and_files_without_a_hash_are_on_as_many_hosts_as_they_like(fire: Fire) -> None:
     assert fire(ONE_FILE, events=downloads(20, SHA_Disposition="Clean")) == []
     assert fire(ONE_FILE, events=downloads(20, FileSHA256=None)) == []
@@ -383,16 +427,19 @@ def test_an_alert_is_held_back_by_fields_that_its_results_have(fire: Fire, addon
 
 
 def test_the_numbers_of_the_alerts_are_macros_that_say_what_they_are(addon: Path, knowledge: Knowledge) -> None:
-    used = {macro for stanza in stanzas(addon).values() for macro in re.findall(r"`(sfw_alert_\w+)`", stanza["search"])}
+    searches = [stanza["search"] for stanza in (*stanzas(addon).values(), summary(addon))]
+    used = {macro for search in searches for macro in re.findall(r"`(sfw_alert_\w+)`", search)}
     assert used == {name for name in knowledge.macros if name.startswith("sfw_alert_")}
     assert len(used) == 9
     for name in used:
         assert knowledge.macros[name]["description"].value.endswith("."), name
-        holders = [alert for alert, stanza in stanzas(addon).items() if f"`{name}`" in stanza["search"]]
-        told = [alert for alert in holders if name in stanzas(addon)[alert]["description"]]
-        assert told, f"no alert tells of {name}"
+        holders = [one for one in (*stanzas(addon).values(), summary(addon)) if f"`{name}`" in one["search"]]
+        assert any(name in one["description"] for one in holders), f"no alert tells of {name}"
 
 
 def test_every_search_begins_with_a_macro_that_names_the_index(addon: Path) -> None:
     heads = {re.match(r"`(\w+)`", stanza["search"])[1] for stanza in stanzas(addon).values()}  # type: ignore[index]
-    assert heads == {"sfw_log", "sfw_figures", "sfw_changes", "sfw_intrusions", "sfw_files", "sfw_connections"}
+    assert heads == {
+        *("sfw_log", "sfw_figures", "sfw_changes", "sfw_intrusions", "sfw_files", "sfw_connections"),
+        "sfw_file_hosts_summary",
+    }

@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 ALERTS = (DOCS / "alerts.md").read_text(encoding="utf-8")
 HEALTH = (DOCS / "health.md").read_text(encoding="utf-8")
 INTERVALS = {1: "hourly", 4: "every 15 minutes"}
+HOURS = {"*/4": "every 4 hours"}
 
 
 def cells(page: str, head: str) -> list[list[str]]:
@@ -30,7 +31,7 @@ def test_every_alert_is_listed_with_its_schedule_and_numbers(addon: Path) -> Non
         minutes, hours = stanza["cron_schedule"].split()[:2]
         numbers = dict.fromkeys(re.findall(r"`sfw_alert_\w+`", stanza["search"]))
         held = f"{stanza['alert.suppress.period']} for each {stanza['alert.suppress.fields'].replace(',', ', ')}"
-        when = "daily" if hours != "*" else INTERVALS[len(minutes.split(","))]
+        when = INTERVALS[len(minutes.split(","))] if hours == "*" else HOURS.get(hours, "daily")
         wanted[name] = (when, held, ", ".join(numbers) or "–")
     assert listed == wanted
 

@@ -22,7 +22,7 @@ from tests.searchtime import spl
 from tests.searchtime.evals.times import relative
 from tests.searchtime.evals.values import text
 
-from .views import View, resolve
+from .views import View, resolve, results
 
 _JOBS = re.compile(r".*/search/(?:v2/)?jobs(?:/([^/]+)(?:/(\w+))?)?$")
 _SAVED = re.compile(r".*/saved/searches/([^/]+)(/dispatch)?$")
@@ -67,6 +67,11 @@ class SearchHead:
     _known: dict[tuple[Any, ...], spl.Result] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self) -> None:
+        """Run searches again that have been run, since the data has changed."""
+        with self._lock:
+            self._known.clear()
 
     def create(self, asked: Mapping[str, str]) -> Job:
         """Run a search; `asked` has search, earliest_time, latest_time and label as the REST API names them."""
@@ -136,6 +141,7 @@ def asked(head: SearchHead, view: View, source: str, tokens: Mapping[str, str]) 
     defaults = [stated.get(kind, {}).get("options", {}).get("queryParameters", {}) for kind in ("global", part.kind)]
     times = {**defaults[0], **defaults[1], **part.options.get("queryParameters", {})}
     query = head.saved[part.options["ref"]] if part.kind == "ds.savedSearch" else part.options["query"]
+    tokens = {**tokens, **_set_by_results(head, view, query, tokens)}
     job = head.create(
         {
             "search": resolve(query, tokens),
@@ -144,6 +150,12 @@ def asked(head: SearchHead, view: View, source: str, tokens: Mapping[str, str]) 
         }
     )
     return head.results(job, " ".join(chain))
+
+
+def _set_by_results(head: SearchHead, view: View, query: str, tokens: Mapping[str, str]) -> dict[str, str]:
+    """Return the tokens of a query that the first row of another search sets."""
+    found = {name: (view.results[source].name, field) for name, (source, field) in results(query).items()}
+    return {name: text(asked(head, view, source, tokens).rows[0][field]) for name, (source, field) in found.items()}
 
 
 def columns(result: spl.Result, count: int, offset: int) -> dict[str, Any]:

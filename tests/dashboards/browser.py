@@ -48,7 +48,7 @@ _SETTLED = """([names, quiet]) => {
         watched.observer.observe(document.body, {subtree: true, childList: true, attributes: true});
     }
     const there = names.every((name) => document.querySelector(`[data-test="viz-item"][data-id="${name}"]`));
-    const unfinished = document.querySelector('[data-test="icon-placeholder"]');
+    const unfinished = document.querySelector('[data-test="icon-placeholder"], [data-test="viz-waiting-for-input"]');
     const unchanged = performance.now() - watched.changed;
     return there && !window.dashboards.isWaiting() && unchanged > (unfinished ? 10 * quiet : quiet);
 }"""
@@ -148,6 +148,8 @@ class Browser:
         """Render a dashboard and wait until nothing changes any more; `tokens` are those of its address."""
         self._errors.clear()
         self._server.head.answers.clear()
+        # A pointer that a click left over a chart would hover over points that are gone when the chart is drawn again.
+        self.page.mouse.move(0, 0)
         self.page.evaluate(
             "([definition, theme, address]) => window.dashboards.render(definition, theme, address)",
             [view.definition, theme, address(view.name, tokens or {})],

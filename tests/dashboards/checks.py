@@ -13,7 +13,8 @@ from tests.places import APP
 from tests.searchtime.spl.errors import SplError
 from tests.searchtime.spl.macros import expand
 
-from .views import Part, View, resolve, texts, tokens
+from .examples import RESULTS
+from .views import Part, View, resolve, results, texts, tokens
 
 HOST_HANDLERS = {"drilldown.linkToDashboard", "drilldown.linkToSearch", "drilldown.linkToReport"}
 """Handlers that Splunk Web adds to those of its packages."""
@@ -42,6 +43,7 @@ SPLUNK_VIEWS = {"search"}
 
 _CONTEXT = re.compile(r"\b(?:rangeValue|matchValue|gradient|formatByType|pick|prepend|multiFormat)\((\w+)\)")
 _INDEX = re.compile(r"\s*(?:\|\s*)?(?:search\s+)?\(?\s*index\s*(=|IN\b)")
+_NO_EVENTS = re.compile(r"\|\s*(rest|makeresults)\b[^\[]*\Z")
 _GENERATED = re.compile(r"\|\s*tstats\b.*\bwhere\b.*\bindex\s*(=|IN\b)", re.DOTALL)
 
 _TOKENS = re.compile(r"\$[\w.:-]+(?:\|[a-z])*\$")
@@ -75,6 +77,7 @@ def unused(view: View) -> list[str]:
     """Return what is defined and not used."""
     used = {source for one in (*view.visualizations, *view.inputs) for source in one.sources.values()}
     used |= {one.options.get("extend") for one in view.data_sources if one.kind == "ds.chain"}
+    used |= {view.results[name].name for name, _ in results(view.definition).values() if name in view.results}
     placings = set(placed(view))
     stanzas = ((view.data_sources, used), (view.visualizations, placings), (view.inputs, placings))
     return [f"{one.name} is not used" for parts, users in stanzas for one in parts if one.name not in users]
@@ -154,6 +157,10 @@ def unresolved(view: View, awaited: Collection[str] = ()) -> list[str]:
     stated = view.definition.get("defaults", {}).get("dataSources", {})
     for name, content in (*((one.name, one.content) for one in view.data_sources), ("defaults", stated)):
         faults += [f"{name}: {token} has no value from the start" for token in sorted(_own(content) - defaults)]
+    found = results(view.definition)
+    faults += [
+        f"no search whose results set tokens is named {name}" for name, _ in found.values() if name not in view.results
+    ]
     return faults
 
 
@@ -283,6 +290,8 @@ def wrong_heads(view: View, macro: Macro) -> list[str]:
             except SplError as error:
                 faults.append(f"{one.name}: {error}")
                 continue
+            if _NO_EVENTS.match(whole.lstrip()):
+                continue
             if one.kind == "ds.chain":
                 if not query.lstrip().startswith("|"):
                     faults.append(f"{one.name}: a chain begins with a pipe")
@@ -305,6 +314,7 @@ def queries(view: View, source: Part) -> list[str]:
         for one in view.inputs
         if one.kind == "input.dropdown" and isinstance(one.options.get("items"), list)
     }
+    choices.update({name: list(values) for name, values in RESULTS.items()})
     used = [name for name in sorted(tokens(query)) if choices.get(name)]
     return [
         resolve(query, {**view.defaults(), **dict(zip(used, values))})

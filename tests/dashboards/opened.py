@@ -13,19 +13,23 @@ from tests.searchtime.evals.values import text, texts
 
 from . import examples
 from .population import NOW
-from .views import Part, View, resolve, tokens
+from .views import Part, View, resolve, results, tokens
 
 Row = dict[str, Any]
 
 
 class Opened:
-    """A dashboard over events, at the time of the population; `tokens` are set, the others are as they begin."""
+    """A dashboard over events, at the time of the population; `tokens` are set, the others are as they begin.
+
+    `meter` counts the events that its searches read.
+    """
 
     def __init__(self, view: View, data: spl.Data, **tokens: str) -> None:
         self.view = view
-        self.tokens = {**examples.TOKENS.get(view.name, {}), **view.defaults(), **tokens}
+        self.tokens = {**view.defaults(), **examples.TOKENS.get(view.name, {}), **tokens}
         self._data = data
         self._known: dict[str, spl.Result] = {}
+        self.meter = spl.Meter()
 
     @cached_property
     def earliest(self) -> float:
@@ -39,24 +43,29 @@ class Opened:
 
     def query(self, name: str) -> str:
         """Return the text of a search with the tokens replaced."""
-        return resolve(self.parts[name].options["query"], self.tokens)
+        query = self.parts[name].options["query"]
+        found = {name: (self.view.results[source].name, field) for name, (source, field) in results(query).items()}
+        told = {name: text(self.result(source).rows[0][field]) for name, (source, field) in found.items()}
+        return resolve(query, {**self.tokens, **told})
 
     def result(self, name: str) -> spl.Result:
         """Return what a search yields, a chained one after the one that it extends."""
         if name not in self._known:
             base = self.parts[name].options.get("extend")
             before = self.result(base) if base else None
-            self._known[name] = self.run(self.query(name), before)
+            self._known[name] = self.run(self.query(name), before, self.parts[name].options.get("queryParameters"))
         return self._known[name]
 
     def rows(self, name: str) -> list[Row]:
         """Return the rows of a search as a panel shows them: every value is text, a list where there are several."""
         return [{field: _shown(value) for field, value in row.items()} for row in self.result(name).rows]
 
-    def run(self, search: str, base: spl.Result | None = None) -> spl.Result:
-        """Run a search over the time range of the dashboard."""
-        earliest, latest = (None, None) if base else (self.earliest, float(NOW))
-        return spl.run(search, self._data, earliest=earliest, latest=latest, now=NOW, base=base)
+    def run(self, search: str, base: spl.Result | None = None, times: Mapping[str, str] | None = None) -> spl.Result:
+        """Run a search over the time range of the dashboard, or over one of its own (relative times)."""
+        stated = times or {}
+        own = {name: relative(NOW, value) for name, value in stated.items() if not value.startswith("$")}
+        span = {} if base else {"earliest": self.earliest, "latest": float(NOW), **own}
+        return spl.run(search, self._data, now=NOW, base=base, meter=self.meter, **span)
 
 
 class Replaced:

@@ -138,4 +138,5 @@ def test_few_searches_that_keep_only_what_the_panels_need(view: View, head: Sear
 
 def bases(view: View) -> list[str]:
     """Return the names of the searches that read events."""
-    return [one.name for one in view.data_sources if one.kind == "ds.search"]
+    told = {one.name for one in view.results.values()}
+    return [one.name for one in view.data_sources if one.kind == "ds.search" and one.name not in told]

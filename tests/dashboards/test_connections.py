@@ -30,6 +30,11 @@ def pairs(page: Opened, source: str, name: str) -> dict[str, tuple[int, int]]:
     return {row[name]: (int(row["events"]), int(row["blocked"])) for row in page.rows(source)}
 
 
+def verdicts(row: dict[str, Any]) -> int:
+    """Return how many events of all verdicts a row has."""
+    return sum(int(row[name]) for name in ("allowed", "blocked", "unknown") if name in row)
+
+
 def test_totals_count_connections_their_bytes_and_what_was_blocked(page: Opened, events: list[Event]) -> None:
     blocked = sum(map(is_blocked, events))
     assert 0 < blocked < len(events)
@@ -46,10 +51,7 @@ def test_totals_count_connections_their_bytes_and_what_was_blocked(page: Opened,
 
 def test_every_step_of_time_counts_its_connections_and_those_blocked(page: Opened, events: list[Event]) -> None:
     wanted = counts(events, lambda event: int(event["_time"] // STEP * STEP))
-    rows = {
-        int(float(row["_time"])): (int(row["allowed"]) + int(row["blocked"]), int(row["blocked"]))
-        for row in page.rows("over_time")
-    }
+    rows = {int(float(row["_time"])): (verdicts(row), int(row["blocked"])) for row in page.rows("over_time")}
     assert {when: both for when, both in rows.items() if both != (0, 0)} == wanted
     assert sorted(rows) == list(range(min(rows), max(rows) + 1, STEP))
 
@@ -137,9 +139,7 @@ def test_processes_of_the_encrypted_visibility_engine(page: Opened, events: list
 def test_threat_confidence_in_bands_of_twenty(page: Opened, events: list[Event]) -> None:
     names = ("0 to 19 %", "20 to 39 %", "40 to 59 %", "60 to 79 %", "80 to 100 %")
     wanted = counts(events, lambda event: names[min(event["EVE_ThreatConfidencePct"] // 20, 4)])
-    rows = {
-        row["band"]: (int(row["allowed"]) + int(row["blocked"]), int(row["blocked"])) for row in page.rows("threat")
-    }
+    rows = {row["band"]: (verdicts(row), int(row["blocked"])) for row in page.rows("threat")}
     assert rows == wanted
     assert [row["band"] for row in page.rows("threat")] == sorted(rows)
 
@@ -189,3 +189,13 @@ def _unescaped(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
 
 def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: sorted((name, str(value)) for name, value in row.items()))
+
+
+def test_a_connection_without_a_known_verdict_is_not_shown_as_allowed(head: SearchHead) -> None:
+    page = Opened(VIEW, head.data)
+    made = '| makeresults | eval _time={now}, action=split("allowed,blocked,unknown",","), events=1, rule="r", threat=0'
+    rows = "| mvexpand action | `sfw_traffic_sums`"
+    base = page.run(f"{made.format(now=population.NOW)} {rows}")
+    for source in ("over_time", "threat"):
+        (row,) = [row for row in page.run(page.query(source), base).rows if row.get("unknown")]
+        assert [int(float(str(row[name]))) for name in ("allowed", "blocked", "unknown")] == [1, 1, 1], source

@@ -106,7 +106,7 @@ def test_the_list_has_the_connections_with_more_than_the_connection(data: Search
 
 
 def test_without_a_choice_the_first_of_the_list_is_shown(head: SearchHead) -> None:
-    page = Opened(VIEW, head.data)
+    page = Opened(VIEW, head.data, connection="*")
     assert {row["flow_id"] for row in page.rows("base")} == {page.rows("notable")[0]["connection"]}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.places import APP
 
-from . import population
+from . import examples, population
 from .answers import SearchHead, asked
 from .browser import Browser
 from .views import read_views
@@ -47,7 +47,7 @@ def events() -> list[Event]:
 @pytest.fixture(params=["events", "model"])
 def panel(request: pytest.FixtureRequest, head: SearchHead) -> Callable[[str], list[Row]]:
     """Returns the rows of a data source, with connections from one of the two sources."""
-    tokens = {**OVERVIEW.defaults(), "source": request.param}
+    tokens = {**OVERVIEW.defaults(), **examples.DAY, "source": request.param}
     return lambda name: list(asked(head, OVERVIEW, name, tokens).rows)
 
 
@@ -230,7 +230,7 @@ def test_a_day_without_events_counts_nothing(head: SearchHead) -> None:
 
 
 def test_a_click_on_a_talker_opens_its_profile(browser: Browser) -> None:
-    browser.open(OVERVIEW, "light")
+    browser.open(OVERVIEW, "light", examples.DAY)
     browser.page.locator('[data-id="viz_talkers"] [data-test="body"]').get_by_text("172.16.3.102").click()
     browser.page.wait_for_function("() => window.dashboards.links.length > 0")
     times = "form.time.earliest=-24h%40h&form.time.latest=now"
@@ -238,7 +238,7 @@ def test_a_click_on_a_talker_opens_its_profile(browser: Browser) -> None:
 
 
 def test_the_arrow_of_each_number_is_its_change(browser: Browser, events: list[Event]) -> None:
-    browser.open(OVERVIEW, "light")
+    browser.open(OVERVIEW, "light", examples.DAY)
     for name, matches in COUNTS.items():
         before, now = counted(events, matches)
         panel = browser.page.locator(f'[data-id="{name.replace("ds_", "viz_")}"]')
@@ -250,7 +250,7 @@ def test_the_arrow_of_each_number_is_its_change(browser: Browser, events: list[E
 
 @pytest.mark.parametrize(("series", "previous"), [("events", False), ("period before", True)])
 def test_a_click_on_a_bar_of_the_period_before_leads_there(browser: Browser, series: str, previous: bool) -> None:
-    browser.open(OVERVIEW, "light")
+    browser.open(OVERVIEW, "light", examples.DAY)
     number = ["events", "period before"].index(series)
     browser.page.locator(f'[data-id="viz_impact"] .highcharts-series-{number} .highcharts-point').first.click()
     browser.page.wait_for_function("() => window.dashboards.links.length > 0")

@@ -40,7 +40,8 @@ FROM_EVENTS_ONLY = {
 
 @pytest.mark.parametrize("name", FROM_EVENTS_ONLY)
 def test_with_the_data_model_as_source_only_the_named_panels_are_blank(name: str, browser: Browser) -> None:
-    seen = browser.render(VIEWS[name], "light", {"source": "model"}, picture=False)
+    tokens = {**examples.TOKENS.get(name, {}), "source": "model"}
+    seen = browser.render(VIEWS[name], "light", tokens, picture=False)
     assert seen.errors == ()
     assert [answer for answer in seen.answers if answer.problem] == []
     assert {one.name for one in seen.panels if one.fault} == FROM_EVENTS_ONLY[name]
@@ -55,7 +56,7 @@ def test_a_host_profile_without_an_address_asks_for_one_and_searches_nothing(bro
 
 def test_the_map_is_coloured_as_its_definition_says(browser: Browser, head: SearchHead) -> None:
     view = VIEWS["overview"]
-    browser.open(view, "dark")
+    browser.open(view, "dark", examples.DAY)
     fills = browser.page.eval_on_selector_all("[data-area]", "(all) => all.map((one) => one.getAttribute('fill'))")
-    assert len(fills) == len(asked(head, view, "ds_countries", view.defaults()).rows)
+    assert len(fills) == len(asked(head, view, "ds_countries", {**view.defaults(), **examples.DAY}).rows)
     assert {"#E79A8F", "#B3241A"} <= {fill.upper() for fill in fills}

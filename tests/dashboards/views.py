@@ -18,6 +18,7 @@ VIEWS = ROOT / "default" / "data" / "ui" / "views"
 THEMES = ("light", "dark")
 
 _TOKEN = re.compile(r"\$((?:[\w .-]+:)?[\w.-]+)((?:\|[a-z])*)\$")
+_RESULT = re.compile(r"([\w .-]+):result\.([\w.-]+)")
 
 _FILTERS: Mapping[str, Callable[[str], str]] = {
     "s": lambda value: json.dumps(value, ensure_ascii=False),
@@ -85,6 +86,11 @@ class View:
         """The searches."""
         return self.parts("dataSources")
 
+    @property
+    def results(self) -> dict[str, Part]:
+        """The searches whose first row sets tokens, by the names that people see."""
+        return {one.content["name"]: one for one in self.data_sources if one.options.get("enableSmartSources")}
+
     def data_source(self, name: str) -> Part:
         """Return a search by its name there."""
         content = self.definition["dataSources"][name]
@@ -149,6 +155,12 @@ def texts(value: Any) -> Iterator[str]:
 def tokens(value: Any) -> set[str]:
     """Return the names of all tokens that a value of JSON uses."""
     return {name for text in texts(value) for name, _ in _TOKEN.findall(text)}
+
+
+def results(value: Any) -> dict[str, tuple[str, str]]:
+    """Return the tokens that search results set, by name: the name of a data source, as people see it, and a field."""
+    found = {name: _RESULT.fullmatch(name) for name in tokens(value)}
+    return {name: (one.group(1), one.group(2)) for name, one in found.items() if one}
 
 
 def resolve(text: str, values: Mapping[str, str]) -> str:

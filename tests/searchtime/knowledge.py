@@ -72,6 +72,11 @@ class Knowledge:
             if "SHOULD_LINEMERGE" in settings:
                 Indexing(settings)
 
+    @property
+    def calculated(self) -> frozenset[str]:
+        """Return the fields that expressions and tables make, of any source type."""
+        return self._operations.calculated
+
     @classmethod
     def read(cls, *apps: Path, current: str | None = None, limits: Limits | None = None) -> Knowledge:
         """Return what these apps say, by the folders that hold their default/.

@@ -51,6 +51,12 @@ class Operations:
                 transform(next(iter(settings.values())).line, name, settings)
         return made
 
+    @property
+    def calculated(self) -> frozenset[str]:
+        """Return the fields that expressions and tables make."""
+        made = {one.field for one in self.calculations.values()}
+        return frozenset(made | {name for one in self.lookups.values() for _, name in one.outputs})
+
     def plan(self, settings: Mapping[str, Setting]) -> Plan:
         """Return what settings, of the stanzas that an event falls under, do. Raises KnowledgeError."""
         lines = _by_class(settings)

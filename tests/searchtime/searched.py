@@ -32,6 +32,7 @@ class Searched:
         self._places = places
         self._written: dict[str, Lookup | None] = {}
         self._rows: list[spl.Row] = []
+        self.summaries: dict[str, tuple[float, float]] = {}
         self.add(events)
 
     def add(self, events: Iterable[Indexed]) -> None:
@@ -87,12 +88,25 @@ class Searched:
         return self._places
 
     def collect(self, events: Sequence[spl.Row]) -> None:
-        """Keep what collect writes in `collected`: no search over this data finds it."""
+        """Take events that collect writes: later searches find them, indexed when they are dated."""
         self.collected.extend(events)
+        self._rows.extend({"_indextime": one["_time"], **one} for one in events)
 
     def put_lookup(self, name: str, lookup: Lookup | None) -> None:
         """Take a table that outputlookup writes, None for one that it deletes: it stands before that of the apps."""
         self._written[name] = lookup
+
+    def data_models(self) -> Iterable[str]:
+        """Return the names of the data models of CIM."""
+        return spl.MODELS
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        """Return the span of time (seconds since 1970) that `summaries` has for a data model."""
+        return self.summaries.get(model)
+
+    def calculated(self, field: str) -> bool:
+        """Tell whether a setting of the apps makes this field by an expression or a table."""
+        return field in self._knowledge.calculated
 
 
 def macro(settings: Mapping[str, Setting], arity: int) -> Macro:

@@ -116,7 +116,7 @@ function render(definition, theme, address) {
                 dashboardPlugin={plugin}
                 geoRegistry={geoRegistry}
                 timezone={{ ianaTimezone: 'UTC' }}
-                featureFlags={{ enableSvgHttpDownloader: false }}
+                featureFlags={{ enableSvgHttpDownloader: false, enableSmartSourceDS: true }}
             >
                 <DashboardCore width="100%" height="auto" />
             </DashboardContextProvider>

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from tests.dashboards.opened import Replaced
 from tests.fmc.variety import varied_events
 from tests.package.confs import read_conf
 from tests.searchtime import Indexed, Knowledge, conf, spl
@@ -183,10 +184,12 @@ def test_the_setup_check_finds_events_without_their_tags(addon: Path, tmp_path: 
     }
 
 
-def test_an_index_macro_is_at_the_head_of_every_search(addon: Path) -> None:
+def test_an_index_macro_is_at_the_head_of_every_search(addon: Path, knowledge: Knowledge) -> None:
     base = dashboard(addon)["dataSources"]["base"]["options"]["query"]
     searches = [base, *(stanza["search"] for stanza in saved_searches(addon).values())]
-    assert [search for search in searches if not search.startswith(HEAD)] == []
+    macro = Replaced(Searched(knowledge, []), {"sfw_index": "index=ours"}).macro
+    whole = [spl.macros.expand(search, macro) for search in searches]
+    assert [search for search in whole if not search.startswith('index=ours sourcetype="cisco:sfw:estreamer"')] == []
 
 
 def test_reports_are_not_scheduled_and_have_their_times(addon: Path) -> None:
@@ -194,3 +197,22 @@ def test_reports_are_not_scheduled_and_have_their_times(addon: Path) -> None:
         assert stanza["enableSched"] == "0", name
         assert {"dispatch.earliest_time", "dispatch.latest_time", "description"} <= set(stanza), name
         assert "rt" not in stanza["dispatch.earliest_time"], name
+
+
+def test_the_setup_check_looks_at_the_newest_of_each_kind_and_reads_no_more(addon: Path, knowledge: Knowledge) -> None:
+    old = [arrived(connection(DeviceUUID=ABSENT), 1743500734, 1743500736)] * 5
+    odd = [arrived("no JSON at all", 1743500734, 1743500736)] * 4
+    new = [arrived(connection(), 1743500734 + number, 1743500736 + number) for number in (1, 2, 3)]
+    events = [arrived(one.raw, NOW - 10, NOW - 9) for one in SOUND[1:]]
+    data = Replaced(Searched(knowledge, [*old, *odd, *new, *events]), {"sfw_setup_events": "3"})
+    meter = spl.Meter()
+    rows = spl.run(saved_searches(addon)[REPORT]["search"], data, now=NOW, meter=meter).rows
+    counted = {row["EventType"]: (int(str(row["events"])), int(str(row["missing_fields"]))) for row in rows}
+    assert counted == {
+        "ConnectionEvent": (3, 0),
+        "IntrusionEvent": (1, 0),
+        "FileEvent": (1, 0),
+        "IntrusionPacket": (1, 0),
+        "(no JSON)": (3, 0),
+    }
+    assert [(len(one.rows), one.limit) for one in meter.reads] == [(8, 3), (1, 3), (1, 3), (1, 3), (4, 3)]

@@ -2,7 +2,8 @@
 
 `run` knows the commands, functions and options that are named in `COMMAND_NAMES` and in the modules; whatever else a
 search holds is a SplError that names it. Where Splunk's references leave open what comes out, that is an error too.
-Limits of a real search (rows of a subsearch, memory, previews) are not modelled. Times are UTC.
+Limits of a real search (rows of a subsearch, memory, previews) are not modelled. Times are UTC. `reading` says which
+events a search has to read.
 
 In a few places the references say nothing, and searches cannot do without. Here
 - the rows of stats come in the order of their groups, numbers by size before texts,
@@ -24,12 +25,13 @@ from dataclasses import dataclass
 
 from tests.searchtime.evals import EvalError, Value
 
-from . import addon, columns, combining, datamodels, evaluation, filtering, locations, reporting, writing
+from . import addon, columns, combining, datamodels, evaluation, filtering, locations, reporting, rest, writing
 from .arguments import Arguments
 from .cim import MODELS
 from .data import CIDR, EXACT, WILDCARD, Data, DataModel, Dataset, Knowledge, Lookup, Row
 from .errors import SplError
 from .macros import Macro, expand
+from .reading import STREAMING, Meter, Part, Read
 from .subsearches import as_search
 from .table import Action, Context, Table
 from .tokens import SUBSEARCH, Command, commands
@@ -46,6 +48,9 @@ __all__ = [
     "Knowledge",
     "Lookup",
     "Macro",
+    "Meter",
+    "Part",
+    "Read",
     "Result",
     "Row",
     "SplError",
@@ -54,6 +59,7 @@ __all__ = [
 
 _COMMANDS: Mapping[str, Action] = {
     **addon.COMMANDS,
+    **rest.COMMANDS,
     **columns.COMMANDS,
     **combining.COMMANDS,
     **datamodels.COMMANDS,
@@ -86,10 +92,12 @@ def run(
     latest: float | None = None,
     now: float | None = None,
     base: Result | None = None,
+    meter: Meter | None = None,
 ) -> Result:
     """Run a search over all events of `data`, from `earliest` on and before `latest` (seconds since 1970).
 
-    With a `base`, the search goes on from its rows, as the search that follows a base search of a dashboard does.
+    With a `base`, the search goes on from its rows, as the search that follows a base search of a dashboard does. A
+    `meter` counts the events that are read.
 
     Raises SplError for what is wrong, unknown or left open.
     """
@@ -98,7 +106,7 @@ def run(
     def run_inner(source: str, table: Table | None) -> Table:
         return _execute(expand(source, data.macro), context, table, implied_search=False)
 
-    context = Context(data, moment, earliest, latest, run_inner)
+    context = Context(data, moment, earliest, latest, run_inner, meter or Meter())
     begun = None if base is None else Table([dict(row) for row in base.rows], base.fields)
     table = _execute(expand(search, data.macro), context, begun, implied_search=base is None)
     rows: list[Row] = [{field: value for field, value in row.items() if value is not None} for row in table.rows]
@@ -118,12 +126,17 @@ def _substituted(command: Command, context: Context) -> Command:
 
 
 def _execute(source: str, context: Context, table: Table | None, implied_search: bool) -> Table:
-    for command in commands(source, implied_search):
+    reading = False
+    for number, command in enumerate(commands(source, implied_search)):
         action = _COMMANDS.get(command.name)
         if action is None:
             raise SplError(f"unknown command {command.name}")
+        before = table
         try:
             table = action(context, Arguments(_substituted(command, context)), table)
         except EvalError as error:
             raise SplError(f"{command.name}: {error}") from error
+        if reading and command.name == "head" and before is not None and command.text.strip().isdigit():
+            context.meter.stop(before.rows, int(command.text))
+        reading = command.name in STREAMING and (reading or (number == 0 and before is None))
     return table if table is not None else Table([])

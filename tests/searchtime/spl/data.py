@@ -126,10 +126,21 @@ class Data(Protocol):
     def put_lookup(self, name: str, lookup: Lookup | None) -> None:
         """Take a table that outputlookup writes, None for one that it deletes."""
 
+    def data_models(self) -> Iterable[str]:
+        """Return the names of all data models."""
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        """Return from when on and until when (seconds since 1970) an accelerated data model's summaries hold events;
+        None for a model that is not accelerated."""
+
+    def calculated(self, field: str) -> bool:
+        """Tell whether a field is made by an expression or a table, so that its value need not be in the text."""
+
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Data that is given as it is. The macros' keys are name and number of arguments.
+    """Data that is given as it is. The macros' keys are name and number of arguments; `made` are fields that are
+    calculated.
 
     `collected` and `written` are what searches have written; `located` is the database of iplocation.
     """
@@ -139,6 +150,8 @@ class Knowledge:
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     searches: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, DataModel] = field(default_factory=dict)
+    summaries: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
     located: Mapping[str, Mapping[str, str]] | None = None
     collected: list[Row] = field(default_factory=list)
     written: dict[str, Lookup | None] = field(default_factory=dict)
@@ -166,3 +179,12 @@ class Knowledge:
 
     def put_lookup(self, name: str, lookup: Lookup | None) -> None:
         self.written[name] = lookup
+
+    def data_models(self) -> Iterable[str]:
+        return self.models
+
+    def summarized(self, model: str) -> tuple[float, float] | None:
+        return self.summaries.get(model)
+
+    def calculated(self, field: str) -> bool:
+        return field in self.made

@@ -1,6 +1,7 @@
 """Commands that read data models, and tstats. Sources: "tstats", "datamodel" and "from" of the Search Reference.
 
-A data model is computed from the events as it would be without acceleration: `summariesonly` changes nothing.
+A data model is computed from the events. With `summariesonly` only those count that the summaries of an accelerated
+model hold: none where it is not accelerated. Without it the others are read from the index.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .data import DataModel, Row
 from .evaluation import binning
 from .filtering import in_range
 from .predicates import Predicate, Search
+from .reading import Part
 from .reporting import summarize
 from .subsearches import NOTHING, as_search
 from .table import Action, Context, Table, generating
@@ -48,6 +50,7 @@ class Model:
         if self.dataset not in model.datasets:
             raise arguments.fail(f"the data model {name} has no dataset {self.dataset}")
         self._context = context
+        self._name = name
         self._model: DataModel = model
         self._lineage = model.lineage(self.dataset)
 
@@ -65,8 +68,21 @@ class Model:
             found.update(dict.fromkeys(field for field, _ in dataset.calculated))
         return list(found)
 
-    def rows(self, events: list[Row]) -> list[Row]:
+    def rows(self, events: list[Row], summaries_only: bool = False) -> list[Row]:
         """Return the events of the dataset with its calculated fields."""
+        events = self._summarized(events) if summaries_only else events
+        found = self._derived(events)
+        if not summaries_only:
+            held = {id(row) for row in self._summarized(events)}
+            satisfies = self._constraint(self.root)
+            self._context.meter.count([row for row in events if id(row) not in held], Part(satisfies))
+        return found
+
+    def _summarized(self, events: list[Row]) -> list[Row]:
+        span = self._context.data.summarized(self._name)
+        return [] if span is None else [row for row in events if span[0] <= (number(row.get("_time")) or 0) < span[1]]
+
+    def _derived(self, events: list[Row]) -> list[Row]:
         context = self._context
         for name in self._lineage:
             dataset = self._model.datasets[name]
@@ -84,11 +100,11 @@ class Model:
                         row[field] = value
         return events
 
-    def prefixed(self, events: list[Row]) -> list[Row]:
+    def prefixed(self, events: list[Row], summaries_only: bool = False) -> list[Row]:
         """Return the events of the dataset with the root's name before each field."""
         fields, children = self.fields(), self._children()
         found = []
-        for row in self.rows(events):
+        for row in self.rows(events, summaries_only):
             kept: Row = {f"{self.root}.{field}": row[field] for field in fields if row.get(field) is not None}
             kept.update({field: row[field] for field in _INDEXED if row.get(field) is not None})
             kept["nodename"] = multivalue(path for path, parts in children if all(part(row) for part in parts))
@@ -162,7 +178,7 @@ def _tstats(context: Context, arguments: Arguments) -> Table:
         rows = [{field: row[field] for field in _INDEXED if row.get(field) is not None} for row in events]
     else:
         known = [*_INDEXED, "nodename", *(f"{model.root}.{field}" for field in model.fields())]
-        rows = model.prefixed(events)
+        rows = model.prefixed(events, options.get("summariesonly", False))
     _check_names(arguments, [*by, *_fields(aggregates)], known)
     kept = [row for row in rows if search.holds(row)]
     return summarize(_prepared(arguments, kept, by, span, options), known, aggregates, by, context.now)
@@ -208,12 +224,16 @@ def _datamodel(context: Context, arguments: Arguments) -> Table:
         raise arguments.fail(f"{names[2]} is none of search, flat")
     model = Model(context, arguments, names[0], names[1])
     events = in_range(context, context.earliest, context.latest)
-    return Table(model.prefixed(events) if names[2] == "search" else _plain(model, events))
+    summaries_only = options.get("summariesonly", False)
+    if names[2] == "search":
+        return Table(model.prefixed(events, summaries_only))
+    return Table(_plain(model, events, summaries_only))
 
 
-def _plain(model: Model, events: list[Row]) -> list[Row]:
+def _plain(model: Model, events: list[Row], summaries_only: bool = False) -> list[Row]:
     fields = [*_INDEXED, "_raw", *model.fields()]
-    return [{field: row[field] for field in fields if row.get(field) is not None} for row in model.rows(events)]
+    rows = model.rows(events, summaries_only)
+    return [{field: row[field] for field in fields if row.get(field) is not None} for row in rows]
 
 
 def _from(context: Context, arguments: Arguments) -> Table:

@@ -14,6 +14,7 @@ from tests.searchtime.evals.values import number, texts
 from .arguments import Arguments, Options, boolean
 from .data import Row
 from .predicates import Search
+from .reading import IndexTerms
 from .subsearches import as_search
 from .table import Action, Context, Table, transforming
 from .tokens import WORD
@@ -32,16 +33,19 @@ def shown(value: Any) -> str:
 
 def search(context: Context, arguments: Arguments, table: Table | None) -> Table:
     """Keep the rows that a search describes; as the first command, take them from the events, the latest first."""
-    compiled = Search(arguments.tokens, lambda source: as_search(context.run(source, None)), context.now)
-    arguments.tokens = []
+    subsearch = functools.lru_cache(lambda source: as_search(context.run(source, None)))
+    compiled = Search(arguments.tokens, subsearch, context.now)
+    tokens, arguments.tokens = arguments.tokens, []
     if table is not None:
         if compiled.earliest is not None or compiled.latest is not None:
             raise arguments.fail("time modifiers are for the begin of a search")
         return table.with_rows(row for row in table.rows if compiled.holds(row))
     earliest = context.earliest if compiled.earliest is None else compiled.earliest
     latest = context.latest if compiled.latest is None else compiled.latest
-    rows = [row for row in in_range(context, earliest, latest) if compiled.holds(row)]
-    return Table(rows)
+    rows = in_range(context, earliest, latest)
+    known = Search(tokens, subsearch, context.now, IndexTerms(context.data.calculated)).holds
+    context.meter.count(rows, known)
+    return Table([row for row in rows if compiled.holds(row)])
 
 
 def in_range(context: Context, earliest: float | None, latest: float | None) -> list[Row]:

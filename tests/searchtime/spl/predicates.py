@@ -11,7 +11,7 @@ import ipaddress
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tests.searchtime.evals import EvalError
 from tests.searchtime.evals.conditions import cidr_match
@@ -43,16 +43,39 @@ _NOT_SUPPORTED = frozenset(
 )
 
 
-class Search:
-    """A search compiled to a predicate, and the time range that it names."""
+class Terms(Protocol):
+    """What a search is compiled to: of each of its terms something is made, and then of several one."""
 
-    def __init__(self, tokens: Sequence[Token], subsearch: Subsearch, now: float) -> None:
+    def always(self) -> Any:
+        """Return what every event satisfies."""
+
+    def every(self, parts: Sequence[Any]) -> Any:
+        """Return what satisfies all parts."""
+
+    def either(self, parts: Sequence[Any]) -> Any:
+        """Return what satisfies one of the parts."""
+
+    def negation(self, part: Any) -> Any:
+        """Return what does not satisfy a part."""
+
+    def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Any:
+        """Return what contains a word or a phrase."""
+
+    def compare(self, name: str, comparison: str, value: str) -> Any:
+        """Return what has a field of that value."""
+
+
+class Search:
+    """A search compiled to a predicate, or to what other `terms` make of it, and the time range that it names."""
+
+    def __init__(self, tokens: Sequence[Token], subsearch: Subsearch, now: float, terms: Terms | None = None) -> None:
         self.earliest: float | None = None
         self.latest: float | None = None
         self._tokens = list(tokens)
         self._subsearch = subsearch
         self._now = now
-        self.holds: Predicate = self._all() if self._tokens else _always
+        self._terms = terms or RowTerms()
+        self.holds: Any = self._all() if self._tokens else self._terms.always()
         if self._tokens:
             raise SplError(f"search: {self._tokens[0].text!r} is not understood")
 
@@ -63,7 +86,7 @@ class Search:
         token = self._peek()
         return token is not None and token.kind == WORD and token.text == word
 
-    def _all(self) -> Predicate:
+    def _all(self) -> Any:
         parts = [self._any()]
         while self._tokens and not self._tokens[0].is_mark(")"):
             if self._is_word("AND"):
@@ -71,22 +94,21 @@ class Search:
             parts.append(self._any())
         if len(parts) == 1:
             return parts[0]
-        return lambda row: all(part(row) for part in parts)
+        return self._terms.every(parts)
 
-    def _any(self) -> Predicate:
+    def _any(self) -> Any:
         parts = [self._negation()]
         while self._is_word("OR"):
             self._tokens.pop(0)
             parts.append(self._negation())
         if len(parts) == 1:
             return parts[0]
-        return lambda row: any(part(row) for part in parts)
+        return self._terms.either(parts)
 
-    def _negation(self) -> Predicate:
+    def _negation(self) -> Any:
         if self._is_word("NOT"):
             self._tokens.pop(0)
-            inner = self._negation()
-            return lambda row: not inner(row)
+            return self._terms.negation(self._negation())
         return self._term()
 
     def _take(self) -> Token:
@@ -94,12 +116,12 @@ class Search:
             raise SplError("search: the expression ends too early")
         return self._tokens.pop(0)
 
-    def _term(self) -> Predicate:
+    def _term(self) -> Any:
         token = self._take()
         if token.is_mark("("):
             return self._parentheses()
         if token.kind == SUBSEARCH:
-            inner = Search(tokenize(self._subsearch(token.text)), self._subsearch, self._now)
+            inner = Search(tokenize(self._subsearch(token.text)), self._subsearch, self._now, self._terms)
             self.earliest = self.earliest if inner.earliest is None else inner.earliest
             self.latest = self.latest if inner.latest is None else inner.latest
             return inner.holds
@@ -114,26 +136,26 @@ class Search:
             return self._membership(token.unescaped)
         if following is not None and following.is_mark("(") and following.start == token.end:
             return self._directive(token.text)
-        return keyword(token.unescaped)
+        return self._terms.keyword(token.unescaped)
 
-    def _parentheses(self) -> Predicate:
+    def _parentheses(self) -> Any:
         token = self._peek()
         if token is not None and token.is_mark(")"):
             self._tokens.pop(0)
-            return _always
+            return self._terms.always()
         inner = self._all()
         if not self._take().is_mark(")"):
             raise SplError("search: a parenthesis is not closed")
         return inner
 
-    def _directive(self, name: str) -> Predicate:
+    def _directive(self, name: str) -> Any:
         if name not in ("TERM", "CASE"):
             raise SplError(f"search: unknown directive {name}()")
         self._take()
         value = ""
         while not (token := self._take()).is_mark(")"):
             value += token.unescaped
-        return keyword(value, whole_term=name == "TERM", case_sensitive=name == "CASE")
+        return self._terms.keyword(value, whole_term=name == "TERM", case_sensitive=name == "CASE")
 
     def _value(self) -> str:
         token = self._take()
@@ -141,7 +163,7 @@ class Search:
             raise SplError(f"search: {token.text!r} stands where a value should")
         return token.unescaped
 
-    def _comparison(self, field: str) -> Predicate:
+    def _comparison(self, field: str) -> Any:
         comparison = self._take().text
         value = self._value()
         if value == "now" and self._peek() is not None and self._tokens[0].is_mark("("):
@@ -152,8 +174,8 @@ class Search:
             raise SplError(f"search: {field} is not supported")
         if field in ("earliest", "latest", "starthoursago", "startdaysago"):
             self._time(field, comparison, value)
-            return _always
-        return compare(field, comparison, value)
+            return self._terms.always()
+        return self._terms.compare(field, comparison, value)
 
     def _time(self, field: str, comparison: str, value: str) -> None:
         if comparison != "=":
@@ -165,7 +187,7 @@ class Search:
         else:
             self.latest = when(value, self._now)
 
-    def _membership(self, field: str) -> Predicate:
+    def _membership(self, field: str) -> Any:
         self._take()
         if not self._take().is_mark("("):
             raise SplError("search: IN is followed by a list in parentheses")
@@ -177,8 +199,35 @@ class Search:
             if not token.is_mark(","):
                 raise SplError(f"search: {token.text!r} stands in a list of values")
             values.append(self._value())
-        parts = [compare(field, "=", value) for value in values]
+        return self._terms.either([self._terms.compare(field, "=", value) for value in values])
+
+
+class RowTerms:
+    """Makes of the terms of a search a test of rows."""
+
+    def always(self) -> Predicate:
+        """Return a test that every row passes."""
+        return _always
+
+    def every(self, parts: Sequence[Predicate]) -> Predicate:
+        """Return a test that a row passes that passes all."""
+        return lambda row: all(part(row) for part in parts)
+
+    def either(self, parts: Sequence[Predicate]) -> Predicate:
+        """Return a test that a row passes that passes one."""
         return lambda row: any(part(row) for part in parts)
+
+    def negation(self, part: Predicate) -> Predicate:
+        """Return a test that a row passes that fails another."""
+        return lambda row: not part(row)
+
+    def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Predicate:
+        """Return a test of the text of the event."""
+        return keyword(phrase, whole_term, case_sensitive)
+
+    def compare(self, name: str, comparison: str, value: str) -> Predicate:
+        """Return a test of a field."""
+        return compare(name, comparison, value)
 
 
 def when(value: str, now: float) -> float:
@@ -218,12 +267,13 @@ def _matcher(value: str) -> Callable[[str], bool]:
         pattern = re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL | re.IGNORECASE)
         return lambda one: pattern.fullmatch(one) is not None
     wanted = value.lower()
-    if "/" in value and (network := _network(value)) is not None:
-        return lambda one: one.lower() == wanted or cidr_match(network, one)
+    if "/" in value and (found := network(value)) is not None:
+        return lambda one: one.lower() == wanted or cidr_match(found, one)
     return lambda one: one.lower() == wanted
 
 
-def _network(value: str) -> str | None:
+def network(value: str) -> str | None:
+    """Return a text if it is a network in CIDR notation or an address, else None."""
     try:
         ipaddress.ip_network(value, strict=False)
     except ValueError:

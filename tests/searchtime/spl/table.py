@@ -12,6 +12,7 @@ from tests.searchtime.evals.values import number, text, texts
 
 from .arguments import Arguments
 from .data import Data, Row
+from .reading import Meter
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Context:
-    """What a command runs in. `run` runs a subsearch: its text, the rows to begin with or None, and the times."""
+    """What a command runs in. `run` runs a subsearch: its text, the rows to begin with or None, and the times.
+
+    `meter` counts the events that are read.
+    """
 
     data: Data
     now: float
     earliest: float | None
     latest: float | None
     run: Callable[[str, Table | None], Table]
+    meter: Meter
 
 
 Action = Callable[[Context, Arguments, Optional[Table]], Table]

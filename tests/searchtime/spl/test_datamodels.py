@@ -25,6 +25,7 @@ EVENTS: list[dict[str, Any]] = [
     {"_time": NOW - 3, "tag": "network", "action": "allowed", "src": "10.0.0.9"},
 ]
 DATA = Knowledge(EVENTS, models=MODELS)
+ACCELERATED = Knowledge(EVENTS, models=MODELS, summaries={"Network_Traffic": (NOW - 3600, NOW - 60)})
 
 
 def test_tstats_counts_the_events_of_a_model() -> None:
@@ -40,9 +41,20 @@ def test_tstats_groups_and_filters_by_the_fields_of_the_dataset() -> None:
         ' values(All_Traffic.action) as action from datamodel="Network_Traffic"'
         " where All_Traffic.src=10.0.0.* NOT All_Traffic.action=blocked by All_Traffic.src"
     )
-    assert rows(search, DATA) == [
+    assert rows(search.replace("summariesonly=true", ""), DATA) == [
         {"All_Traffic.src": "10.0.0.1", "count": 2, "first": NOW - 400, "action": ("allowed", "unknown")}
     ]
+    assert rows(search, ACCELERATED) == [
+        {"All_Traffic.src": "10.0.0.1", "count": 1, "first": NOW - 400, "action": "allowed"}
+    ]
+    assert rows(search, DATA) == []
+
+
+def test_summaries_of_a_model_that_is_not_accelerated_hold_nothing() -> None:
+    search = "| tstats summariesonly=true count from datamodel=Network_Traffic"
+    assert (rows(search, DATA), rows(search, ACCELERATED)) == ([{"count": 0}], [{"count": 2}])
+    search = "| datamodel Network_Traffic All_Traffic search summariesonly=true"
+    assert (len(rows(search, DATA)), len(rows(search, ACCELERATED))) == (0, 2)
 
 
 def test_tstats_by_time_takes_a_span() -> None:
