@@ -39,15 +39,53 @@ def counts(events: Iterable[Event], key: Callable[[Event], Any]) -> dict[Any, tu
     return found
 
 
-def is_blocked(event: Event) -> bool:
-    """Whether the firewall let an event's traffic not pass, as the tables of docs/events name the values."""
+_LET_THROUGH = {
+    "ConnectionEvent": "Would|Allow|Trust|Fastpath|Monitor",
+    "IntrusionEvent": "Would|Alert|Rewr|$",
+    "FileEvent": "Detect$|Malware Cloud|Malware White|Cloud Lookup|Custom Detection$",
+}
+_STOPPED = {
+    "ConnectionEvent": "Block|Interactive|Drop|Deny|Denied|Reject|Reset|Sinkhole|Domain",
+    "IntrusionEvent": "Block|Drop|Reject|Partial",
+    "FileEvent": ".*Block",
+}
+
+
+def verdict(event: Event) -> str:
+    """Return what became of an event's traffic, as docs/search.md tells: allowed, blocked, or unknown."""
     kind = event["EventType"]
-    if kind == "ConnectionEvent":
-        verdict = event.get("AC_RuleAction", "Default Action")
-        return "Block" in (event.get("AC_RuleReason", "") if verdict == "Default Action" else verdict)
-    if kind == "IntrusionEvent":
-        return bool(re.match("Block|Drop|Reject|Partial", event.get("InlineResult", "")))
-    return kind == "FileEvent" and "Block" in event.get("FileAction", "")
+    told = event.get({"ConnectionEvent": "AC_RuleAction", "IntrusionEvent": "InlineResult"}.get(kind, "FileAction"), "")
+    if kind == "ConnectionEvent" and told in ("", "Default Action"):
+        return "blocked" if "Block" in event.get("AC_RuleReason", "") else "unknown"
+    if re.match(_LET_THROUGH.get(kind, "(?!)"), told):
+        return "allowed"
+    return "blocked" if re.match(_STOPPED.get(kind, "(?!)"), told) else "unknown"
+
+
+def is_blocked(event: Event) -> bool:
+    """Whether the firewall let an event's traffic not pass."""
+    return verdict(event) == "blocked"
+
+
+def rule(event: Event) -> str:
+    """Return the rule of a connection or an intrusion: its name as it is told, where one is."""
+    told = event.get("FirewallRule", "")
+    if told.lower() not in ("", "-", "null", "unknown"):
+        return str(told)
+    tunnel = named(event, "TunnelRule")
+    return tunnel or (f"rule {event['FirewallRuleID']}" if "FirewallRuleID" in event else "No rule logged")
+
+
+_CARRIERS = {"HTTPS", "SSL", "TLS", "QUIC"}
+_BROWSERS = {"Firefox", "Chrome", "Web browser", "SSL client"}
+
+
+def application(event: Event) -> str:
+    """Return what a connection was used for: what only carries others, or only shows them, counts last."""
+    told = [named(event, name) for name in ("Application", "ClientApplication", "WebApplication")]
+    telling = zip(told, (_CARRIERS, _BROWSERS, {"Web Browsing"}))
+    first = next((name for name, general in telling if name and name not in general), None)
+    return first or next((name for name in told if name), "unknown")
 
 
 def is_malware(event: Event) -> bool:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from . import population
 from .answers import SearchHead
-from .counted import STEP, Event, counts, host, is_blocked, megabytes, named, raw_events, total
+from .counted import (
+    STEP,
+    Event,
+    application,
+    counts,
+    host,
+    is_blocked,
+    megabytes,
+    named,
+    raw_events,
+    rule,
+    total,
+    verdict,
+)
 from .opened import Opened
 from .views import read_views
 
@@ -57,17 +71,17 @@ def test_every_step_of_time_counts_its_connections_and_those_blocked(page: Opene
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "fields"),
+    ("source", "name", "told"),
     [
-        ("rules", "rule", ("FirewallRule",)),
-        ("policies", "policy", ("FirewallPolicy",)),
-        ("apps", "application", ("Application", "ClientApplication", "WebApplication")),
+        ("rules", "rule", rule),
+        ("policies", "policy", lambda event: named(event, "FirewallPolicy") or "unknown"),
+        ("apps", "application", application),
     ],
 )
 def test_names_with_the_unnamed_as_unknown(
-    page: Opened, events: list[Event], source: str, name: str, fields: tuple[str, ...]
+    page: Opened, events: list[Event], source: str, name: str, told: Callable[[Event], str]
 ) -> None:
-    wanted = counts(events, lambda event: named(event, *fields) or "unknown")
+    wanted = counts(events, told)
     assert len(wanted) > 2
     assert _unescaped(pairs(page, source, name)) == wanted
 
@@ -158,9 +172,9 @@ def test_the_data_model_tells_the_same_as_the_events(head: SearchHead, tokens: d
         ({"address": "172.16.3.101"}, lambda one: "172.16.3.101" in (one["InitiatorIP"], one["ResponderIP"])),
         ({"address": "2001:db8:*"}, lambda one: ":" in one["InitiatorIP"] + one["ResponderIP"]),
         ({"action": "blocked"}, is_blocked),
-        ({"action": "allowed"}, lambda one: not is_blocked(one)),
+        ({"action": "allowed"}, lambda one: verdict(one) == "allowed"),
         ({"rule": "Permit Outbound"}, lambda one: one.get("FirewallRule") == "Permit Outbound"),
-        ({"rule": "unknown"}, lambda one: named(one, "FirewallRule") is None),
+        ({"rule": "Invalid ID"}, lambda one: one.get("FirewallRule") == "Invalid ID"),
         ({"url": "updates.example.net"}, lambda one: host(one) == "updates.example.net"),
         ({"url": "https://www.example.com/*"}, lambda one: one.get("URL", "").startswith("https://www.example.com/")),
         ({"url": "(none)"}, lambda one: named(one, "URL") is None),

@@ -10,7 +10,7 @@ from tests.searchtime.searched import Searched
 
 from . import population
 from .answers import SearchHead
-from .counted import STEP, Event, is_blocked, is_malware, megabytes, raw_events, receiver, sender, total
+from .counted import STEP, Event, is_blocked, is_malware, megabytes, raw_events, receiver, sender, total, verdict
 from .opened import Opened
 from .views import read_views
 
@@ -141,7 +141,7 @@ def _made() -> list[Indexed]:
 def _what(event: Event) -> str:
     kind: str = event["EventType"]
     if kind == "ConnectionEvent":
-        return "connection blocked" if is_blocked(event) else "connection allowed"
+        return f"connection {verdict(event)}"
     if kind == "FileEvent" and is_malware(event):
         return "malware"
     return {"IntrusionEvent": "intrusion", "FileEvent": "file", "IntrusionPacket": "packet"}.get(kind, kind)

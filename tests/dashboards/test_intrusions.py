@@ -13,7 +13,7 @@ from tests.searchtime.searched import Searched
 
 from . import population
 from .answers import SearchHead
-from .counted import Event, counts, is_blocked, key_of, raw_events
+from .counted import Event, counts, is_blocked, key_of, raw_events, verdict
 from .opened import Opened
 from .views import read_views
 
@@ -58,11 +58,13 @@ def test_totals_count_intrusions_what_was_blocked_and_both_ends(page: Opened, ev
     ]
 
 
-def test_outcomes_over_time_are_three_and_add_up(page: Opened, events: list[Event]) -> None:
+def test_outcomes_over_time_add_up(page: Opened, events: list[Event]) -> None:
     rows = page.rows("over_time")
     blocked, would = sum(map(is_blocked, events)), sum(map(would_have_blocked, events))
-    shown = {name: sum(int(row[name]) for row in rows) for name in ("allowed", "blocked", "would have blocked")}
-    assert shown == {"allowed": len(events) - blocked - would, "blocked": blocked, "would have blocked": would}
+    unknown = sum(verdict(event) == "unknown" for event in events)
+    wanted = {"blocked": blocked, "would have blocked": would, "unknown": unknown}
+    shown = {name: sum(int(row[name]) for row in rows) for name in ("allowed", *wanted)}
+    assert shown == {"allowed": len(events) - sum(wanted.values()), **wanted}
     assert set(rows[0]) == {"_time", *shown}
 
 

@@ -15,6 +15,7 @@ from tests.places import APP
 from . import examples, population
 from .answers import SearchHead, asked
 from .browser import Browser
+from .counted import rule, verdict
 from .views import read_views
 
 FROM = population.NOW - 1800 - population.DAY
@@ -55,13 +56,6 @@ def kind(name: str) -> Callable[[Event], bool]:
     return lambda event: event["EventType"] == name
 
 
-def action(event: Event) -> str:
-    """Return what became of a connection, by the rule of the mapping: all that the events here hold."""
-    verdict = event.get("AC_RuleAction", "")
-    told = verdict if verdict not in ("", "Default Action") else event.get("AC_RuleReason", "")
-    return "blocked" if "Block" in told else "allowed"
-
-
 def is_malware(event: Event) -> bool:
     return str(event.get("SHA_Disposition", "")).lower() in MALWARE
 
@@ -74,7 +68,7 @@ def counted(events: list[Event], matches: Callable[[Event], bool]) -> list[int]:
 
 COUNTS: Mapping[str, Callable[[Event], bool]] = {
     "ds_count_connections": kind("ConnectionEvent"),
-    "ds_count_blocked": lambda event: kind("ConnectionEvent")(event) and action(event) == "blocked",
+    "ds_count_blocked": lambda event: kind("ConnectionEvent")(event) and verdict(event) == "blocked",
     "ds_count_intrusions": kind("IntrusionEvent"),
     "ds_count_impact": lambda event: kind("IntrusionEvent")(event) and event.get("Impact") == 1,
     "ds_count_files": kind("FileEvent"),
@@ -94,7 +88,7 @@ def test_a_single_value_counts_its_events_and_those_of_the_period_before(
 @pytest.mark.parametrize(
     ("name", "shows", "series"),
     [
-        ("ds_connections_time", kind("ConnectionEvent"), action),
+        ("ds_connections_time", kind("ConnectionEvent"), verdict),
         ("ds_others_time", lambda event: event["EventType"] != "ConnectionEvent", lambda event: event["EventType"]),
     ],
 )
@@ -169,8 +163,8 @@ def both(events: list[Event], values: Callable[[Event], set[str]]) -> dict[str, 
 
 
 def test_top_blocked_rules(panel: Callable[[str], list[Row]], events: list[Event]) -> None:
-    blocked = [event for event in events if kind("ConnectionEvent")(event) and action(event) == "blocked"]
-    wanted = both(blocked, lambda event: {event.get("FirewallRule", "")} - FILLERS - {"Not Checked"})
+    blocked = [event for event in events if kind("ConnectionEvent")(event) and verdict(event) == "blocked"]
+    wanted = both(blocked, lambda event: {rule(event)})
     rows = panel("ds_rules")
     assert table(rows, "rule", "blocked before", "blocked") == wanted
     assert changes(rows, "rule") == {rule: change(*numbers) for rule, numbers in wanted.items()}

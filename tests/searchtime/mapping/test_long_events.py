@@ -196,7 +196,17 @@ _MADE = re.compile(r"\b(?:as|AS) (\w+)")
 _COLUMNS = {"Last", "MB_in", "MB_out", "MB_received", "MB_sent"}
 """Columns that dashboards make and that begin with a capital, too."""
 
-_WORDS = _COLUMNS | {"AND", "OR", "NOT", "AS", "IN", "BY", "OUTPUT", "OUTPUTNEW", "ASNEW"}
+_TYPES = """
+ConnectionEvent IntrusionEvent IntrusionPacket FileEvent MalwareEvent DiscoveryEvent UserEvent VPNEvent CorrelationEvent
+IndicatorOfCompromiseEvent ImpactAlert IntrusionExtraData
+"""
+_VALUES = {*_TYPES.split(), "Malware"}
+"""Values that stand in a search as words, for the index."""
+
+_TOKENS = {"Models", "Source"}
+"""Searches whose results a dashboard shows in its text."""
+
+_WORDS = _COLUMNS | _VALUES | _TOKENS | {"AND", "OR", "NOT", "AS", "IN", "BY", "OUTPUT", "OUTPUTNEW", "ASNEW"}
 
 
 def raw_names(text: str) -> set[str]:
