@@ -1,9 +1,10 @@
 """The CIM's data models that these events belong to, as far as searches can see them.
 
 Facts about Splunk's Common Information Model add-on (Splunk_SA_CIM): the datasets, their tags, their fields, and
-what the model computes for a field that an event lacks. Sources: the pages "Network Traffic", "Intrusion Detection"
-and "Malware" of the Common Information Model Add-on Manual, and the models that the add-on comes with
-(default/data/models/*.json). The macros that narrow a model to some indexes stand for all indexes here.
+what the model computes for a field that an event lacks. Sources: the pages "Network Traffic", "Intrusion Detection",
+"Malware", "Network Resolution (DNS)" and "Web" of the Common Information Model Add-on Manual, and the models that the
+add-on comes with (default/data/models/*.json). The macros that narrow a model to some indexes stand for all indexes
+here. A model's own calculations come in the order in which they build on one another.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ def _fields(names: str, identities: tuple[str, ...]) -> tuple[str, ...]:
 def _unless_known(*fields: str) -> tuple[tuple[str, str], ...]:
     """Return the calculations that make a missing or empty text 'unknown'."""
     return tuple((field, f'if(isnull({field}) OR {field}="", "unknown", {field})') for field in fields)
+
+
+def _unless_told(*fields: str) -> tuple[tuple[str, str], ...]:
+    """Return the calculations that make a missing or empty text, or a dash, 'unknown'."""
+    return tuple((field, f'if(isnull({field}) OR {field}="" OR {field}="-", "unknown", {field})') for field in fields)
+
+
+def _count(total: str, of: str) -> tuple[str, str]:
+    """Return the calculation that counts the values of a field where no count is given."""
+    return total, f"case(isnum({total}), {total}, isnotnull({of}), mvcount({of}), 1=1, 1)"
 
 
 def _sum(total: str) -> tuple[tuple[str, str], ...]:
@@ -117,8 +128,69 @@ MALWARE = DataModel(
     }
 )
 
+NETWORK_RESOLUTION = DataModel(
+    {
+        "DNS": Dataset(
+            "tag=network tag=resolution tag=dns",
+            _fields(
+                "additional_answer_count authority_answer_count dest_ip dest_port duration name query_type record_type "
+                "response_time src src_ip src_port tag transport transaction_id ttl cim_entity_zone",
+                identities=("dest", "src"),
+            ),
+            (
+                *_unless_known("answer"),
+                _count("answer_count", "answer"),
+                *_unless_known("dest", "message_type", "query"),
+                _count("query_count", "query"),
+                (
+                    "reply_code_id",
+                    'case(isnotnull(reply_code_id) AND reply_code_id!="", reply_code_id,'
+                    ' isnotnull(reply_code) AND reply_code!="", reply_code, 1=1, "unknown")',
+                ),
+                # A lookup table of the add-on names the codes: here as far as the model itself tells its names.
+                (
+                    "reply_code",
+                    'case(reply_code_id="0", "No Error", reply_code_id="1", "Format Error",'
+                    ' reply_code_id="2", "Server Failure", reply_code_id="3", "Non-Existent Domain", 1=1, reply_code)',
+                ),
+                *_VENDOR_PRODUCT,
+            ),
+        ),
+    }
+)
+
+_HOST = r"^(?:(?:http|https|ftp):\/\/)*(?:[a-zA-Z0-9.\-]+(?::[a-zA-Z0-9]+)?@)?([^\/:]+).*$"
+"""The model takes the host out of a URL by this pattern."""
+
+WEB = DataModel(
+    {
+        "Web": Dataset(
+            "tag=web",
+            _fields(
+                "app cached category cookie dest_port duration response_time site tag uri_path uri_query "
+                "cim_entity_zone",
+                identities=("dest", "src", "user"),
+            ),
+            (
+                *_unless_known("action"),
+                *_sum("bytes"),
+                *_unless_told("dest", "http_content_type", "http_method", "http_referrer", "http_user_agent"),
+                ("http_user_agent_length", "len(http_user_agent)"),
+                *_unless_told("src", "status", "url"),
+                ("url_domain", f'if(match(url, "{_HOST}"), replace(url, "{_HOST}", "\\1"), url_domain)'),
+                ("url_length", "len(url)"),
+                *_unless_known("user"),
+                *_VENDOR_PRODUCT,
+            ),
+        ),
+        "Proxy": Dataset("tag=proxy", parent="Web"),
+    }
+)
+
 MODELS = {
     "Network_Traffic": NETWORK_TRAFFIC,
     "Intrusion_Detection": INTRUSION_DETECTION,
     "Malware": MALWARE,
+    "Network_Resolution": NETWORK_RESOLUTION,
+    "Web": WEB,
 }

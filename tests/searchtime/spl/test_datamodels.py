@@ -1,7 +1,7 @@
 """tstats, datamodel and from over the CIM's data models.
 
-Pages: "tstats", "datamodel" and "from" of the Search Reference; "Network Traffic", "Intrusion Detection" and
-"Malware" of the Common Information Model Add-on Manual.
+Pages: "tstats", "datamodel" and "from" of the Search Reference; "Network Traffic", "Intrusion Detection", "Malware",
+"Network Resolution (DNS)" and "Web" of the Common Information Model Add-on Manual.
 """
 
 from __future__ import annotations
@@ -132,6 +132,51 @@ def test_intrusion_detection_and_malware_fill_in_what_the_event_lacks() -> None:
     assert "action" not in attack
     (malware,) = result("| from datamodel Malware.Malware_Attacks", DATA).rows
     assert (malware["action"], malware["category"], malware["date"]) == ("blocked", "unknown", "11-14-2023")
+
+
+NAMES: list[dict[str, Any]] = [
+    {"_time": NOW - 3, "tag": ("network", "resolution", "dns"), "query": "a.example", "reply_code_id": "3"},
+    {
+        "_time": NOW - 2,
+        "tag": ("network", "resolution", "dns"),
+        "answer": ("192.0.2.1", "192.0.2.2"),
+        "reply_code": "x",
+    },
+    {"_time": NOW - 1, "tag": ("network", "resolution"), "query": "b.example"},
+]
+
+
+def test_network_resolution_fills_in_what_the_event_lacks() -> None:
+    data = Knowledge(NAMES, models=MODELS)
+    first, second = result("| from datamodel:Network_Resolution.DNS | sort _time", data).rows
+    assert (first["query"], first["query_count"], first["answer"], first["answer_count"]) == (
+        "a.example",
+        1,
+        "unknown",
+        1,
+    )
+    assert (first["reply_code_id"], first["reply_code"]) == ("3", "Non-Existent Domain")
+    assert (first["dest"], first["message_type"], first.get("record_type")) == ("unknown", "unknown", None)
+    assert (second["query"], second["answer_count"]) == ("unknown", 2)
+    assert (second["reply_code_id"], second["reply_code"]) == ("x", "x")
+
+
+REQUESTS: list[dict[str, Any]] = [
+    {"_time": NOW - 3, "tag": "web", "url": "https://www.example.com:8443/a?b", "http_method": "-", "bytes_out": "5"},
+    {"_time": NOW - 2, "tag": ("web", "proxy"), "url": "/only/a/path", "url_domain": "told.example", "status": "200"},
+    {"_time": NOW - 1, "tag": "network", "url": "https://www.example.com"},
+]
+
+
+def test_web_fills_in_what_the_event_lacks() -> None:
+    data = Knowledge(REQUESTS, models=MODELS)
+    first, second = result("| from datamodel:Web.Web | sort _time", data).rows
+    assert (first["url_domain"], first["url_length"], first["http_method"]) == ("www.example.com", 32, "unknown")
+    assert (first["http_user_agent"], first["http_user_agent_length"]) == ("unknown", 7)
+    assert (first["status"], first["action"], first["user"], first.get("category")) == (*["unknown"] * 3, None)
+    assert (first["bytes_out"], first.get("bytes")) == ("5", None)
+    assert (second["url_domain"], second["status"]) == ("told.example", "200")
+    assert rows("| tstats count from datamodel=Web where nodename=Web.Proxy", data) == [{"count": 1}]
 
 
 def test_datamodel_puts_the_name_of_the_root_before_the_fields() -> None:
