@@ -19,7 +19,8 @@ from tests.stream.harness import Input
 
 PREFIX = "Secure Firewall: "
 SUMMARY = "files received, by host"
-REPORTS = {f"{PREFIX}setup check", f"{PREFIX}{SUMMARY}"}
+COPIES = "malware by affected host"
+REPORTS = {f"{PREFIX}{name}" for name in ("setup check", SUMMARY, COPIES)}
 NOW = 1_744_760_040.0
 """A whole minute: what a scheduler calls at is never later than a second after it."""
 
@@ -68,7 +69,12 @@ def stanzas(addon: Path) -> dict[str, Stanza]:
 
 def summary(addon: Path) -> Stanza:
     """The search that writes what the alert on one file reads."""
-    return read_conf(addon / "default/savedsearches.conf")[PREFIX + SUMMARY]
+    return search_of(addon, SUMMARY)
+
+
+def search_of(addon: Path, name: str) -> Stanza:
+    """Return a saved search by its name, without what all names begin with."""
+    return read_conf(addon / "default/savedsearches.conf")[PREFIX + name]
 
 
 FIRST_RUN = NOW - NOW % DAY + 11 * MINUTE

@@ -249,7 +249,6 @@ INTRUSIONS = [
         [intrusion()] * 5,
         [[intrusion()] * 4],
         lost=_NO_RESULT,
-        doubled=_TWICE,
     ),
     Detection(
         "one on many hosts",

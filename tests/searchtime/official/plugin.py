@@ -44,8 +44,8 @@ NOT_HERE = {
     'eventtype="sfw_malware_download"::Allowed': "its tags ship disabled; tests/searchtime/mapping switch them on",
     'eventtype="sfw_malware_download"::Blocked': "its tags ship disabled; tests/searchtime/mapping switch them on",
     'eventtype="sfw_malware_download"::Quarantined': "its tags ship disabled; tests/searchtime/mapping switch them on",
-    'eventtype="sfw_malware_affected"::': "copies that a search makes; tests/alerts have it run",
-    "eventtype::sfw_malware_affected": "copies that a search makes; tests/alerts have it run",
+    'eventtype="sfw_malware_affected"::': "copies that a search makes; tests/alerts/test_malware_copies.py has it run",
+    "eventtype::sfw_malware_affected": "copies that a search makes; tests/alerts/test_malware_copies.py has it run",
 }
 """Generated tests that do not apply, by a part of their names, and why."""
 

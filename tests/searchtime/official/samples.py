@@ -127,6 +127,19 @@ EXPECTED: Mapping[str, tuple[Event, str, Mapping[str, str]]] = {
 }
 """Real samples, a file in the other direction: the event, its data model, and the fields that the model recommends."""
 
+_OF_OTHER_KINDS = json.dumps(
+    {
+        **{f"Extra{number}ID": number for number in range(100)},
+        "EventType": "CorrelationEvent",
+        "CorrelationRule": "A rule",
+        "DeviceID": 3,
+        "estreamer_problem": "too odd",
+        **dict.fromkeys(("HostIP", "UserIP", "VPN_ClientIP"), "192.0.2.1"),
+        "AuthenticationType": "Passive",
+    }
+)
+"""A long event with the members of kinds that the generator does not make."""
+
 _COUNTED = ("InitiatorBytes", "ResponderBytes")
 _PACKETS = ("InitiatorPackets", "ResponderPackets")
 _ZONES = ("IngressZone", "EgressZone")
@@ -140,7 +153,7 @@ def write(folder: Path) -> Mapping[tuple[str, str], int]:
     samples.mkdir(parents=True)
     left_out = dict.fromkeys(LEFT_OUT, 0)
     kept = list(_kept(left_out))
-    delivered, brought = kept[:_DELIVERED] + kept[-_LONG:], kept[_DELIVERED:-_LONG]
+    delivered, brought = kept[:_DELIVERED] + kept[-_LONG:] + [_OF_OTHER_KINDS], kept[_DELIVERED:-_LONG]
     (samples / "delivered.json").write_text("\n".join(delivered), encoding="utf-8")
     (samples / "brought.json").write_text("\n".join(brought), encoding="utf-8")
     stanzas = [_delivered("delivered.json"), _brought("brought.json", len(brought))]
