@@ -46,6 +46,7 @@ NOT_OURS = {
     ("sfw_direction", "match_type"): "no row of ours has a wildcard; those of a user may",
     ("sfw_direction", "max_matches"): "no two rows of ours are for the same zones; those of a user may be",
     ("source::estreamer_fqe://...", "KV_MODE"): "the sourcetype's says the same; that of another app may not",
+    ("eventtype=sfw_dns", "network"): "its events have it by sfw_connection as well, unless a user switches that off",
 }
 """Settings that count only beside what others bring, by stanza and name, and why. Other tests try them with that."""
 

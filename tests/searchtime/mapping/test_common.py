@@ -31,7 +31,13 @@ DEVICES = [
     case("an unknown address is none", file(Device=ABSENT, DeviceIP="Unknown"), dvc=DEVICE, sensor_name=DEVICE),
     case("an unknown address is not told", file(DeviceIP="Unknown"), dvc_ip=ABSENT),
     case("without anything the host", connection(DeviceUUID=ABSENT), dvc=HOST, sensor_name=HOST, device_id=ABSENT),
-    case("a device of the classic stream", connection(DeviceUUID=ABSENT, DeviceID=7), device_id="7", dvc="7"),
+    case(
+        "a device of the classic stream",
+        connection(DeviceUUID=ABSENT, DeviceID=7),
+        device_id="7",
+        dvc="7",
+        sensor_name="7",
+    ),
     case("device, instance, connection", connection(), device_id=DEVICE, instance_id="1", connection_id="259"),
     case("the key of a flow", connection(), flow_id=f"{DEVICE}:1:1743500734:259"),
     case("the key of a file's flow", file(), flow_id=f"{DEVICE}:1:1741199881:10092"),
@@ -131,6 +137,21 @@ OTHER_KINDS = [
     case(
         "a correlation of both", of_kind("CorrelationEvent", **BOTH), src=VICTIM, dest=PEER, src_ip=VICTIM, dest_ip=PEER
     ),
+    case(
+        "the host of malware that was sent",
+        of_kind("MalwareEvent", **BOTH, FileDirection="Upload"),
+        src_ip=VICTIM,
+        dest_ip=PEER,
+    ),
+    case("the host of malware with one address", of_kind("MalwareEvent", InitiatorIP=VICTIM), dest_ip=VICTIM),
+    case("the host of a correlation", of_kind("CorrelationEvent", InitiatorIP=VICTIM, HostIP=PEER), dest_ip=VICTIM),
+    case(
+        "a login at a firewall without a name",
+        of_kind("UserEvent", Device="Unknown", DeviceIP="192.0.2.3"),
+        dest="192.0.2.3",
+    ),
+    case("at one of an unknown address", of_kind("UserEvent", DeviceIP="Unknown", DeviceUUID="u"), dest="u"),
+    case("at one that has a number", of_kind("VPNEvent", DeviceID="3"), dest="3"),
     case("a host discovered", of_kind("DiscoveryEvent", HostIP=VICTIM), dest=VICTIM, dest_ip=VICTIM, src=ABSENT),
     case("a host compromised", of_kind("IndicatorOfCompromiseEvent", HostIP=VICTIM), dest=VICTIM, dest_ip=VICTIM),
     case("a login", of_kind("UserEvent", UserIP=VICTIM, Device="ftd-1"), src=VICTIM, src_ip=VICTIM, dest="ftd-1"),

@@ -17,6 +17,7 @@ READ = {
     "file": file(),
 }
 NO_VERDICT = {"action": ABSENT, "severity": ABSENT, "impact_desc": ABSENT, "category": ABSENT, "sfw_verdict": ABSENT}
+NO_VERDICT |= dict.fromkeys(("sfw_type", "sfw_impact", "sfw_priority", "sfw_threat_score"), ABSENT)
 
 
 def wrapped(problem: str, kind: str) -> Case:
@@ -66,8 +67,14 @@ CONTRADICTORY = [
         "two results of an intrusion",
         twice(intrusion(InlineResult="Block"), "InlineResult", '"Alert"'),
         action="unknown",
+        sfw_verdict="contradictory",
     ),
-    case("two actions on a file", twice(file(), "FileAction", '"Malware Block"'), action="unknown"),
+    case(
+        "two actions on a file",
+        twice(file(), "FileAction", '"Malware Block"'),
+        action="unknown",
+        sfw_verdict="contradictory",
+    ),
     case(
         "two reasons",
         twice(connection(AC_RuleReason="IP Block"), "AC_RuleReason", '"DNS Block"'),

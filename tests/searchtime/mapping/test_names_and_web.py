@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.package.confs import read_conf
 from tests.searchtime import Knowledge
 from tests.searchtime.mapping.case import ABSENT, Case, case, connection, differences
 
@@ -147,6 +150,14 @@ NAMES = [
     ),
     Case("an empty name", connection(DNS_Query=""), NO_NAME, ("sfw_connection",), TRAFFIC),
     Case("one that asked for none", connection(), NO_NAME, ("sfw_connection",), TRAFFIC),
+    case(
+        "a name that is none",
+        connection(**{**ASKED, "DNS_Query": "Unknown"}, DNS_RecordType="A", DNS_ResponseType="No Error"),
+        **NO_NAME,
+        sfw_dns_record=ABSENT,
+        sfw_dns_response=ABSENT,
+    ),
+    case("an answer in small letters", connection(**ASKED, DNS_ResponseType="nxdomain"), reply_code_id="3"),
     case("no word for an answer is none", connection(**ASKED, DNS_ResponseType="Unknown"), message_type="Query"),
     case("no answer without a query", connection(DNS_ResponseType="No Error"), reply_code=ABSENT, message_type=ABSENT),
     case("no record without a query", connection(DNS_RecordType="A"), record_type=ABSENT, sfw_dns_record=ABSENT),
@@ -196,6 +207,14 @@ WEB = [
 ]
 
 CASES = [*NAMES, *WEB]
+
+
+def test_each_event_type_has_the_tags_of_its_model_by_itself(addon: Path) -> None:
+    """Who switches the tags of one off keeps those of another."""
+    tags = read_conf(addon / "default/tags.conf")
+    wanted = {"sfw_connection": TRAFFIC, "sfw_dns": ("network", "resolution", "dns"), "sfw_web": ("web",)}
+    found = {name: set(tags[f"eventtype={name}"]) for name in wanted}
+    assert found == {name: set(of_model) for name, of_model in wanted.items()}
 
 
 @pytest.mark.parametrize("one", CASES, ids=str)
