@@ -45,6 +45,12 @@ FAULTY = {
         1741199883,
     ),
     "unknown_values": arrived(connection(AC_RuleAction="Some Value Of Tomorrow"), 1743500734, 1743500736),
+    "unknown_values of a record": arrived(
+        connection(DNS_Query="a.example", DNS_RecordDescription="Some Value"), 1743500734, 1743500736
+    ),
+    "unknown_values of an answer": arrived(
+        connection(DNS_Query="a.example", DNS_ResponseType="Some Value"), 1743500734, 1743500736
+    ),
     "unknown_values of an impact": arrived(intrusion(Impact=9), 1744752707, 1744752709),
     "unknown_values of a priority": arrived(intrusion(PriorityID=9), 1744752707, 1744752709),
     "unknown_values of a disposition": arrived(file(SHA_Disposition="Some Value"), 1741199882, 1741199883),
@@ -138,6 +144,19 @@ def test_sound_events_pass_the_setup_check(addon: Path, knowledge: Knowledge) ->
     rows = run(saved_searches(addon)[REPORT]["search"], knowledge, SOUND).rows
     assert [row["EventType"] for row in rows] == ["ConnectionEvent", "FileEvent", "IntrusionEvent", "IntrusionPacket"]
     assert {row["result"] for row in rows} == {"ok"}
+
+
+def test_events_in_which_each_member_stands_twice_pass_the_setup_check(addon: Path, knowledge: Knowledge) -> None:
+    twice = [arrived(f"{one.raw[:-1]}, {one.raw[1:]}", one.time, one.indexed) for one in SOUND]
+    rows = run(saved_searches(addon)[REPORT]["search"], knowledge, twice).rows
+    assert {row["EventType"]: row["result"] for row in rows} == dict.fromkeys(KINDS.values(), "ok")
+
+
+def test_an_event_without_its_type_is_told_from_one_that_is_no_json(addon: Path, knowledge: Knowledge) -> None:
+    untyped = connection().replace('"EventType":"ConnectionEvent", ', "")
+    events = [arrived(raw, 1743500734, 1743500736) for raw in (untyped, "no JSON at all")]
+    rows = run(saved_searches(addon)[REPORT]["search"], knowledge, events).rows
+    assert {row["EventType"] for row in rows} == {"(no EventType)", "(no JSON)"}
 
 
 def test_the_panels_pass_sound_events(addon: Path, knowledge: Knowledge) -> None:
