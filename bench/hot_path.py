@@ -24,6 +24,7 @@ from typing import Any, Callable
 
 from estreamer.bookmark import Bookmark
 from estreamer.delivery import Delivery
+from estreamer.repair import Inspector
 from estreamer.session import Session
 from estreamer.settings import InputSettings, parse_input
 from estreamer.state import Reporter
@@ -60,7 +61,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.way:
         way, file = options.way
-        go(way, portions(Path(file).read_bytes()), Timers())
+        # Under valgrind so much time goes by that every event would have its turn for a look in full.
+        go(way, portions(Path(file).read_bytes()), Timers(), clock=lambda: 0.0)
     elif options.instructions:
         print_instructions()
     else:
@@ -146,8 +148,8 @@ class Timers:
         return call
 
 
-def go(way: str, data: list[bytes], timers: Timers) -> None:
-    """Send the portions one way, into a pipe that another process drains."""
+def go(way: str, data: list[bytes], timers: Timers, clock: Callable[[], float] = time.monotonic) -> None:
+    """Send the portions one way, into a pipe that another process drains; `clock` is that of the looks in full."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:
         assert drain.stdin is not None
         descriptor = drain.stdin.fileno()
@@ -156,14 +158,14 @@ def go(way: str, data: list[bytes], timers: Timers) -> None:
             for portion in data:
                 least.take(portion)
         else:
-            with delivery(descriptor, timers) as deliver:
+            with delivery(descriptor, timers, clock) as deliver:
                 receive = timers.timed("frame", Session(b"{}", 0, "single", 0.0).receive)
                 for portion in data:
                     deliver(receive(portion, 0.0).events, None)
 
 
 @contextmanager
-def delivery(descriptor: int, timers: Timers) -> Iterator[Callable[..., None]]:
+def delivery(descriptor: int, timers: Timers, clock: Callable[[], float]) -> Iterator[Callable[..., None]]:
     """Yield the delivery's function, each of its steps timed."""
     stanza = "estreamer_fqe://bench"
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
@@ -172,6 +174,7 @@ def delivery(descriptor: int, timers: Timers) -> Iterator[Callable[..., None]]:
         reporter = Unwritten(Silence(), folder, stanza)
         delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting)
         describer, output = delivering._describer, delivering._output
+        output._inspector = Inspector(clock)
         describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
         output.write = timers.timed("write", output.write)  # type: ignore[method-assign]

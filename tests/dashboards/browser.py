@@ -105,6 +105,9 @@ class Rendering:
     errors: tuple[str, ...]
 
 
+_DRAWN_AGAIN = "Cannot read properties of null (reading 'plotLeft')"
+
+
 class Browser:
     """One Chromium with one page that renders any dashboard. `pictures` is the folder of its screenshots."""
 
@@ -163,7 +166,14 @@ class Browser:
     def render(
         self, view: View, theme: str, tokens: Mapping[str, str] | None = None, *, picture: bool = True
     ) -> Rendering:
-        """Render a dashboard, take its picture unless it is not wanted, and tell what is seen."""
+        """Render a dashboard, take its picture unless it is not wanted, and tell what is seen.
+
+        An error of Splunk's own chart that is drawn again while it moves is given a second try: it depends on speed.
+        """
+        seen = self._rendered(view, theme, tokens, picture)
+        return self._rendered(view, theme, tokens, picture) if _DRAWN_AGAIN in seen.errors else seen
+
+    def _rendered(self, view: View, theme: str, tokens: Mapping[str, str] | None, picture: bool) -> Rendering:
         self.open(view, theme, tokens)
         path = self._pictures / f"{view.name}-{theme}.png" if picture else None
         if path:
