@@ -18,7 +18,7 @@ import tempfile
 from typing import Any
 
 from bench.rig import MIB, parser, table
-from tests.places import ROOT
+from standins.places import ROOT
 
 PER_SECOND = (1, 1000, 100_000)
 BATCHES = (150, 1)

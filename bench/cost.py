@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Callable
 
 from bench.rig import AddOn, Server, generated, installed, parser, pythons, short_version, table
-from tests.places import ROOT
+from standins.places import ROOT
 
 HEADS = ("Python", "messages", "client", "events per CPU second", "of discard", "of least", "of EventWriter")
 STYLES = ("bundles", "bare")

@@ -31,9 +31,9 @@ from estreamer.state import Reporter
 from estreamer.waiting import Waiting
 
 from bench.least import Least
-from tests.fmc.events import EventGenerator
-from tests.places import ROOT
-from tests.session.streams import event
+from standins.fmc.events import EventGenerator
+from standins.fmc.raw_messages import event
+from standins.places import ROOT
 
 STEPS = {
     "frame": "messages and records apart (session)",

@@ -203,7 +203,7 @@ def big_events(folder: Path, size: int, copies: int) -> Iterator[Server]:
             event = {"EventType": "FileEvent", "EventSecond": 1743500734 + number, "Text": ""}
             event["Text"] = "x" * (size * MIB - _HEADERS - len(json.dumps(event)))
             file.write(json.dumps(event) + "\n")
-    with server(folder, "tests.fmc", "--events", str(archive)) as serving:
+    with server(folder, "standins.fmc", "--events", str(archive)) as serving:
         yield serving
 
 

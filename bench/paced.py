@@ -2,7 +2,7 @@
 
     tools/run.sh bench.paced --directory DIR --rate N [--style bundles|bare]
 
-It speaks as `tests.fmc` does: one line of JSON when it is ready, and it stops when its standard input ends. Events
+It speaks as `standins.fmc` does: one line of JSON when it is ready, and it stops when its standard input ends. Events
 happen at a steady rate from the first request on. Each one's last field, `SentAt`, is CLOCK_MONOTONIC in nanoseconds,
 taken when the event is handed over to be framed, encrypted and written: what that takes counts as the client's.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Callable
 
 from bench.rig import parser
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.pki import Pki
-from tests.fmc.server import FmcServer
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.pki import Pki
+from standins.fmc.server import FmcServer
 
 POOL = 2000
 """Events made beforehand, which come again and again: making them would cost more than sending them."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rig import machine, package, parser, pythons
-from tests.places import ROOT
+from standins.places import ROOT
 
 PERFORMANCE = ROOT / "docs" / "performance.md"
 

@@ -23,10 +23,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.endtoend.addon import ACCOUNT
-from tests.places import APP, ROOT
-from tests.splunkd import Splunkd
-from tests.splunkd.documents import Surroundings, run_document
+from standins.addon import ACCOUNT
+from standins.places import APP, ROOT
+from standins.splunkd import Splunkd
+from standins.splunkd.documents import Surroundings, run_document
 
 MIB = 1 << 20
 SCHEME = "estreamer_fqe"
@@ -102,7 +102,7 @@ class Server:
         self.pkcs12 = Path(told["pkcs12"])
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Give a command of `tests.fmc`, from any thread, and return its answer."""
+        """Give a command of `standins.fmc`, from any thread, and return its answer."""
         assert self._process.stdin is not None
         with self._lock:
             self._process.stdin.write(command + "\n")
@@ -117,7 +117,7 @@ class Server:
 
 @contextmanager
 def server(folder: Path, module: str, *arguments: str) -> Iterator[Server]:
-    """Run a module that serves events and speaks as `tests.fmc` does, with its certificates in `folder`."""
+    """Run a module that serves events and speaks as `standins.fmc` does, with its certificates in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", module, "--directory", str(folder), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -132,7 +132,7 @@ def server(folder: Path, module: str, *arguments: str) -> Iterator[Server]:
 def generated(folder: Path, events: int, behaviour: Mapping[str, Any], *arguments: str) -> Iterator[Server]:
     """Serve so many generated events as fast as they are taken."""
     more = ["--generate", str(events), "--behaviour", json.dumps(dict(behaviour)), *arguments]
-    with server(folder, "tests.fmc", *more) as running:
+    with server(folder, "standins.fmc", *more) as running:
         yield running
 
 

@@ -39,10 +39,10 @@ from bench import report
 from bench.link import Link
 from bench.rig import MIB, Server, create_account, generated, machine, package, parser, resident, table
 from bench.tally import tally
-from tests.endtoend.addon import create_input, switch
-from tests.fmc.events import EventGenerator
-from tests.places import ROOT
-from tests.splunkd import Splunkd, number
+from standins.addon import create_input, switch
+from standins.fmc.events import EventGenerator
+from standins.places import ROOT
+from standins.splunkd import Splunkd, number
 
 TICK = 0.05
 """Seconds between two additions to the archive."""

@@ -15,8 +15,8 @@ from typing import Callable
 
 from bench.link import Link
 from bench.rig import AddOn, installed, parser, pythons, quantile, short_version, table
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
 
 HEADS = ("Python", "from exec to", "median (ms)", "max (ms)")
 MOMENTS = ("end of --scheme", "first byte to the server", "request at the server", "first event out")

@@ -2,6 +2,6 @@
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-from estreamer.accounts import AccountHandler
+from ..estreamer.accounts import AccountHandler
 
 __all__ = ["AccountHandler"]

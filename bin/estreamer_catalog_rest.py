@@ -2,8 +2,9 @@
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-from estreamer.endpoints import CatalogHandler
 from splunk import admin
+
+from ..estreamer.endpoints import CatalogHandler
 
 if __name__ == "__main__":
     admin.init(CatalogHandler, admin.CONTEXT_APP_ONLY)

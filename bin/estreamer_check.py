@@ -4,7 +4,7 @@ import import_declare_test  # noqa: F401 - makes the libraries importable  # iso
 
 import sys
 
-from estreamer.check import main
+from ..estreamer.check import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,6 @@
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-from estreamer.inputs import InputHandler
+from ..estreamer.inputs import InputHandler
 
 __all__ = ["InputHandler"]

@@ -2,6 +2,6 @@
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-from estreamer.packet_endpoint import PacketsHandler
+from ..estreamer.packet_endpoint import PacketsHandler
 
 __all__ = ["PacketsHandler"]

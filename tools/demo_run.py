@@ -21,12 +21,12 @@ from estreamer import check
 from estreamer.errors import Problem
 from estreamer.settings import parse_account
 
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.server import FmcServer
-from tests.fmc.variety import VariedGenerator
-from tests.splunkd import Splunkd
-from tests.splunkd.stream import Event
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.server import FmcServer
+from standins.fmc.variety import VariedGenerator
+from standins.splunkd import Splunkd
+from standins.splunkd.stream import Event
 
 APP = "TA_secure_firewall_estreamer"
 ACCOUNT, INPUT = f"{APP}_account", f"{APP}_estreamer_fqe"

@@ -1,4 +1,4 @@
-"""Fuzz one target of tests/faults/fuzz, or all of them, for some seconds in all, beginning with the kept corpus.
+"""Fuzz one target of bench/fuzz, or all of them, for some seconds in all, beginning with the kept corpus.
 
 Ends with status 0 when no input was found that breaks a property. One that does goes into the corpus, so that
 tests/faults/test_corpus.py fails until the fault is mended. With `--keep` what reaches something new goes in as well,
@@ -21,7 +21,7 @@ from environment import ROOT, StepFailure, last_lines, lock, prepare, say
 
 sys.path.insert(0, str(ROOT))
 
-from tests.faults.fuzz import corpus, seeds
+from bench.fuzz import corpus, seeds
 
 ATHERIS = "atheris==3.0.0"
 LIMITS = ("-timeout=30", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1", "-verbosity=0")
@@ -82,7 +82,7 @@ def fuzz(python: str, target: str, seconds: int, keep: bool) -> bool:
 def program(folder: Path, python: str, target: str) -> Path:
     """Make a program of the fuzzer of a target, since the fuzzer starts itself again when it merges."""
     file = folder / "fuzzer"
-    file.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -m tests.faults.fuzz {target} "$@"\n', encoding="utf-8")
+    file.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -m bench.fuzz {target} "$@"\n', encoding="utf-8")
     file.chmod(0o700)
     return file
 

@@ -60,7 +60,7 @@ STEPS = (
     Step(
         "mutants",
         "every line of the mapping broken once",
-        command("3.13", "tests/searchtime/mapping/test_mutants.py"),
+        command("3.13", "tests/search/test_mutants.py"),
         20,
         WHOLE,
     ),

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'bin'}", "PYTHONDONTWRITEBYTECODE": "1"}
     work = ROOT / "build" / "official"
-    command = [python, "-m", "tests.searchtime.official", str(package), str(work), *rest]
+    command = [python, "-m", "tests.search.official", str(package), str(work), *rest]
     return subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode  # noqa: S603
 
 

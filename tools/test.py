@@ -41,17 +41,15 @@ FAST_PACKAGES = ("libpcre2-8-0", "openssl", "tcpdump")
 """Those of them that the fast tests need."""
 
 ONCE = (
+    "standins",
     "tests/alerts",
     "tests/bench",
     "tests/browser",
     "tests/dashboards",
     "tests/demo",
     "tests/docs",
-    "tests/fmc",
     "tests/package",
-    "tests/searchtime",
-    "tests/splunkd",
-    "tests/splunkweb",
+    "tests/search",
     "tests/tools",
 )
 """Tests that do not depend on the Python that Splunk runs: of stand-ins, pages, searches, the package and the tools.
@@ -75,7 +73,7 @@ FAST = (
 """Tests that start no server and no browser. Those among them that need the package are left out."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")
-"""A test whose process ended under it, since it hung (tests/conftest.py), runs once more; one that fails does not."""
+"""A test whose process ended under it, since it hung (conftest.py), runs once more; one that fails does not."""
 
 RESULTS = ROOT / "build" / "results"
 """The reports of the tests, in JUnit's form, one for each Python."""
@@ -86,7 +84,7 @@ STUCK = ROOT / "build" / "stuck"
 PATIENCE = 45 * 60
 """Seconds that one check may take."""
 
-STYLE = ("bench", "bin", "tests", "tools")
+STYLE = ("bench", "bin", "conftest.py", "standins", "tests", "tools")
 COVERAGE_WANTED = 90
 
 
@@ -256,7 +254,7 @@ def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured
         stale.unlink()
     runner = ["-m", "coverage", "run", "-m", "pytest"] if measured else ["-m", "pytest"]
     parallel = ["-n", str(workers()), "--dist", "worksteal", *STUCK_ONCE]
-    return [python, *runner, "-q", "-ra", *parallel, *more, *(tests or ["tests"])]
+    return [python, *runner, "-q", "-ra", *parallel, *more, *(tests or ["tests", "standins"])]
 
 
 def workers() -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from estreamer.splunk import SplunkLog
 
-from tests.searchtime import Indexed, Knowledge
-from tests.searchtime.evals.times import relative
-from tests.searchtime.searched import Searched
-from tests.searchtime.spl import Result, Row, run
+from standins.search import Indexed, Knowledge
+from standins.search.evals.times import relative
+from standins.search.searched import Searched
+from standins.search.spl import Result, Row, run
 
 SOURCETYPE = "cisco:sfw:estreamer:log"
 FORWARDER = "hf1"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from standins.search import Indexed
 from tests.alerts.internal import InputLog
 from tests.logs import close_logs
-from tests.searchtime import Indexed
 
 DAY = 86400
 STEP = 600

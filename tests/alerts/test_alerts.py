@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
+from standins.search import Indexed, Knowledge
 from tests.alerts.internal import FORWARDER, Index, InputLog, Stanza, dispatch
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
 from tests.package.confs import read_conf
-from tests.searchtime import Indexed, Knowledge
-from tests.searchtime.mapping.case import arrived, connection, file, intrusion
+from tests.search.case import arrived, connection, file, intrusion
 from tests.stream.harness import Input
 
 PREFIX = "Secure Firewall: "

@@ -15,15 +15,15 @@ from estreamer.drop_rules import DropRules
 from estreamer.splunk import SplunkLog
 from lxml import etree
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.server import FmcServer
+from standins.search import Indexed, Knowledge, spl
 from tests.alerts.internal import FORWARDER, Index, InputLog, line_of
 from tests.alerts.samples import log_events
 from tests.alerts.test_alerts import DAY, HOUR, MINUTE, NO_CONNECTION, NOW, PROBLEM, tell
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.server import FmcServer
 from tests.logs import close_logs
-from tests.searchtime import Indexed, Knowledge, spl
 from tests.stream.harness import Input, MemoryLog
 
 Rows = list[dict[str, Any]]

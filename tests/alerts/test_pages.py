@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from standins.search import Knowledge, spl
 from tests.alerts.internal import Index
 from tests.alerts.samples import log_events
 from tests.alerts.test_alerts import NOW, stanzas
 from tests.alerts.test_health import definition
-from tests.searchtime import Knowledge, spl
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALERTS = (DOCS / "alerts.md").read_text(encoding="utf-8")

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from standins.search import Event, Knowledge
 from tests.alerts.internal import Index
 from tests.alerts.test_alerts import NOW, late
 from tests.dashboards.answers import SearchHead, asked
 from tests.dashboards.views import read_views
 from tests.package.confs import read_conf
-from tests.searchtime import Event, Knowledge
-from tests.searchtime.mapping.case import connection, file, found, intrusion
+from tests.search.case import connection, file, found, intrusion
 
 EVENTS = {"sfw_connection": connection(), "sfw_intrusion": intrusion(), "sfw_file": file()}
 TIMES = {"time.earliest", "time.latest"}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 
 def bench(name: str, *arguments: str, package: Path | None = None) -> str:

@@ -15,7 +15,7 @@ from estreamer.bookmark import Bookmark, folder_of, journal, lock, remove
 from estreamer.bookmark.lock import Lock
 from estreamer.errors import Problem
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 STANZA = "estreamer_fqe://main"
 

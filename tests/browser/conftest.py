@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from standins.fmc.archive import GeneratedArchive
+from standins.fmc.server import FmcServer
+from standins.splunk_web import SplunkWeb
+from standins.splunkd import Splunkd
 from tests import chromium
-from tests.fmc.archive import GeneratedArchive
-from tests.fmc.server import FmcServer
 from tests.setup.secrecy import Secrecy
-from tests.splunkd import Splunkd
-from tests.splunkweb import SplunkWeb
 
 from .pages import Pages, window
 

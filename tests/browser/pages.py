@@ -11,8 +11,8 @@ from typing import Any
 from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, Route, expect
 from playwright.sync_api import Error as PageError
 
-from tests.places import ROOT
-from tests.splunkweb import Login, SplunkWeb
+from standins.places import ROOT
+from standins.splunk_web import Login, SplunkWeb
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PICTURES = ROOT / "docs" / "pictures"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.fmc.pki import Pki, shared_pki
-from tests.fmc.server import FmcServer
+from standins.fmc.pki import Pki, shared_pki
+from standins.fmc.server import FmcServer
+from standins.splunk_web import Login, SplunkWeb
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
 from tests.splunk.management import REALM, SEPARATOR
-from tests.splunkd import Splunkd
-from tests.splunkweb import Login, SplunkWeb
 
 from .contrast import assert_readable
 from .pages import Pages, window

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.fmc.server import FmcServer
+from standins.fmc.server import FmcServer
+from standins.splunk_web import SplunkWeb
+from standins.splunkd import Splunkd
 from tests.setup.forms import PASSWORD
-from tests.splunkd import Splunkd
-from tests.splunkweb import SplunkWeb
 
 from .conftest import EVENTS
 from .pages import ADMIN, window

@@ -11,10 +11,10 @@ import pytest
 from estreamer import catalog, request
 from playwright.sync_api import Browser, Locator, expect
 
+from standins.splunk_web import Login, SplunkWeb
+from standins.splunkd import Splunkd
 from tests.catalogue import field_names
 from tests.setup.forms import ACCOUNT, INPUT, account, create, shown
-from tests.splunkd import Splunkd
-from tests.splunkweb import Login, SplunkWeb
 
 from .contrast import assert_readable
 from .pages import ADMIN, Pages, window

@@ -18,7 +18,7 @@ from estreamer import check, pkcs12, wire
 from estreamer.errors import Stop
 from estreamer.settings import Account
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
 from tests.tls import servers
 from tests.tls.servers import over_tls, server_context, serving, until_closed
 

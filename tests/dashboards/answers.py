@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests import loopback
-from tests.searchtime import spl
-from tests.searchtime.evals.times import relative
-from tests.searchtime.evals.values import text
+from standins import loopback
+from standins.search import spl
+from standins.search.evals.times import relative
+from standins.search.evals.values import text
 
 from .views import View, resolve, results
 

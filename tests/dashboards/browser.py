@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, Playwright
 from playwright.sync_api import TimeoutError as Late
 
+from standins.places import APP
 from tests import chromium
-from tests.places import APP
 
 from .answers import Answer, Server
 from .views import View

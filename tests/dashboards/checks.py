@@ -9,9 +9,9 @@ from itertools import product
 from typing import Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.places import APP
-from tests.searchtime.spl.errors import SplError
-from tests.searchtime.spl.macros import expand
+from standins.places import APP
+from standins.search.spl.errors import SplError
+from standins.search.spl.macros import expand
 
 from .examples import RESULTS
 from .views import Part, View, resolve, results, texts, tokens

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright
 
+from standins.places import ROOT
+from standins.search import Knowledge
+from standins.search.searched import saved_searches
 from tests.alerts.internal import Index
-from tests.places import ROOT
-from tests.searchtime import Knowledge
-from tests.searchtime.searched import saved_searches
 
 from . import examples, population
 from .answers import SearchHead, Server

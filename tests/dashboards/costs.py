@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from standins.fmc.events import EventGenerator
+from standins.fmc.variety import varied_event
+from standins.places import APP, ROOT
+from standins.search import Indexed, Knowledge, spl
+from standins.search.evals.times import relative
+from standins.search.searched import saved_searches
 from tests.alerts.internal import Index
 from tests.alerts.samples import STEP, log_events
-from tests.fmc.events import EventGenerator
-from tests.fmc.variety import varied_event
 from tests.package.confs import read_conf
-from tests.places import APP, ROOT
-from tests.searchtime import Indexed, Knowledge, spl
-from tests.searchtime.evals.times import relative
-from tests.searchtime.searched import saved_searches
 
 from .opened import Opened
 from .population import NOW

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.searchtime import Indexed
+from standins.search import Indexed
 
 FILLERS = {"", "Invalid ID", "Unknown", "None", "Not Checked", "Not Found", "No Authentication Required"}
 STEP = 1800

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from standins.search import Indexed
 from tests.alerts.samples import log_events
-from tests.searchtime import Indexed
 
 from . import population
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.searchtime import spl
-from tests.searchtime.evals.times import relative
-from tests.searchtime.evals.values import text, texts
+from standins.search import spl
+from standins.search.evals.times import relative
+from standins.search.evals.values import text, texts
 
 from . import examples
 from .population import NOW

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 from .views import Part, View, read_views
 

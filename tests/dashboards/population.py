@@ -1,6 +1,6 @@
 """Two days of events for the dashboards: every kind and value, and a network small enough that things come up again.
 
-The events are those of tests.fmc.variety, put into one network: a few hosts inside and outside, a few files and
+The events are those of standins.fmc.variety, put into one network: a few hosts inside and outside, a few files and
 countries, and intrusions, files and packets that belong to connections. Each event depends on its number alone.
 """
 
@@ -10,8 +10,8 @@ import json
 import random
 from typing import Any
 
-from tests.fmc.variety import varied_event
-from tests.searchtime import Indexed
+from standins.fmc.variety import varied_event
+from standins.search import Indexed
 
 NOW = 1768487400
 """2026-01-15 14:30 UTC: the time at which all dashboards are looked at."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.places import APP
-from tests.searchtime import spl
-from tests.searchtime.evals.values import number, texts
+from standins.places import APP
+from standins.search import spl
+from standins.search.evals.values import number, texts
 
 from . import population
 from .answers import SearchHead

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from standins.places import ROOT
+from standins.search import Knowledge, spl
 from tests.alerts.internal import Index, dispatch
 from tests.alerts.test_alerts import BLOCKED, NOW, late, stanzas
-from tests.places import ROOT
-from tests.searchtime import Knowledge, spl
-from tests.searchtime.mapping.case import connection
+from tests.search.case import connection
 
 from . import costs
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.places import APP
-from tests.searchtime.spl import Macro
+from standins.places import APP
+from standins.search.spl import Macro
 
 from . import checks
 from .browser import Browser

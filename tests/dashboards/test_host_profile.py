@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.searchtime import Indexed, Knowledge
-from tests.searchtime.mapping.case import arrived, connection, file, intrusion
-from tests.searchtime.searched import Searched
+from standins.search import Indexed, Knowledge
+from standins.search.searched import Searched
+from tests.search.case import arrived, connection, file, intrusion
 
 from . import population
 from .answers import SearchHead

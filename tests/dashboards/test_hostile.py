@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from standins.search import Indexed, Knowledge, spl
 from tests.alerts.internal import Index
-from tests.searchtime import Indexed, Knowledge, spl
 
 from . import population
 from .answers import SearchHead

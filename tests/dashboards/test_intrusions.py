@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.searchtime import Knowledge
-from tests.searchtime.mapping.case import ABSENT, arrived, intrusion
-from tests.searchtime.searched import Searched
+from standins.search import Knowledge
+from standins.search.searched import Searched
+from tests.search.case import ABSENT, arrived, intrusion
 
 from . import population
 from .answers import SearchHead

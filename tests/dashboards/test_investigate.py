@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.searchtime import Knowledge, spl
-from tests.searchtime.mapping.case import arrived, connection, file, intrusion, packet
-from tests.searchtime.searched import Searched
+from standins.search import Knowledge, spl
+from standins.search.searched import Searched
+from tests.search.case import arrived, connection, file, intrusion, packet
 
 from . import population
 from .answers import SearchHead

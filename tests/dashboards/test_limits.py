@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.searchtime import Knowledge, spl
-from tests.searchtime.mapping.case import arrived, connection
-from tests.searchtime.searched import Searched
+from standins.search import Knowledge, spl
+from standins.search.searched import Searched
+from tests.search.case import arrived, connection
 
 from . import population
 from .answers import SearchHead

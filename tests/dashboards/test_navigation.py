@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 from .test_definitions import UCC_VIEWS
 from .views import VIEWS, read_views

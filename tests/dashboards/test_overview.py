@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.places import APP
+from standins.places import APP
 
 from . import examples, population
 from .answers import SearchHead, asked

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 from . import examples
 from .answers import SearchHead, asked

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.searchtime import spl
+from standins.search import spl
 
 from . import examples, population
 from .answers import SearchHead

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from standins.search import Knowledge, spl
+from standins.search.spl.words import has, wanted
 from tests.alerts.internal import Index
 from tests.alerts.test_alerts import late
 from tests.package.confs import read_conf
-from tests.searchtime import Knowledge, spl
-from tests.searchtime.mapping.case import connection, file, intrusion
-from tests.searchtime.spl.words import has, wanted
+from tests.search.case import connection, file, intrusion
 
 from . import population
 from .answers import SearchHead

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 VIEWS = ROOT / "default" / "data" / "ui" / "views"
 THEMES = ("light", "dark")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
-from tests.places import ROOT
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
+from standins.places import ROOT
 
 pytestmark = pytest.mark.package
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 ESTREAMER = ROOT / "bin" / "estreamer"

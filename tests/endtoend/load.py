@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from tests.fmc.archive import Archive
-from tests.fmc.events import EventGenerator
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator
 
 
 class Tap:

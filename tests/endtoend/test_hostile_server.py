@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.addon import ACCOUNT, PASSWORD, create_account, create_input, install, log_text
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
-from tests.splunkd import Splunkd
+from standins.addon import ACCOUNT, PASSWORD, create_account, create_input, install, log_text
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.stream.flood import unknown_messages
 
 pytestmark = pytest.mark.package

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.addon import (
+from standins.addon import (
     PASSWORD,
     STANZA,
     create_account,
@@ -20,12 +20,12 @@ from tests.endtoend.addon import (
     switch,
     wait_for_all,
 )
+from standins.fmc.archive import Archive, FailoverPair
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.endtoend.load import Tap
-from tests.fmc.archive import Archive, FailoverPair
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.server import FmcServer
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

@@ -12,14 +12,14 @@ import pytest
 from estreamer.bookmark import folder_of, limits
 from estreamer.bookmark.digests import old_digest
 
+from standins.addon import STANZA, digests_of, install, log_text, switch, wait_for_all
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import Record
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd, digest
 from tests.amounts import tenth
 from tests.bookmark.collisions import forged
-from tests.endtoend.addon import STANZA, digests_of, install, log_text, switch, wait_for_all
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import Record
-from tests.fmc.server import FmcServer
-from tests.splunkd import Splunkd, digest
 
 pytestmark = pytest.mark.package
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.addon import digests_of, install, log_text, switch
-from tests.fmc.archive import Archive
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
-from tests.places import ROOT
-from tests.splunkd import Splunkd
+from standins.addon import digests_of, install, log_text, switch
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
+from standins.places import ROOT
+from standins.splunkd import Splunkd
 
 pytestmark = [pytest.mark.package, pytest.mark.nightly]
 

@@ -14,7 +14,7 @@ from estreamer import events, repair
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fmc.events import EventGenerator
+from standins.fmc.events import EventGenerator
 
 
 @pytest.mark.parametrize("padding", [b"\0", b"\r\n", b"\n", b"  ", b"\0\0\r\n \t"])

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.fmc.server import FmcServer
+from standins.fmc.server import FmcServer
+from standins.splunkd.documents import Surroundings, run_document
 from tests.splunk.management import SESSION_KEY, Management
-from tests.splunkd.documents import Surroundings, run_document
 from tests.stream.harness import STANZA, Reader
 
 SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "estreamer_fqe.py"

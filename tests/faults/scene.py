@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.endtoend.addon import install
+from standins.addon import install
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
+from standins.splunkd.stream import number
 from tests.faults.ledger import balance
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
-from tests.splunkd import Splunkd
-from tests.splunkd.stream import number
 
 BUNDLE = 50
 RATE = 1200

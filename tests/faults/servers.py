@@ -11,10 +11,10 @@ from unittest.mock import patch
 
 from estreamer import logs, stream
 
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.server import FmcServer
 from tests.stream.harness import Input
 
 STYLES = ("bundles", "bare")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.fuzz import corpus, seeds
-from tests.faults.fuzz.targets import TARGETS
+from bench.fuzz import corpus, seeds
+from bench.fuzz.targets import TARGETS
 
 LARGEST = 1024 * 1024
 """Bytes of all corpora together."""

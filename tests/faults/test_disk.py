@@ -22,15 +22,15 @@ from estreamer import delivery, stream
 from estreamer.bookmark import Bookmark, folder_of
 from estreamer.errors import Problem
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
+from standins.places import ROOT
 from tests.bookmark import system
 from tests.faults.ledger import Balance, balance
 from tests.faults.process import Place, Process
 from tests.faults.test_power_loss import EVENTS, SETTLE, Story, on, sent_again, weighed
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
-from tests.places import ROOT
 from tests.splunk.management import Management
 from tests.stream.harness import STANZA, Input
 

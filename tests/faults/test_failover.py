@@ -11,10 +11,10 @@ import pytest
 from estreamer import stream
 from estreamer.bookmark.limits import FAILOVER_MARGIN
 
+from standins.fmc.archive import FailoverPair
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator
 from tests.faults.servers import EXACT, STYLES, Tally, come, deliver, quick_retries, serving_all, tally
-from tests.fmc.archive import FailoverPair
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator
 from tests.stream.harness import Input
 
 DUPLICATES_EVERY = 25

@@ -11,9 +11,9 @@ from unittest.mock import patch
 import pytest
 from estreamer import logs, session, stream
 
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.pki import Pki
 from tests.faults.servers import EXACT, archive_of, deliver, payloads_of, quick_retries, serving, tally
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.pki import Pki
 from tests.stream.flood import unknown_messages
 from tests.stream.harness import Input
 from tests.tls import records, servers

@@ -21,8 +21,8 @@ from defusedxml import ElementTree
 from estreamer import splunk
 from estreamer.errors import Problem
 
-from tests.places import ROOT
-from tests.splunkd.documents import Surroundings, run_document, validation_document
+from standins.places import ROOT
+from standins.splunkd.documents import Surroundings, run_document, validation_document
 
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
 SESSION_KEY = "not-a-real-session-key"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12 as library
 from estreamer import pkcs12
 from estreamer.errors import Problem
 
-from tests.fmc.pki import shared_pki
+from standins.fmc.pki import shared_pki
 
 PASSWORD = "the-password-of-this-file"
 AT_ONCE = 10.0

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from standins.addon import log_text
+from standins.splunkd import Splunkd
 from tests.amounts import WHOLE
-from tests.endtoend.addon import log_text
 from tests.endtoend.load import Tap
 from tests.faults.ledger import Balance, balance, doubled_by_run
 from tests.faults.scene import BUNDLE, RATE, SETTLE, WRITE_SIZE, Scene, received_before, scene
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

@@ -17,12 +17,12 @@ import pytest
 from estreamer import stream, tcp
 from estreamer.settings import Account
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
 from tests.faults.networks import FAR, NEAR, Network, Unavailable
 from tests.faults.servers import EXACT, STYLES, archive_of, payloads_of, quick_retries, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
 from tests.stream.harness import Input
 
 SHORTER = 60

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from estreamer import session
 
-from tests.endtoend.addon import log_text
+from standins.addon import log_text
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
 from tests.endtoend.load import Tap
 from tests.faults.ledger import balance, doubled_by_run
 from tests.faults.process import Place, Process
 from tests.faults.scene import RATE, WRITE_SIZE, received_before, scene
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
 from tests.splunk.management import Management
 from tests.stream.harness import Input, stop_reading
 

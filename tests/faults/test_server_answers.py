@@ -9,9 +9,9 @@ from unittest.mock import patch
 import pytest
 from estreamer import session, stream
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
 from tests.stream.harness import Input
 
 ATTEMPTS = (1, 2)

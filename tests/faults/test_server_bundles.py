@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.addon import digests_of, doubled, install, lost, switch
+from standins.addon import digests_of, doubled, install, lost, switch
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.faults.servers import EXACT, STYLES, archive_of, deliver, event, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.server import FmcServer
-from tests.splunkd import Splunkd
 from tests.stream.harness import Input
 
 MANY = 100_000

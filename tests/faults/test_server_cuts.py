@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
 from tests.faults.servers import EXACT, STYLES, archive_of, deliver, event, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
 
 ENDS = ("fin", "rst", "close")
 BUNDLE_SIZE = 3

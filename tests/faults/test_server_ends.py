@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from estreamer.settings import Account
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator
+from standins.fmc.pki import SHORT_LIFE, Pki
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator
-from tests.fmc.pki import SHORT_LIFE, Pki
 from tests.stream.harness import Input
 
 

@@ -11,9 +11,9 @@ import pytest
 from estreamer import session, stream, tcp, tls
 from estreamer.session import Session
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, event, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
 from tests.stream.harness import Input
 
 KIB = 1024

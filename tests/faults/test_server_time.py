@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import RESENDS, Behaviour, Fault
+from standins.fmc.events import Record
+from standins.fmc.server import FmcServer
 from tests.faults.servers import EXACT, STYLES, come, deliver, event, payloads_of, serving, tally
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import RESENDS, Behaviour, Fault
-from tests.fmc.events import Record
-from tests.fmc.server import FmcServer
 from tests.stream.harness import Input
 
 START = 1_743_500_000

@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 from estreamer.bookmark import journal, limits
 
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
 from tests.endtoend.load import Tap
 from tests.faults.ledger import balance
 from tests.faults.process import Place, Process
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
 from tests.splunk.management import ACCOUNT_CONF, SETTINGS_CONF, Management
 from tests.stream.harness import Input, stop_reading
 from tests.tls.servers import serving

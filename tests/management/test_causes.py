@@ -15,9 +15,9 @@ from estreamer import management
 from estreamer.errors import Problem, SessionRefused
 from estreamer.management import Client, Refused
 
-from tests.places import APP
+from standins.places import APP
+from standins.splunkd.tls import Tls, make
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, Management
-from tests.splunkd.tls import Tls, make
 from tests.tls.servers import serving
 
 PATH = f"configs/conf-{ACCOUNT_CONF}/fmc"

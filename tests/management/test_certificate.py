@@ -13,9 +13,9 @@ from estreamer.errors import Problem
 from estreamer.management import Client
 from solnlib import splunkenv
 
-from tests.places import APP, ROOT
+from standins.places import APP, ROOT
+from standins.splunkd.tls import Tls, make
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, Management
-from tests.splunkd.tls import Tls, make
 
 PATH = f"configs/conf-{ACCOUNT_CONF}/fmc"
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}

@@ -15,10 +15,10 @@ from estreamer.packet_download import Refusal, Search
 from solnlib import splunk_rest_client
 from splunklib import binding
 
+from standins.places import APP
+from standins.splunkd.tls import Tls, make
 from tests.management.proxies import ENVIRONMENTS, RecordingProxy
-from tests.places import APP
 from tests.splunk.management import ACCOUNT_CONF, SESSION_KEY, Management
-from tests.splunkd.tls import Tls, make
 
 PATH = f"configs/conf-{ACCOUNT_CONF}/fmc"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 KNOWN = {"check_threads": ["lib/solnlib/*"], "check_scripts": []}
 

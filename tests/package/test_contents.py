@@ -17,7 +17,7 @@ import pytest
 from estreamer import events, repair, settings
 from packaging.requirements import Requirement
 
-from tests.places import APP, ROOT
+from standins.places import APP, ROOT
 
 from .confs import read_conf
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 SCRIPT = """#!/bin/sh
 mkdir -p "$2" && cp "$(dirname "$0")/what" "$2/example-$(cat "$(dirname "$0")/what").spl" && echo built >>"$BUILDS"

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 REQUIREMENTS = (ROOT / "lib" / "requirements.txt").read_text(encoding="utf-8")
 GENERATOR = (ROOT / "tools" / "ucc.txt").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import supported_python
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 from .test_contents import find_python
 

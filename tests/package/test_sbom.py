@@ -13,7 +13,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.places import APP, ROOT
+from standins.places import APP, ROOT
 
 pytestmark = pytest.mark.package
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 
 @pytest.fixture

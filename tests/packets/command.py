@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from standins.splunkd import home
+from standins.splunkd.install import App
+from standins.splunkd.install import install as install_package
 from tests.package.confs import read_conf
-from tests.splunkd import home
-from tests.splunkd.install import App
-from tests.splunkd.install import install as install_package
 
 TIMEOUT = 60
 HEADER = re.compile(rb"chunked 1\.0,(\d+),(\d+)\n")

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests import loopback
+from standins import loopback
+from standins.places import APP
+from standins.search import Indexed, Knowledge, spl
+from standins.search.searched import Searched
 from tests.package.confs import read_conf
 from tests.packets.command import Command
-from tests.places import APP
-from tests.searchtime import Indexed, Knowledge, spl
-from tests.searchtime.searched import Searched
 
 STANZA = f"script:{APP}_packets"
 TIMEOUT = 60

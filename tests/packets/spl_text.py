@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.searchtime import spl
-from tests.searchtime.spl.macros import expand
-from tests.searchtime.spl.tokens import STRING, commands
+from standins.search import spl
+from standins.search.spl.macros import expand
+from standins.search.spl.tokens import STRING, commands
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fmc import packets as made
+from standins.fmc import packets as made
 from tests.packets.command import Command, children_memory, chunk, pieces, read_chunk, to_csv
 
 pytestmark = pytest.mark.package

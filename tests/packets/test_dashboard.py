@@ -15,14 +15,14 @@ import pytest
 from estreamer import packet_download
 from estreamer.packet_download import Row, Search
 
+from standins.places import APP, ROOT
+from standins.search import Knowledge, spl
+from standins.search.searched import Searched
 from tests.dashboards.answers import SearchHead, asked
 from tests.dashboards.pages import HEADING
 from tests.dashboards.views import View, read_views, resolve
 from tests.packets.test_download import ENDS, EVENTS, FLOW, FRAMES, packet
 from tests.packets.test_pcap import tcpdump
-from tests.places import APP, ROOT
-from tests.searchtime import Knowledge, spl
-from tests.searchtime.searched import Searched
 
 pytestmark = pytest.mark.package
 

@@ -10,7 +10,7 @@ from estreamer import packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fmc import packets as made
+from standins.fmc import packets as made
 from tests.patterns.growth import is_linear
 
 FOUR = ("192.0.2.10", "198.51.100.7")

@@ -17,15 +17,15 @@ from estreamer import packet_download, packet_search, packets, search_text
 from estreamer.packet_download import Refusal, Search
 from estreamer.packet_search import searching
 
-from tests.fmc import packets as made
+from standins.fmc import packets as made
+from standins.places import APP
+from standins.search import Indexed, Knowledge, spl
+from standins.search.searched import Searched
 from tests.package.confs import read_conf
 from tests.packets.command import Command
 from tests.packets.searchhead import STANZA, Endpoint, SearchHead
 from tests.packets.test_pcap import tcpdump
-from tests.places import APP
-from tests.searchtime import Indexed, Knowledge, spl
-from tests.searchtime.mapping.case import arrived
-from tests.searchtime.searched import Searched
+from tests.search.case import arrived
 
 pytestmark = pytest.mark.package
 

@@ -13,8 +13,8 @@ from estreamer.packet_events import NoPacket, Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fmc import packets as made
-from tests.fmc.variety import varied_events
+from standins.fmc import packets as made
+from standins.fmc.variety import varied_events
 from tests.patterns.growth import is_linear
 
 FRAME = made.frame(made.tcp("192.0.2.10", "198.51.100.7", (50123, 443), b"hello, world"))

@@ -10,7 +10,7 @@ import pytest
 from estreamer import packets
 from estreamer.packets import Captured
 
-from tests.fmc import packets as made
+from standins.fmc import packets as made
 
 FOUR = ("192.0.2.10", "198.51.100.7")
 SIX = ("2001:db8::10", "2001:db8:ffff::7")

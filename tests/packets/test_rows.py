@@ -11,7 +11,7 @@ from estreamer import packet_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fmc import packets as made
+from standins.fmc import packets as made
 
 FRAME = made.frame(made.udp("192.0.2.10", "198.51.100.7", (50123, 53), b"hi"), [(0x8100, 100)])
 EVENT = {"_time": "1744752707.5", "_raw": json.dumps({"PacketData": FRAME.hex(), "PacketSecond": 7}), "src": "a"}

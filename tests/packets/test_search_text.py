@@ -17,8 +17,8 @@ from estreamer.search_text import Unquotable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from standins.places import ROOT
 from tests.packets.spl_text import shape
-from tests.places import ROOT
 
 ISSUE = 'fe80::1%25x" | outputlookup stolen.csv | search z="'
 """The address of the link that ran a search of its own; Splunk Web hands over what %25 stands for."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 BIN = ROOT / "bin"
 SCRIPTS = ROOT / "appserver" / "static" / "js" / "build" / "custom"

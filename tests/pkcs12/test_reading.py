@@ -23,8 +23,8 @@ from estreamer.errors import Problem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki
-from tests.places import ROOT
+from standins.fmc.pki import ENCRYPTIONS, OpensslMissing, Pki
+from standins.places import ROOT
 
 NOW = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=6)
 """Later than anything that the tests make."""

@@ -19,7 +19,7 @@ from estreamer.session import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.session.streams import bundle, error, event, message
+from standins.fmc.raw_messages import bundle, error, event, message
 
 NULL = bytes.fromhex("0001000000000000")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.setup.secrecy import Secrecy
-from tests.splunkd import Splunkd
 
 
 @pytest.fixture(scope="module")

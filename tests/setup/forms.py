@@ -6,10 +6,10 @@ import base64
 import functools
 from typing import Any
 
-from tests.fmc.pki import shared_pki
-from tests.fmc.server import FmcServer
-from tests.places import APP
-from tests.splunkd import Splunkd
+from standins.fmc.pki import shared_pki
+from standins.fmc.server import FmcServer
+from standins.places import APP
+from standins.splunkd import Splunkd
 
 ACCOUNT = f"{APP}_account"
 INPUT = f"{APP}_estreamer_fqe"

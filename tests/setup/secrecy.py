@@ -18,8 +18,8 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
-from tests.splunkd import Splunkd
-from tests.splunkweb import SplunkWeb
+from standins.splunk_web import SplunkWeb
+from standins.splunkd import Splunkd
 
 FIELDS = ("pkcs12", "pkcs12_password")
 NOT_SECRET = ("", "******", "********")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
+from standins.splunkd.rest import Request, Trouble
 from tests.setup.forms import (
     ACCOUNT,
     ANOTHER_PASSWORD,
@@ -24,8 +26,6 @@ from tests.setup.forms import (
     shown,
 )
 from tests.splunk.management import REALM, SEPARATOR, UNREADABLE
-from tests.splunkd import Splunkd
-from tests.splunkd.rest import Request, Trouble
 
 pytestmark = pytest.mark.package
 

@@ -17,8 +17,9 @@ import pytest
 from estreamer import check
 from estreamer import pkcs12 as file_limits
 
-from tests.fmc.pki import shared_pki
-from tests.fmc.server import FmcServer
+from standins.fmc.pki import shared_pki
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.setup.forms import (
     ACCOUNT,
     ANOTHER_PASSWORD,
@@ -34,7 +35,6 @@ from tests.setup.forms import (
     reachable,
     shown,
 )
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.places import APP
+from standins.places import APP
+from standins.splunk_web import Login, SplunkWeb
+from standins.splunk_web.test_splunkweb import Browser
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, INPUT, PASSWORD, account, checked, create, pkcs12, shown
-from tests.splunkd import Splunkd
-from tests.splunkweb import Login, SplunkWeb
-from tests.splunkweb.test_splunkweb import Browser
 
 pytestmark = pytest.mark.package
 

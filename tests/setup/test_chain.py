@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, APP, PASSWORD, account, create, shown
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from estreamer import state
 
-from tests.fmc.archive import GeneratedArchive
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import GeneratedArchive
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, APP, INPUT, PASSWORD
 from tests.setup.secrecy import Secrecy
-from tests.splunkd import Splunkd
 
 PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from standins.splunkd import Answer, Splunkd
 from tests.setup.forms import (
     ACCOUNT,
     APP,
@@ -23,7 +24,6 @@ from tests.setup.forms import (
     create,
     pkcs12,
 )
-from tests.splunkd import Answer, Splunkd
 
 pytestmark = pytest.mark.package
 

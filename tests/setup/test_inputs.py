@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from estreamer import bookmark, catalog, request
 
+from standins.places import ROOT
+from standins.splunkd import Splunkd
 from tests.catalogue import field_names
-from tests.places import ROOT
 from tests.setup.forms import ACCOUNT, CATALOG, INPUT, PREVIEW, STATE, account, create, shown
-from tests.splunkd import Splunkd
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.addon import create_account, create_input, digests_of, log_text
-from tests.fmc.archive import Archive
-from tests.fmc.server import FmcServer
+from standins.addon import create_account, create_input, digests_of, log_text
+from standins.fmc.archive import Archive
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
+from standins.splunkd.tls import Tls, make
 from tests.management.proxies import RecordingProxy
 from tests.setup.forms import ACCOUNT, INPUT, PREVIEW, SETTINGS, STATE, account, checked, create
-from tests.splunkd import Splunkd
-from tests.splunkd.tls import Tls, make
 
 pytestmark = pytest.mark.package
 

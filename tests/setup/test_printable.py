@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from estreamer import state
 
-from tests.endtoend import addon
-from tests.fmc.archive import Archive
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.server import FmcServer
-from tests.places import APP
+from standins import addon
+from standins.fmc.archive import Archive
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.server import FmcServer
+from standins.places import APP
+from standins.splunkd import Splunkd
 from tests.printable.test_printable import HOSTILE
 from tests.setup.forms import ACCOUNT, INPUT, PREVIEW, STATE, account, checked, create, shown
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

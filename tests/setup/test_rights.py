@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, INPUT, PASSWORD, account, create
-from tests.splunkd import Splunkd
 
 pytestmark = pytest.mark.package
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
+from standins.splunkd import Splunkd
+from standins.splunkd.handlers import HandlerCall
+from standins.splunkd.rest import Exchange
 from tests.setup.forms import PASSWORD
 from tests.setup.secrecy import Secrecy, pem_of
-from tests.splunkd import Splunkd
-from tests.splunkd.handlers import HandlerCall
-from tests.splunkd.rest import Exchange
 
 PATH = "/servicesNS/nobody/TA_secure_firewall_estreamer/TA_secure_firewall_estreamer_account"
 OFFSETS = range(3)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from estreamer import state
 
-from tests.endtoend import addon
-from tests.fmc.archive import Archive, GeneratedArchive
-from tests.fmc.server import FmcServer
+from standins import addon
+from standins.fmc.archive import Archive, GeneratedArchive
+from standins.fmc.server import FmcServer
+from standins.splunkd import Splunkd
 from tests.setup.forms import ACCOUNT, INPUT, PASSWORD, STATE, account, create, shown
 from tests.setup.secrecy import Secrecy
-from tests.splunkd import Splunkd
 
 STANZA = "estreamer_fqe://main"
 

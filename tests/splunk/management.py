@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests import loopback
-from tests.places import APP
-from tests.splunkd.replies import Entry, Feed, RestProblem, render_json, render_message
+from standins import loopback
+from standins.places import APP
+from standins.splunkd.replies import Entry, Feed, RestProblem, render_json, render_message
 
 ACCOUNT_CONF = "ta_secure_firewall_estreamer_account"
 SETTINGS_CONF = "ta_secure_firewall_estreamer_settings"

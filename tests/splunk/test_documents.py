@@ -15,9 +15,9 @@ from defusedxml import ElementTree
 from estreamer import settings, splunk
 from estreamer.errors import Problem
 
-from tests.places import ROOT
-from tests.splunkd.documents import Surroundings, run_document, validation_document
-from tests.splunkd.scheme import parse_scheme
+from standins.places import ROOT
+from standins.splunkd.documents import Surroundings, run_document, validation_document
+from standins.splunkd.scheme import parse_scheme
 
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
 SESSION_KEY = "not-a-real-session-key"

@@ -18,13 +18,13 @@ from estreamer import splunk, stream
 from estreamer.logs import Log
 from estreamer.settings import Account, InputSettings
 
-from tests.fmc.archive import Archive
-from tests.fmc.events import EventGenerator
-from tests.fmc.server import FmcServer
-from tests.places import ROOT
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator
+from standins.fmc.server import FmcServer
+from standins.places import ROOT
+from standins.splunkd.documents import Surroundings, run_document
+from standins.splunkd.stream import Event, StreamParser
 from tests.splunk.management import SESSION_KEY, SETTINGS_CONF, Management
-from tests.splunkd.documents import Surroundings, run_document
-from tests.splunkd.stream import Event, StreamParser
 
 STANZA = "estreamer_fqe://main"
 PASSWORD = "not-a-real-password"

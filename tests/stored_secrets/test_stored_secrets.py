@@ -12,7 +12,7 @@ from estreamer.stored_secrets import END, MASKS, PIECE, SEPARATOR, SecretStore, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.places import APP
+from standins.places import APP
 from tests.splunk.management import ACCOUNT_CONF, REALM, UNREADABLE
 
 SECRETS = {"pkcs12": "QUJD" * 300, "pkcs12_password": "not-a-real-password"}

@@ -21,7 +21,7 @@ from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem
 from estreamer.settings import Account, InputSettings
 
-from tests.fmc.server import FmcServer
+from standins.fmc.server import FmcServer
 
 STANZA = "estreamer_fqe://main"
 DEADLINE = 60.0

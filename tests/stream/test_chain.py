@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from estreamer import check, settings
 
-from tests.fmc.archive import Archive
-from tests.fmc.events import EventGenerator
-from tests.fmc.pki import Pki
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator
+from standins.fmc.pki import Pki
+from standins.fmc.server import FmcServer
 from tests.stream.harness import Input
 
 DAY = 86400

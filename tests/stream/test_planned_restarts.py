@@ -15,9 +15,9 @@ from estreamer import pace as pace_of_reader
 from estreamer.output import Output
 from estreamer.pace import BEHIND_AFTER, UNSEEN_AFTER, Pace
 
-from tests.fmc.archive import Archive
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.server import FmcServer
 from tests.stream.harness import Input, stop_reading
 
 Make = Callable[..., Input]

@@ -16,10 +16,10 @@ from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem
 from estreamer.output import Chunk, Output, WaitForPipe, reader_identity
 
-from tests.fmc.archive import Archive, FailoverPair
-from tests.fmc.behaviour import Behaviour, Fault
-from tests.fmc.events import EventGenerator, Record
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive, FailoverPair
+from standins.fmc.behaviour import Behaviour, Fault
+from standins.fmc.events import EventGenerator, Record
+from standins.fmc.server import FmcServer
 from tests.stream.harness import STANZA, Input, kinds, stop_reading
 
 Make = Callable[..., Input]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from estreamer import events, repair
 
-from tests.fmc.archive import Archive
-from tests.fmc.events import Record
-from tests.fmc.server import FmcServer
+from standins.fmc.archive import Archive
+from standins.fmc.events import Record
+from standins.fmc.server import FmcServer
 from tests.stream.harness import Input
 
 POISON = b'{"EventType":"FileEvent", "EventSecond":1743500000, "FileName":"secret poison"}'

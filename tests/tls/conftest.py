@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from estreamer import pkcs12
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
 from tests.tls.servers import credentials
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
 from tests.tls.servers import server_context
 
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23

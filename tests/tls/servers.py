@@ -15,7 +15,7 @@ from typing import Callable
 
 from estreamer import pkcs12, tls
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
 
 PATIENCE = 10.0
 """Seconds after which a test that waits has failed."""

@@ -15,7 +15,7 @@ import pytest
 from estreamer import pkcs12, tls
 from estreamer.errors import Problem
 
-from tests.fmc.pki import Pki
+from standins.fmc.pki import Pki
 from tests.tls import records, servers
 from tests.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE, PLAIN_HELLO_REQUEST, Forger
 from tests.tls.servers import connect, credentials, over_tls, server_context, serving

@@ -15,7 +15,7 @@ import pytest
 from estreamer import pkcs12, tls, tls_problems
 from estreamer.errors import Problem, Stop
 
-from tests.fmc.pki import Pki, shared_pki
+from standins.fmc.pki import Pki, shared_pki
 from tests.tls import servers
 from tests.tls.servers import connect, credentials, over_tls, server_context, serving, until_closed
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12 as library
 from estreamer import pkcs12, tls
 from estreamer.errors import Problem
 
-from tests.fmc.pki import Pki, shared_pki
+from standins.fmc.pki import Pki, shared_pki
 from tests.tls import servers
 from tests.tls.servers import connect, credentials, over_tls, server_context, serving, until_closed
 

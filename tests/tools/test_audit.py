@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 PINNED = {"urllib3": "urllib3==1.26.20", "PySocks": "PySocks==1.7.1"}
 KNOWN = {"CVE-1": "urllib3", "GHSA-2": "PySocks"}

@@ -10,10 +10,16 @@ from types import ModuleType
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 BOTH = {"3.9": "3.9", "3.13": "3.13"}
-SERVERS = ("tests.fmc.server", "tests.fmc.process", "tests.splunkd.splunkd", "tests.splunkweb", "tests.chromium")
+SERVERS = (
+    "standins.fmc.server",
+    "standins.fmc.process",
+    "standins.splunkd.splunkd",
+    "standins.splunk_web",
+    "tests.chromium",
+)
 
 
 @pytest.fixture
@@ -143,7 +149,7 @@ def test_what_is_fast_starts_no_server_and_no_browser(tool: ModuleType) -> None:
         (file.relative_to(ROOT), name)
         for file in files
         for name in imported(file)
-        if name.startswith((*SERVERS, "playwright")) or name == "tests.splunkd.Splunkd"
+        if name.startswith((*SERVERS, "playwright")) or name == "standins.splunkd.Splunkd"
     ]
     assert wrong == []
 

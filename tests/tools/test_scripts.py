@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 SCRIPTS = sorted(
     [*ROOT.glob("*.sh"), *(ROOT / "tools").glob("*.sh"), ROOT / "tools" / "nightly", ROOT / ".ci" / "run"],

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.places import ROOT
+from standins.places import ROOT
 
 
 def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

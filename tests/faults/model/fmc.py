@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from estreamer.errors import Problem
 
-from tests.session import streams
+from standins.fmc import raw_messages
 
 REQUEST, NULL, ERROR = 2, 0, 1
 NOW = 0xFFFFFFFF
@@ -237,7 +237,7 @@ class Connection:
                     self._ends.append(self._produced)
                     self._outstanding += 1
             if self._random.random() < 0.05:
-                self._put(streams.message(self._random.choice((0, 0, 77)), b""))
+                self._put(raw_messages.message(self._random.choice((0, 0, 77)), b""))
 
     def _send_bundle(self, batch: list[tuple[int, bytes]]) -> None:
         self._sequence += 1
@@ -246,12 +246,12 @@ class Connection:
         for message in messages:
             end += len(message)
             self._ends.append(end)
-        self._put(streams.bundle(self._sequence, *messages))
+        self._put(raw_messages.bundle(self._sequence, *messages))
         self._outstanding += 1
 
     def _event(self, event: tuple[int, bytes], version: int) -> bytes:
         archival, payload = event
-        return streams.event(payload, archival if self._fmc.framing.extended else None, version=version)
+        return raw_messages.event(payload, archival if self._fmc.framing.extended else None, version=version)
 
     def _put(self, data: bytes) -> None:
         self._outbox += data

@@ -1,0 +1,15 @@
+"""Regular expressions of conf files."""
+
+from __future__ import annotations
+
+from standins.search import pcre
+from standins.search.conf import Line
+from standins.search.errors import KnowledgeError
+
+
+def compile_pcre(text: str, line: Line, *, prefix: str = "") -> pcre.Pattern:
+    """Return a regular expression of a conf file. Raises KnowledgeError for one that is none."""
+    try:
+        return pcre.compile(prefix + text)
+    except pcre.PatternError as problem:
+        raise KnowledgeError(f"{line}: not a regular expression: {problem}") from None
