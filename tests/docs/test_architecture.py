@@ -102,7 +102,7 @@ QUESTIONS = {
     "the CIM action decided": "sfw_action",
     "the sentence *does not know this client*": "does not know this client",
     "a field set put into the request": "FieldSet",
-    "failover tested": "failover",
+    "failover tested": "A pair of Management Centers",
 }
 """What a newcomer asks, and what stands in the file that the map names for it."""
 
