@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
-from estreamer.splunkd.modular_input import SplunkLog
+from estreamer.splunkd.log_file import SplunkLog
 from lxml import etree
 
 from standins.fmc.archive import Archive

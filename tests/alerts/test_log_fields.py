@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from estreamer.connection import problems
-from estreamer.splunkd.modular_input import LONGEST_VALUE
+from estreamer.splunkd.log_file import LONGEST_VALUE
 
 from standins.search import Knowledge, spl
 from tests.alerts.internal import Index, InputLog

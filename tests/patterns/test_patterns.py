@@ -99,7 +99,7 @@ def test_all_patterns_are_there() -> None:
         "protocol.fully_qualified",
         "rest.handlers",
         "settings",
-        "splunkd.modular_input",
+        "splunkd.log_file",
     }
     assert len(list(in_scripts())) == sum(
         path.read_text(encoding="utf-8").count(mark)

@@ -6,8 +6,8 @@ import base64
 import socket
 
 import pytest
-from estreamer.errors import Problem
-from estreamer.splunkd.modular_input import Confs, SessionRefused
+from estreamer.errors import Problem, SessionRefused
+from estreamer.splunkd.confs import Confs
 
 from tests.splunkd.management import ACCOUNT_CONF, SEPARATOR, SESSION_KEY, SETTINGS_CONF, UNREADABLE, Management
 

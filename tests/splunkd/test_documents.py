@@ -14,7 +14,7 @@ import pytest
 from defusedxml import ElementTree
 from estreamer import settings
 from estreamer.errors import Problem
-from estreamer.splunkd import modular_input
+from estreamer.splunkd import documents, modular_input
 
 from standins.places import ROOT
 from standins.splunkd.documents import Surroundings, run_document, validation_document
@@ -181,7 +181,7 @@ HOSTILE = {
     "external entity": '<!DOCTYPE items [<!ENTITY x SYSTEM "file:///etc/hostname">]><items>&x;</items>',
     "not UTF-8": b"<items><item name='\xff'/></items>",
     "UTF-16": (BOMB + "<items><item name='main'/></items>").encode("utf-16"),
-    "too large": "<items>" + " " * modular_input.LARGEST_DOCUMENT + "</items>",
+    "too large": "<items>" + " " * documents.LARGEST_DOCUMENT + "</items>",
     "no item": "<items><session_key>k</session_key></items>",
     "item without a name": "<items><item><param name='account'>fmc</param></item></items>",
     "unknown element": "<items><item name='main'><parameter name='account'>fmc</parameter></item></items>",
@@ -196,11 +196,11 @@ def test_documents_that_splunkd_never_writes_are_refused(kind: str, capsysbinary
 
 
 def test_no_more_is_read_of_a_document_than_is_allowed():
-    endless = io.BytesIO(b" " * (modular_input.LARGEST_DOCUMENT * 2))
+    endless = io.BytesIO(b" " * (documents.LARGEST_DOCUMENT * 2))
     with pytest.raises(Problem) as caught:
-        modular_input.read_document(endless)
+        documents.read_document(endless)
     assert caught.value.code == "stdin_invalid"
-    assert endless.tell() == modular_input.LARGEST_DOCUMENT + 1
+    assert endless.tell() == documents.LARGEST_DOCUMENT + 1
 
 
 def test_a_fault_of_the_check_itself_is_told_in_one_line(
@@ -221,7 +221,7 @@ def test_a_fault_of_the_check_itself_is_told_in_one_line(
 
 def test_a_task_is_what_the_document_says():
     params = {"account": "fmc", "index": "main", "drop_rules": "a <&> \u20ac"}
-    task = modular_input.read_task(stdin(run_document(AROUND, "estreamer_fqe://my input", "the_app", params)))
+    task = documents.read_task(stdin(run_document(AROUND, "estreamer_fqe://my input", "the_app", params)))
     assert task.stanza == "estreamer_fqe://my input"
     assert task.name == "my input"
     assert {name: task.parameters[name] for name in params} == params
@@ -235,7 +235,7 @@ def test_a_task_has_exactly_one_stanza():
     none = re.sub("<stanza.*</stanza>|<stanza[^>]*/>", "", one)
     for document, count in ((two, 2), (none, 0)):
         with pytest.raises(Problem, match=f"{count} stanzas instead of one"):
-            modular_input.read_task(stdin(document))
+            documents.read_task(stdin(document))
 
 
 @pytest.mark.parametrize(
@@ -244,11 +244,11 @@ def test_a_task_has_exactly_one_stanza():
 def test_a_stanza_of_another_kind_is_refused(stanza: str):
     document = run_document(AROUND, "STANZA", "app", {}).replace('"STANZA"', quoteattr(stanza))
     with pytest.raises(Problem, match="its stanza is not estreamer_fqe://<name>"):
-        modular_input.read_task(stdin(document))
+        documents.read_task(stdin(document))
 
 
 @pytest.mark.parametrize("missing", ["server_uri", "session_key", "checkpoint_dir"])
 def test_a_task_needs_all_that_splunkd_tells_of_itself(missing: str):
     document = run_document(AROUND, "estreamer_fqe://one", "app", {})
     with pytest.raises(Problem, match=f"it has no {missing}"):
-        modular_input.read_task(stdin(re.sub(f"<{missing}>.*</{missing}>", "", document)))
+        documents.read_task(stdin(re.sub(f"<{missing}>.*</{missing}>", "", document)))

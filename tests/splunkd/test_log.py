@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from estreamer.input.logs import Log
 from estreamer.input.status import Reporter
-from estreamer.splunkd.modular_input import LONGEST_VALUE, SplunkLog
+from estreamer.splunkd.log_file import LONGEST_VALUE, SplunkLog
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st

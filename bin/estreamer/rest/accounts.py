@@ -13,7 +13,7 @@ from .. import printable, settings
 from ..connection import pkcs12
 from ..errors import Problem
 from ..input import check
-from ..splunkd import modular_input
+from ..splunkd import confs
 from ..splunkd.stored_secrets import MASKS
 from . import handlers
 from .account_store import SECRETS, UNREADABLE, AccountStore
@@ -173,9 +173,7 @@ class AccountHandler(handlers.StanzaHandler):
         masked = [secret for secret in SECRETS if stanza.get(secret) in MASKS]
         lost = [secret for secret in masked if secret not in (stored.values or {})]
         if "pkcs12" in lost and not self.payload.get("pkcs12"):
-            raise modular_input.unreadable(
-                self.callerArgs.id, stored.why or "its PKCS#12 file is not in storage/passwords"
-            )
+            raise confs.unreadable(self.callerArgs.id, stored.why or "its PKCS#12 file is not in storage/passwords")
         if lost:
             self.payload.setdefault("pkcs12_password", "")
         known = {parameter: value for parameter, value in stanza.items() if isinstance(value, str)}
@@ -278,7 +276,7 @@ def _describe(answer: Any, steps: list[check.Step] | None = None) -> None:
     """Add to each account of an answer what is not stored."""
     for name in list(answer):
         entry = answer[name]
-        unreadable = entry.get(UNREADABLE) and modular_input.unreadable(name, entry.get(UNREADABLE)).text
+        unreadable = entry.get(UNREADABLE) and confs.unreadable(name, entry.get(UNREADABLE)).text
         handlers.add(entry, **{UNREADABLE: unreadable or ""})
         # An account that was saved by version 0.1.0 has no end of its chain until it is saved again.
         end = entry.get("certificate_chain_not_after") or entry.get("certificate_not_after")

@@ -15,7 +15,9 @@ from ..errors import Problem
 from ..events import catalog
 from ..input import check, status
 from ..protocol import fully_qualified, wire
-from ..splunkd.modular_input import ARGUMENTS, LOG_LEVELS, SCHEME, Confs
+from ..splunkd.confs import LOG_LEVELS, Confs
+from ..splunkd.modular_input import ARGUMENTS
+from ..splunkd.names import SCHEME
 from . import handlers
 from .accounts import step_entry
 from .inputs import parse, tidy

@@ -21,7 +21,7 @@ from splunktaucclib.rest_handler.error import RestError
 from .. import printable
 from ..errors import Problem, SessionRefused
 from ..events import drop_rules
-from ..splunkd import client, modular_input
+from ..splunkd import client, confs, log_file, names
 from ..splunkd.stored_secrets import SecretStore
 
 CAPABILITY = "edit_secure_firewall_estreamer"
@@ -29,8 +29,8 @@ CAPABILITY = "edit_secure_firewall_estreamer"
 
 LOG_NAME = "ta_secure_firewall_estreamer_rest"
 
-ACCOUNTS = f"configs/conf-{modular_input.ACCOUNT_CONF}"
-INPUTS = f"data/inputs/{modular_input.SCHEME}"
+ACCOUNTS = f"configs/conf-{names.ACCOUNT_CONF}"
+INPUTS = f"data/inputs/{names.SCHEME}"
 
 CONTEXT = "authentication/current-context"
 
@@ -120,7 +120,7 @@ def _check_text(caller: Any) -> None:
 def refusal_of(error: RestError) -> Exception:
     """Return what splunkd passes on to the user in place of an error of the library."""
     if "Traceback (most recent call last)" in error.message:
-        modular_input.log_failure(LOG_NAME, "RestError", error.message)
+        log_file.log_failure(LOG_NAME, "RestError", error.message)
         return _UNEXPECTED(_see_log("RestError"))
     kind = _EXCEPTIONS[400] if error.status == 403 else _EXCEPTIONS.get(error.status, _UNEXPECTED)
     return kind(text_of(error))
@@ -138,7 +138,7 @@ def text_of(error: RestError) -> str:
 def failure(error: Exception) -> str:
     """Log where something failed that was not to fail, and return the sentence for the user."""
     kind = type(error).__name__
-    modular_input.log_failure(LOG_NAME, kind, "".join(traceback.format_tb(error.__traceback__)))
+    log_file.log_failure(LOG_NAME, kind, "".join(traceback.format_tb(error.__traceback__)))
     return _see_log(kind)
 
 
@@ -330,7 +330,7 @@ class Splunkd:
     def __init__(self, session_key: str) -> None:
         self._session_key = session_key
         self._uri = own_address()
-        self._client = client.Client(self._uri, session_key, modular_input.APP)
+        self._client = client.Client(self._uri, session_key, names.APP)
 
     def stanzas(self, path: str) -> dict[str, dict[str, Any]]:
         """Return the entities of a collection by their names. Raises RestError."""
@@ -371,13 +371,13 @@ class Splunkd:
         if owned and "admin_all_objects" not in owned and not owned.issuperset(client.SECRET_CAPABILITIES):
             raise RestError(403, CONTEXT)
 
-    def confs(self) -> modular_input.Confs:
+    def confs(self) -> confs.Confs:
         """Return the conf files of the add-on, with their secrets as far as the user may read them."""
-        return modular_input.Confs(self._uri, self._session_key, for_user=True)
+        return confs.Confs(self._uri, self._session_key, for_user=True)
 
     def secrets(self) -> SecretStore:
         """Return the secrets of accounts."""
-        return SecretStore(self._client, modular_input.APP, modular_input.ACCOUNT_CONF)
+        return SecretStore(self._client, names.APP, names.ACCOUNT_CONF)
 
     def _change(self, path: str, form: Mapping[str, str]) -> None:
         try:
@@ -394,4 +394,4 @@ def refused_as(refused: client.Refused) -> RestError:
 def checkpoint_folder() -> Path:
     """Return the folder that splunkd gives to the inputs for their bookmarks."""
     database = os.environ.get("SPLUNK_DB") or Path(os.environ["SPLUNK_HOME"], "var", "lib", "splunk")
-    return Path(database, "modinputs", modular_input.SCHEME)
+    return Path(database, "modinputs", names.SCHEME)

@@ -11,7 +11,7 @@ from splunk import admin
 from .. import printable, settings
 from ..bookmark import bookmark
 from ..protocol import fully_qualified
-from ..splunkd.modular_input import SCHEME
+from ..splunkd.names import SCHEME
 from . import handlers
 
 MULTILINE = "drop_rules"

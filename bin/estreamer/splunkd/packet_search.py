@@ -18,7 +18,7 @@ from .. import printable
 from ..errors import Problem, SessionRefused
 from ..packets.download import MOST_PACKETS, SEARCH_SECONDS, Refusal, Row, Run, Search
 from .client import Client, Refused, address_of, named
-from .modular_input import APP
+from .names import APP
 
 JOBS = "search/v2/jobs"
 
