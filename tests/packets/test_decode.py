@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 
 import pytest
-from estreamer.packets import layers
+from estreamer.packets import dump, layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -254,7 +254,7 @@ def test_no_bytes_break_the_decoder(content: bytes, link: int) -> None:
         end += layer.length
     assert decoded.payload_offset == end <= len(content)
     assert 0 <= decoded.payload_length <= len(content) - end
-    rows = list(layers.dump(content, decoded))
+    rows = list(dump.dump(content, decoded))
     assert bytes.fromhex("".join(row.hex for row in rows)) == content
     assert [row.offset for row in rows] == list(range(0, len(content), 16))
     assert layers.link_type(content) in (layers.ETHERNET, layers.RAW_IP)
@@ -301,7 +301,7 @@ def test_the_time_and_memory_of_hostile_packets_are_bounded(kind: str, link: int
 
 def test_the_rows_of_a_dump_name_the_layers_that_begin_there() -> None:
     frame = made.frame(made.udp(*FOUR, PORTS, b"\x00\x7fAb~\xff"))
-    rows = list(layers.dump(frame, layers.decode(frame)))
+    rows = list(dump.dump(frame, layers.decode(frame)))
     assert [row.layers for row in rows] == [("Ethernet", "IPv4"), (), ("UDP", "Payload"), ()]
     assert rows[0].hex == frame[:16].hex(" ")
     assert rows[2].text[-6:] == "..Ab~."

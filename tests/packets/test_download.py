@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from estreamer.packets import download, layers, search_text
+from estreamer.packets import download, pcap, search_text
 from estreamer.packets.download import Refusal, Search
 from estreamer.splunkd import packet_search
 from estreamer.splunkd.packet_search import searching
@@ -438,7 +438,7 @@ def test_a_row_whose_values_no_file_can_hold_is_left_out_and_counted_and_fails_n
 def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
     most = {"packet_time": "4294967295.999999", "packet_link_type": "65535", "packet_wire_length": "4294967295"}
     found = download.collect([{**GOOD, **most}])
-    assert layers.pcap_file(found.packets, found.link)[20:40] == struct.pack(
+    assert pcap.pcap_file(found.packets, found.link)[20:40] == struct.pack(
         "<IIIII", 65_535, 4_294_967_295, 999_999, 2, 4_294_967_295
     )
 

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import layers, search_text
+from . import layers, pcap, search_text
 from . import rows as packet_rows
 from .find import whole_number
 
@@ -86,7 +86,7 @@ def answer(request: Mapping[str, Any], run: Run, clock: Callable[[], float] = ti
         return refusal(400, str(refused))
     except Refusal as refused:
         return refusal(refused.status, refused.text)
-    content = layers.pcap_file(found.packets, found.link)
+    content = pcap.pcap_file(found.packets, found.link)
     reply = _reply(200, MEDIA_TYPE, {"payload_base64": base64.b64encode(content).decode("ascii")})
     reply["headers"]["Content-Disposition"] = f'attachment; filename="{_file_name(asked, found.left_out)}"'
     if found.left_out:
@@ -151,7 +151,7 @@ def search_for(asked: Mapping[str, str]) -> Search:
         steps.append(search_text.command("search", where))
     steps.append(search_text.command("where", search_text.not_null("packet_hex")))
     if "link" in asked:
-        number = whole_number(asked["link"], layers.LAST_LINK)
+        number = whole_number(asked["link"], pcap.LAST_LINK)
         if number is None:
             raise Refusal(400, "link: give a link type as in the field packet_link_type, 1 for Ethernet.")
         steps.append(search_text.command("search", search_text.term("packet_link_type", str(number))))
@@ -216,7 +216,7 @@ class Found:
     """The packets for a file, in the order of time, all of one link type; and how many others a file cannot hold."""
 
     link: int
-    packets: list[layers.Captured]
+    packets: list[pcap.Captured]
     left_out: int
 
 
@@ -226,7 +226,7 @@ def collect(rows: Iterable[Row]) -> Found:
     A row that is no packet, or whose numbers a PCAP file cannot hold, is left out and counted. Raises Refusal when no
     packet is left, or when there is too much for a file.
     """
-    found: list[tuple[int, layers.Captured]] = []
+    found: list[tuple[int, pcap.Captured]] = []
     size = left_out = 0
     for row in rows:
         one = _captured(row)
@@ -265,18 +265,18 @@ def _only_link(links: set[int], left_out: int) -> int:
     return next(iter(links))
 
 
-def _captured(row: Row) -> tuple[int, layers.Captured] | None:
+def _captured(row: Row) -> tuple[int, pcap.Captured] | None:
     """Return the link type and the packet of a row, None for a row that a PCAP file cannot hold."""
     second, microsecond = _moment(_text(row, "packet_time"))
-    link = whole_number(_text(row, "packet_link_type"), layers.LAST_LINK)
-    length = whole_number(_text(row, "packet_wire_length"), layers.MOST_LENGTH)
+    link = whole_number(_text(row, "packet_link_type"), pcap.LAST_LINK)
+    length = whole_number(_text(row, "packet_wire_length"), pcap.MOST_LENGTH)
     digits = _text(row, "packet_hex")
     if second is None or microsecond is None or link is None or length is None:
         return None
     if not 0 < len(digits) <= 2 * layers.LONGEST:
         return None
     try:
-        return link, layers.Captured(second, microsecond, length, bytes.fromhex(digits))
+        return link, pcap.Captured(second, microsecond, length, bytes.fromhex(digits))
     except ValueError:
         return None
 
@@ -284,7 +284,7 @@ def _captured(row: Row) -> tuple[int, layers.Captured] | None:
 def _moment(text: str) -> tuple[int | None, int | None]:
     """Return seconds and microseconds of a time with up to six decimals, None for those that a file cannot hold."""
     second, _, decimals = text.partition(".")
-    return whole_number(second, layers.LAST_SECOND), whole_number(decimals.ljust(6, "0"), 999_999)
+    return whole_number(second, pcap.LAST_SECOND), whole_number(decimals.ljust(6, "0"), 999_999)
 
 
 def _text(row: Row, name: str) -> str:

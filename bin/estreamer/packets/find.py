@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import layers, parts
+from . import layers, parts, pcap
 
 AUTO = "auto"
 HEX = "hex"
@@ -214,7 +214,7 @@ def _link(event: Event, content: bytes, options: Options) -> tuple[int, tuple[st
         return options.link, ()
     for name, value in event.items():
         if _LINK_NAME.match(name):
-            number = whole_number(value, layers.LAST_LINK)
+            number = whole_number(value, pcap.LAST_LINK)
             if number is None and isinstance(value, str):
                 number = _LINKS_BY_NAME.get(value.lower())
             if number is not None:
@@ -234,10 +234,10 @@ def _moment(event: Event, time: float) -> tuple[int, int, tuple[str, ...]]:
     """Return seconds, microseconds and notes; a time that no PCAP file can hold is not the packet's."""
     notes: tuple[str, ...] = ()
     for second_name, microsecond_name in _TIMES:
-        second = whole_number(event.get(second_name), layers.LAST_SECOND)
+        second = whole_number(event.get(second_name), pcap.LAST_SECOND)
         if second is not None:
             return second, whole_number(event.get(microsecond_name), 999_999) or 0, notes
         if event.get(second_name) is not None:
             notes = (*notes, f"{second_name} {_shown(event[second_name])} is no time between 1970 and 2106.")
     second, microsecond = divmod(round(time * 1_000_000), 1_000_000)
-    return min(second, layers.LAST_SECOND), microsecond, notes
+    return min(second, pcap.LAST_SECOND), microsecond, notes

@@ -1,4 +1,4 @@
-"""The bytes of a packet: which layers they hold and where each begins, as a dump, and as a PCAP file.
+"""The bytes of a packet: which layers they hold, and where each begins.
 
 Headers are read by dpkt, one at a time: its own way of going on from header to header lets errors of any kind through
 where the bytes of a packet are hostile, and does not tell where a header begins. A packet is whatever an attacker sent,
@@ -8,12 +8,12 @@ so whatever dpkt raises ends the decoding at that layer, with a sentence, and ne
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 import dpkt
-from dpkt import arp, ethernet, icmp, icmp6, ip, ip6, pcap, tcp, udp
+from dpkt import arp, ethernet, icmp, icmp6, ip, ip6, tcp, udp
 
 ETHERNET = 1
 RAW_IP = 101
@@ -35,13 +35,6 @@ _IP_LINKS = (12, 14, RAW_IP, 228, 229)
 LONGEST = 262_144
 """Bytes of a packet: the longest that tcpdump and Wireshark take from a PCAP file."""
 
-LAST_SECOND = (1 << 32) - 1
-LAST_LINK = (1 << 16) - 1
-MOST_LENGTH = (1 << 32) - 1
-"""The greatest time (Unix seconds), link type and length on the wire (bytes) that a PCAP file holds."""
-
-ROW = 16
-"""Bytes in a row of a dump."""
 
 _VLAN_TYPES = {0x8100: "802.1Q", 0x88A8: "802.1ad", 0x9100: "802.1Q"}
 _ETHER_NAMES = {0x0800: "IPv4", 0x0806: "ARP", 0x86DD: "IPv6", **_VLAN_TYPES}
@@ -129,26 +122,6 @@ class Decoded:
     def layer(self, *names: str) -> Layer | None:
         """Return the first layer of one of these names."""
         return next((one for one in self.layers if one.name in names), None)
-
-
-@dataclass(frozen=True)
-class DumpRow:
-    """Up to 16 bytes of a packet: where they begin, in hexadecimal, as text, and the layers that begin among them."""
-
-    offset: int
-    hex: str
-    text: str
-    layers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A packet for a PCAP file: Unix time, how long it was on the wire (bytes), and as much of it as there is."""
-
-    second: int
-    microsecond: int
-    length: int
-    content: bytes
 
 
 def link_type(content: bytes) -> int:
@@ -526,40 +499,3 @@ def _icmp(walk: _Walk, name: str, kind: Callable[[bytes], dpkt.Packet], names: M
         fields += [("sequence number", int.from_bytes(sequence, "big"))]
     walk.add(name, 8, *fields)
     return None
-
-
-def text_of(content: bytes) -> str:
-    """Return bytes as a dump shows them: printable ASCII as it is, a dot for each other byte."""
-    return content.translate(_PRINTABLE).decode("ascii")
-
-
-_PRINTABLE = bytes(byte if 0x20 <= byte < 0x7F else 0x2E for byte in range(256))
-
-
-def dump(content: bytes, decoded: Decoded) -> Iterator[DumpRow]:
-    """Yield the rows of a packet's dump."""
-    begins = [(layer.offset, layer.name) for layer in decoded.layers]
-    if decoded.payload_length:
-        begins.append((decoded.payload_offset, "Payload"))
-    for offset in range(0, len(content), ROW):
-        piece = content[offset : offset + ROW]
-        names = tuple(name for begin, name in begins if offset <= begin < offset + ROW)
-        yield DumpRow(offset, piece.hex(" "), text_of(piece), names)
-
-
-def pcap_file(packets: Iterable[Captured], link: int) -> bytes:
-    """Return a PCAP file of packets, all of that link type, in the order in which they are given.
-
-    Times outside of what the format can hold (1970 to 2106) become 1970-01-01.
-    """
-    header = bytes(pcap.LEFileHdr(snaplen=LONGEST, linktype=link))
-    return header + b"".join(_pcap_record(packet) for packet in packets)
-
-
-def _pcap_record(packet: Captured) -> bytes:
-    content = packet.content[:LONGEST]
-    second, microsecond = packet.second, packet.microsecond
-    if not (0 <= second <= LAST_SECOND and 0 <= microsecond < 1_000_000):
-        second = microsecond = 0
-    length = min(max(packet.length, len(content)), MOST_LENGTH)
-    return bytes(pcap.LEPktHdr(tv_sec=second, tv_usec=microsecond, caplen=len(content), len=length)) + content

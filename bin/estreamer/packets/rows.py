@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
-from . import find, layers
+from . import dump, find, layers, pcap
 from .find import Found, NoPacket, whole_number
 
 PACKETS = "packets"
@@ -102,7 +102,7 @@ def _one_of(name: str, value: str, known: Sequence[str]) -> str:
 def _parse_link(text: str) -> int | None:
     if text in ("", find.AUTO):
         return None
-    number = whole_number(text, layers.LAST_LINK)
+    number = whole_number(text, pcap.LAST_LINK)
     if number is None:
         raise ValueError(
             f"link={shown(text)} is no link type. Give the number that PCAP files have for it, 1 for Ethernet."
@@ -225,8 +225,8 @@ def _found_before(event: Mapping[str, Cell]) -> Found | None:
     """Return the packet that an earlier run has put into fields; None where one of them is not as it makes them."""
     digits = event.get("packet_hex")
     second, _, microsecond = str(event.get("packet_time")).partition(".")
-    moment = whole_number(second, layers.LAST_SECOND), whole_number(microsecond, 999_999)
-    link = whole_number(event.get("packet_link_type"), layers.LAST_LINK)
+    moment = whole_number(second, pcap.LAST_SECOND), whole_number(microsecond, 999_999)
+    link = whole_number(event.get("packet_link_type"), pcap.LAST_LINK)
     if not isinstance(digits, str) or len(digits) > 2 * layers.LONGEST:
         return None
     if moment[0] is None or moment[1] is None or link is None:
@@ -288,7 +288,7 @@ def _packet(found: Found, decoded: layers.Decoded) -> Row:
         "packet_icmp_code": _value(transport, "code"),
         "packet_payload_offset": str(decoded.payload_offset),
         "packet_payload_length": str(decoded.payload_length),
-        "packet_payload": layers.text_of(payload[:LONGEST_TEXT]) or None,
+        "packet_payload": dump.text_of(payload[:LONGEST_TEXT]) or None,
         "packet_hex": found.content.hex(),
         "packet_problem": " ".join(notes) or None,
     }
@@ -302,7 +302,7 @@ def _value(layer: layers.Layer | None, *names: str) -> str | None:
 
 
 def _dump(found: Found, decoded: layers.Decoded) -> Iterator[Row]:
-    for row in layers.dump(found.content[:LONGEST_DUMP], decoded):
+    for row in dump.dump(found.content[:LONGEST_DUMP], decoded):
         layer = ", ".join(row.layers)
         yield {"offset": f"{row.offset:04x}", "hex": row.hex, "text": row.text, "layer": layer or None}
     rest = len(found.content) - LONGEST_DUMP
@@ -320,7 +320,7 @@ def _layers(found: Found, decoded: layers.Decoded) -> Iterator[Row]:
             yield _layer(layer.name, layer.offset, layer.length, name, value)
     if decoded.payload_length:
         begin, length = decoded.payload_offset, decoded.payload_length
-        text = layers.text_of(found.content[begin : begin + min(length, LONGEST_TEXT)])
+        text = dump.text_of(found.content[begin : begin + min(length, LONGEST_TEXT)])
         yield _layer("Payload", begin, length, "text", text)
     begin = decoded.payload_offset + decoded.payload_length
     rest = len(found.content) - begin
