@@ -16,7 +16,7 @@ ESTREAMER = ROOT / "bin" / "estreamer"
 PAGE = ROOT / "docs" / "development.md"
 
 LAYERS = (
-    ("printable", "errors", "causes", "windows"),
+    ("printable", "errors", "causes", "windows", "clock", "files"),
     ("protocol", "connection", "bookmark", "packets"),
     ("events",),
     ("settings", "outputs"),

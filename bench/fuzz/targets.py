@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Callable
 from xml.parsers import expat
 
-from estreamer.bookmark.bookmark import Bookmark, folder_of
+from estreamer.bookmark.bookmark import Bookmark
+from estreamer.bookmark.folder import folder_of
 from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events import facts, repair

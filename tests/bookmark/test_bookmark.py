@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import subprocess
@@ -10,26 +11,29 @@ import threading
 import time
 import tracemalloc
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 
 import pytest
 from estreamer.bookmark import duplicates as told_apart
 from estreamer.bookmark import journal, limits
-from estreamer.bookmark.bookmark import Bookmark, folder_of, remove
+from estreamer.bookmark.bookmark import Bookmark
 from estreamer.bookmark.duplicates import Multiset
+from estreamer.bookmark.folder import folder_of, remove
 from estreamer.bookmark.history import Resume
 from estreamer.bookmark.limits import FAILOVER_MARGIN
 from estreamer.bookmark.settling import Settling
 from estreamer.errors import Problem
+from estreamer.files import FILES, Files
+
+from tests.bookmark.disks import Disk, refusing
 
 STANZA = "estreamer_fqe://main"
 
 
-def opened(where: Path, reader: str = "splunkd-1", settle: int = 30) -> Bookmark:
-    return Bookmark.open(str(where), STANZA, reader=reader, settle=settle)
+def opened(where: Path, reader: str = "splunkd-1", settle: int = 30, files: Files = FILES) -> Bookmark:
+    return Bookmark.open(str(where), STANZA, reader=reader, settle=settle, files=files)
 
 
 def begun(where: Path, timestamp: int = 1000, source: str = "fmc", **options: object) -> Bookmark:
@@ -68,16 +72,9 @@ def code_of(error: pytest.ExceptionInfo[Problem]) -> str:
     return error.value.code
 
 
-@contextmanager
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A disk that takes no byte more."""
-
-    def refuse(file: int, data: memoryview) -> int:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", refuse)
-        yield
+def full() -> dict[str, Callable[..., object]]:
+    """What a disk does that takes no byte more."""
+    return {"write": refusing(errno.ENOSPC)}
 
 
 def test_without_a_bookmark_there_is_nowhere_to_resume(tmp_path: Path):
@@ -497,23 +494,17 @@ def test_a_folder_that_cannot_be_made_stops_the_input(tmp_path: Path):
     assert code_of(caught) == "bookmark_not_accessible"
 
 
-def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    bookmark = begun(tmp_path)
+def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(tmp_path: Path):
+    disk, room = Disk(), [4, 0]
+    bookmark = begun(tmp_path, files=disk)
     deliver(bookmark, (5000, b"a"))
-    with monkeypatch.context() as full:
-        really_write, room = os.write, [4, 0]
 
-        def write(file: int, data: memoryview) -> int:
-            left = room.pop(0)
-            if not left:
-                raise OSError(28, "No space left on device")
-            return really_write(file, data[:left])
+    def write(file: int, data: memoryview) -> int:
+        left = room.pop(0)
+        return FILES.write(file, data[:left]) if left else refusing(errno.ENOSPC)()
 
-        full.setattr(os, "write", write)
-        with pytest.raises(Problem) as caught:
-            deliver(bookmark, (5001, b"b"))
+    with disk.instead(write=write), pytest.raises(Problem) as caught:
+        deliver(bookmark, (5001, b"b"))
     assert code_of(caught) == "bookmark_write_failed"
     assert "No space left" in caught.value.text
     assert bookmark.sequence == 1
@@ -528,14 +519,10 @@ def test_a_full_disk_leaves_no_half_record_and_the_write_can_be_repeated(
 def test_a_generation_that_cannot_be_begun_does_not_count_its_last_batch_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    bookmark = begun(tmp_path)
-    with monkeypatch.context() as full:
-        full.setattr(limits, "GENERATION_SIZE", 1)
-
-        def refuse(*arguments: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        full.setattr(os, "replace", refuse)
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
+    with monkeypatch.context() as small, disk.instead(rename=refusing(errno.ENOSPC)):
+        small.setattr(limits, "GENERATION_SIZE", 1)
         deliver(bookmark, (5000, b"a"))
     deliver(bookmark, (5001, b"b"))
     assert bookmark.sequence == 2
@@ -543,15 +530,11 @@ def test_a_generation_that_cannot_be_begun_does_not_count_its_last_batch_twice(
     bookmark.close()
 
 
-def test_a_disk_that_does_not_take_what_is_forced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    bookmark = begun(tmp_path)
+def test_a_disk_that_does_not_take_what_is_forced_is_told(tmp_path: Path):
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
     deliver(bookmark, (5000, b"a"))
-
-    def refuse(file: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(journal, "sync", refuse)
+    with disk.instead(force=refusing(errno.EIO)):
         with pytest.raises(Problem) as caught:
             bookmark.settled(1)
         bookmark.close()
@@ -559,27 +542,23 @@ def test_a_disk_that_does_not_take_what_is_forced_is_told(tmp_path: Path, monkey
     opened(tmp_path).close()
 
 
-def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    bookmark = begun(tmp_path)
-
-    def refuse(file: int, data: memoryview) -> int:
-        raise OSError(30, "Read-only file system")
-
-    with monkeypatch.context() as read_only:
-        read_only.setattr(os, "write", refuse)
-        with pytest.raises(Problem):
-            bookmark.remember_style("fmc", "two-step")
+def test_a_state_that_cannot_be_written_is_not_believed(tmp_path: Path):
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
+    with disk.instead(write=refusing(errno.EROFS)), pytest.raises(Problem):
+        bookmark.remember_style("fmc", "two-step")
     assert bookmark.style("fmc") is None
     bookmark.close()
 
 
-def test_a_full_disk_lets_go_of_what_splunkd_has_not_read_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    bookmark = begun(tmp_path)
+def test_a_full_disk_lets_go_of_what_splunkd_has_not_read_after_all(tmp_path: Path):
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
     deliver(bookmark, (5000, b"a"), (5000, b"b"))
     deliver(bookmark, (5001, b"c"), (5001, b"d"))
     bookmark.settled(1)
     deliver(bookmark, (5002, b"e"))
-    with full_disk(monkeypatch):
+    with disk.instead(**full()):
         bookmark.void(3)
     assert bookmark.sequence == 2
     bookmark.close()
@@ -590,14 +569,13 @@ def test_a_full_disk_lets_go_of_what_splunkd_has_not_read_after_all(tmp_path: Pa
     again.close()
 
 
-def test_a_full_disk_lets_go_of_what_an_earlier_generation_holds_as_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_full_disk_lets_go_of_what_an_earlier_generation_holds_as_well(tmp_path: Path):
+    disk = Disk()
     bookmark = begun(tmp_path)
     deliver(bookmark, (5000, b"a"), (5000, b"b"))
     bookmark.close()
-    again = opened(tmp_path)
-    with full_disk(monkeypatch):
+    again = opened(tmp_path, files=disk)
+    with disk.instead(**full()):
         again.void(1)
     assert again.sequence == 0
     again.close()
@@ -789,7 +767,8 @@ def test_what_splunkd_did_not_get_comes_again_even_if_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generation_size: int, batches: list[int], reader_gone: bool
 ):
     monkeypatch.setattr(limits, "GENERATION_SIZE", generation_size)
-    bookmark = begun(tmp_path)
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
     events = [(5000 + place, b"%d" % place) for place in range(7)]
     deliver(bookmark, events[0])
     bookmark.settled(1)
@@ -797,7 +776,7 @@ def test_what_splunkd_did_not_get_comes_again_even_if_the_disk_is_full(
     for count in batches:
         deliver(bookmark, *events[place : place + count])
         place += count
-    with full_disk(monkeypatch):
+    with disk.instead(**full()):
         if reader_gone:
             bookmark.reader_gone()
         bookmark.void(4)
@@ -811,22 +790,19 @@ def test_what_splunkd_did_not_get_comes_again_even_if_the_disk_is_full(
     again.close()
 
 
-def test_what_had_settled_is_remembered_when_a_full_disk_makes_the_rest_be_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    bookmark = begun(tmp_path)
+def test_what_had_settled_is_remembered_when_a_full_disk_makes_the_rest_be_cut_off(tmp_path: Path):
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
     for place in range(4):
         deliver(bookmark, (5000 + place, b"%d" % place))
     bookmark.settled(3)
-    really_write = os.write
 
     def write(file: int, data: memoryview) -> int:
         if os.lseek(file, 0, os.SEEK_CUR) + len(data) > os.fstat(file).st_size:
-            raise OSError(28, "No space left on device")
-        return really_write(file, data)
+            refusing(errno.ENOSPC)()
+        return FILES.write(file, data)
 
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", write)
+    with disk.instead(write=write):
         bookmark.reader_gone()
     bookmark.close()
     again = opened(tmp_path, reader="splunkd-2")
@@ -914,19 +890,15 @@ def test_where_no_further_file_can_be_made_the_last_one_does_not_grow_without_bo
 ):
     monkeypatch.setattr(limits, "GENERATION_SIZE", 500)
     monkeypatch.setattr(limits, "LARGEST_GENERATION", 2000)
-    bookmark = begun(tmp_path)
-
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
 
     def deliver_many() -> None:
         for number in range(1000):
             deliver(bookmark, (5000 + number, b"a"))
 
-    with monkeypatch.context() as full:
-        full.setattr(os, "replace", refuse)
-        with pytest.raises(Problem) as caught:
-            deliver_many()
+    with disk.instead(rename=refusing(errno.ENOSPC)), pytest.raises(Problem) as caught:
+        deliver_many()
     assert code_of(caught) == "bookmark_write_failed"
     assert journals(tmp_path)[-1].stat().st_size < 2100
     delivered = bookmark.sequence
@@ -935,18 +907,12 @@ def test_where_no_further_file_can_be_made_the_last_one_does_not_grow_without_bo
     bookmark.close()
 
 
-def test_a_record_that_cannot_be_forced_to_the_disk_is_not_in_the_file_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_record_that_cannot_be_forced_to_the_disk_is_not_in_the_file_either(tmp_path: Path):
     """Else what one Management Center sent would be taken for what the other one did."""
-    bookmark = begun(tmp_path)
+    disk = Disk()
+    bookmark = begun(tmp_path, files=disk)
     deliver(bookmark, (5000, b"a"))
-
-    def refuse(file: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(journal, "sync", refuse)
+    with disk.instead(force=refusing(errno.EIO)):
         for attempt in (
             lambda: bookmark.begin("other", 4850, "splunkd-1", STANZA),
             lambda: bookmark.settled(1),

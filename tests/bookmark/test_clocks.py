@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 from estreamer.bookmark import journal, limits
-from estreamer.bookmark.bookmark import Bookmark, Clock, Entry, folder_of
+from estreamer.bookmark.bookmark import Bookmark
+from estreamer.bookmark.entries import Entry
+from estreamer.bookmark.folder import folder_of
 from estreamer.bookmark.history import Resume
 from estreamer.bookmark.limits import CLOCK_MARGIN, CLOCK_TOLERANCE, FAILOVER_MARGIN
+from estreamer.clock import Clock
 
 from tests.amounts import WHOLE
 from tests.bookmark import version_1
@@ -198,11 +201,11 @@ def test_positions_of_what_has_not_settled_take_no_memory_without_bound(tmp_path
     chance = random.Random(5)
     for _ in range(3 * limits.MOST_POSITIONS):
         deliver(bookmark, NOW - chance.randrange(DAY))
-    assert len(bookmark._highs) <= limits.MOST_POSITIONS
-    positions = [position for _, position in bookmark._highs]
-    assert min(positions) >= NOW - DAY
+    positions = bookmark._positions
+    assert len(positions.unsettled) <= limits.MOST_POSITIONS
+    assert min(position for _, position in positions.unsettled) >= NOW - DAY
     bookmark.settled(bookmark.sequence)
-    assert bookmark._settled_high <= bookmark.position
+    assert positions.settled_high <= bookmark.position
     bookmark.close()
 
 
@@ -346,7 +349,7 @@ def test_fewer_positions_in_memory_are_never_later_than_the_right_one(
         positions.append(bookmark.position)
     for sequence in range(1, 13):
         bookmark.settled(sequence)
-        assert bookmark._settled_high <= positions[sequence]
+        assert bookmark._positions.settled_high <= positions[sequence]
     bookmark.close()
 
 

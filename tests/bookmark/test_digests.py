@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from estreamer.bookmark import digests as keyed
-from estreamer.bookmark.bookmark import Bookmark, folder_of
+from estreamer.bookmark.bookmark import Bookmark
 from estreamer.bookmark.digests import Digests, old_digest, old_identity, siphash
 from estreamer.bookmark.duplicates import DuplicateFilter
+from estreamer.bookmark.folder import folder_of
 
 from tests.bookmark import version_1
 from tests.bookmark.collisions import forged

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 from estreamer.bookmark import journal, lock
-from estreamer.bookmark.bookmark import Bookmark, folder_of, remove
+from estreamer.bookmark.bookmark import Bookmark
+from estreamer.bookmark.folder import folder_of, remove
 from estreamer.bookmark.lock import Lock
 from estreamer.errors import Problem
+from estreamer.files import FILES, Files
 
 from standins.places import ROOT
+from tests.bookmark.disks import Lockless, refusing
 
 STANZA = "estreamer_fqe://main"
 
@@ -28,49 +31,36 @@ def names(number: int) -> str:
     return errno.errorcode[number]
 
 
-def refuse_locks(monkeypatch: pytest.MonkeyPatch, number: int = errno.ENOLCK) -> None:
-    def refuse(_: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(lock, "_lock", refuse)
-
-
-def refusal(folder: Path) -> Problem:
+def refusal(folder: Path, files: Files) -> Problem:
     with pytest.raises(Problem) as caught:
-        Lock(str(folder))
+        Lock(str(folder), files)
     return caught.value
 
 
 @pytest.mark.parametrize("number", HELD, ids=names)
-def test_a_lock_that_another_process_has_is_another_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_lock_that_another_process_has_is_another_copy(tmp_path: Path, number: int) -> None:
     (tmp_path / lock.NAME).write_text("4711\n")
-    refuse_locks(monkeypatch, number)
-    problem = refusal(tmp_path)
+    files = Lockless(number)
+    problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_locked"
     assert "process 4711" in problem.text
 
 
 @pytest.mark.parametrize("number", LOCKLESS, ids=names)
-def test_a_file_system_without_locks_is_no_other_copy_and_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    refuse_locks(monkeypatch, number)
-    held = Lock(str(tmp_path))
-    problem = refusal(tmp_path)
+def test_a_file_system_without_locks_is_no_other_copy_and_is_used(tmp_path: Path, number: int) -> None:
+    files = Lockless(number)
+    held = Lock(str(tmp_path), files)
+    problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_locked"
     held.release()
-    Lock(str(tmp_path)).release()
+    Lock(str(tmp_path), files).release()
     assert not (tmp_path / lock.OWNER).exists()
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EBADF, errno.ESTALE], ids=names)
-def test_any_other_failure_of_a_lock_is_told_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    refuse_locks(monkeypatch, number)
-    problem = refusal(tmp_path)
+def test_any_other_failure_of_a_lock_is_told_as_it_is(tmp_path: Path, number: int) -> None:
+    files = Lockless(number)
+    problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_not_accessible"
     assert names(number) in problem.text
     assert "copy" not in problem.text
@@ -80,10 +70,11 @@ _HOLD = """
 import errno, os, sys
 sys.path.insert(0, sys.argv[1])
 from estreamer.bookmark import lock
-def refuse(_):
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-lock._lock = refuse
-held = lock.Lock(sys.argv[2])
+from estreamer.files import Files
+class Lockless(Files):
+    def lock(self, file):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+held = lock.Lock(sys.argv[2], Lockless())
 print("held", flush=True)
 sys.stdin.read()
 held.release()
@@ -103,26 +94,24 @@ def holder(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_without_locks_another_process_is_kept_out_as_long_as_it_lives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refuse_locks(monkeypatch)
+def test_without_locks_another_process_is_kept_out_as_long_as_it_lives(tmp_path: Path) -> None:
+    files = Lockless(errno.ENOLCK)
     with holder(tmp_path) as other:
-        assert refusal(tmp_path).code == "bookmark_locked"
+        assert refusal(tmp_path, files).code == "bookmark_locked"
         # The same folder by another path.
         (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
-        assert refusal(tmp_path / "link").code == "bookmark_locked"
+        assert refusal(tmp_path / "link", files).code == "bookmark_locked"
         other.communicate("")
-    Lock(str(tmp_path)).release()
+    Lock(str(tmp_path), files).release()
 
 
-def test_without_locks_a_killed_process_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_locks(monkeypatch)
+def test_without_locks_a_killed_process_keeps_nobody_out(tmp_path: Path) -> None:
+    files = Lockless(errno.ENOLCK)
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
         other.wait(10)
     assert (tmp_path / lock.OWNER).exists()
-    Lock(str(tmp_path)).release()
+    Lock(str(tmp_path), files).release()
 
 
 def rewritten(folder: Path, **changes: object) -> None:
@@ -132,69 +121,59 @@ def rewritten(folder: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("member", ["boot", "network", "socket"])
-def test_without_locks_what_may_live_elsewhere_is_refused_and_a_person_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
-) -> None:
-    refuse_locks(monkeypatch)
+def test_without_locks_what_may_live_elsewhere_is_refused_and_a_person_is_asked(tmp_path: Path, member: str) -> None:
+    files = Lockless(errno.ENOLCK)
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
         other.wait(10)
     rewritten(tmp_path, **{member: "elsewhere"}, process=4711, host="another")
-    problem = refusal(tmp_path)
+    problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_owned"
     assert "process 4711 on the host 'another'" in problem.text
     assert str(tmp_path / lock.OWNER) in problem.text
     (tmp_path / lock.OWNER).unlink()
-    Lock(str(tmp_path)).release()
+    Lock(str(tmp_path), files).release()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"host": 1, "process": "x"}'])
-def test_without_locks_an_owner_that_cannot_be_read_may_live(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    refuse_locks(monkeypatch)
+def test_without_locks_an_owner_that_cannot_be_read_may_live(tmp_path: Path, content: bytes) -> None:
+    files = Lockless(errno.ENOLCK)
     (tmp_path / lock.OWNER).write_bytes(content)
-    assert refusal(tmp_path).code == "bookmark_owned"
+    assert refusal(tmp_path, files).code == "bookmark_owned"
     assert (tmp_path / lock.OWNER).read_bytes() == content
 
 
-@pytest.mark.parametrize("missing", ["_BOOT_ID", "_NETWORK"])
-def test_a_machine_that_offers_nothing_else_refuses_clearly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    refuse_locks(monkeypatch)
-    monkeypatch.setattr(lock, missing, str(tmp_path / "missing"))
-    problem = refusal(tmp_path)
+@pytest.mark.parametrize("step", ["read", "read_link"])
+def test_a_machine_that_offers_nothing_else_refuses_clearly(tmp_path: Path, step: str) -> None:
+    """It does not say in which run it is, or in which network namespace a process."""
+    files = Lockless(errno.ENOLCK)
+    with files.instead(**{step: refusing(errno.ENOENT)}):
+        problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_no_locks"
     assert "ENOLCK" in problem.text
     assert "SPLUNK_DB" in problem.text
 
 
-def test_without_locks_a_full_disk_is_a_full_disk_and_leaves_no_owner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refuse_locks(monkeypatch)
-    really = os.write
+def test_without_locks_a_full_disk_is_a_full_disk_and_leaves_no_owner(tmp_path: Path) -> None:
+    files = Lockless(errno.ENOLCK)
 
-    def refuse(file: int, data: bytes) -> int:
-        if b"boot" in data:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return really(file, data)
+    def write(file: int, data: bytes) -> int:
+        return refusing(errno.ENOSPC)() if b"boot" in data else FILES.write(file, data)
 
-    monkeypatch.setattr(os, "write", refuse)
-    problem = refusal(tmp_path)
+    with files.instead(write=write):
+        problem = refusal(tmp_path, files)
     assert problem.code == "bookmark_write_failed"
     assert "full" in problem.text
     assert not (tmp_path / lock.OWNER).exists()
 
 
-def test_a_bookmark_lives_and_is_removed_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_locks(monkeypatch)
+def test_a_bookmark_lives_and_is_removed_without_locks(tmp_path: Path) -> None:
+    files = Lockless(errno.ENOLCK)
     for _ in range(2):
-        bookmark = Bookmark.open(str(tmp_path), STANZA, reader="r", settle=1)
+        bookmark = Bookmark.open(str(tmp_path), STANZA, reader="r", settle=1, files=files)
         bookmark.begin("fmc", 1000, "r", STANZA)
         bookmark.close()
-    remove(str(tmp_path), STANZA)
+    remove(str(tmp_path), STANZA, files=files)
     assert not Path(folder_of(str(tmp_path), STANZA)).exists()
 
 

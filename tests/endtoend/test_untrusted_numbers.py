@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from estreamer.bookmark import limits
-from estreamer.bookmark.bookmark import folder_of
 from estreamer.bookmark.digests import old_digest
+from estreamer.bookmark.folder import folder_of
 
 from standins.addon import STANZA, digests_of, install, log_text, switch, wait_for_all
 from standins.fmc.archive import Archive

@@ -1,6 +1,6 @@
 """A disk that remembers what it was asked to do, and can show what a loss of power leaves of it.
 
-It stands in for the module `os` in the modules of `estreamer.bookmark`. Everything is done on the real disk as well.
+It is handed to a bookmark in place of the real one. Everything is done on the real disk as well.
 What a power failure may leave follows POSIX: contents are safe once the file was forced to the disk (fsync), names once
 their folder was. What was not forced is kept, lost, or there in size only (zeros); names come into being and change in
 order.
@@ -12,7 +12,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
+
+from estreamer.files import Files
 
 CONTENTS = ("kept", "lost", "zeros")
 """What may become of contents that were not forced to the disk."""
@@ -99,8 +101,8 @@ class Remains:
                 (new / Path(path).relative_to(old)).write_bytes(content)
 
 
-class Disk:
-    """Stands in for `os`. `steps` is everything that was asked for; `note` is called before each step.
+class Disk(Files):
+    """The disk. `steps` is everything that was asked for; `note` is called before each step.
 
     What is in `folder` from before is safe on the disk, and the first steps are how it came there.
     """
@@ -111,7 +113,6 @@ class Disk:
         self._next = 1
         self._numbers: dict[str, int] = {}
         self._open: dict[int, int] = {}
-        self._folders: dict[int, str] = {}
         self._adopt(folder)
         self._note = note
 
@@ -126,59 +127,49 @@ class Disk:
                 self._add(Step("force", number=number))
             self._add(Step("force folder", str(path.parent)))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def makedirs(self, path: str, mode: int = 0o777, exist_ok: bool = False) -> None:
+    def make_folder(self, path: str) -> None:
         if not os.path.isdir(path):
             self._add(Step("folder", path))
-        os.makedirs(path, mode, exist_ok)
+        super().make_folder(path)
 
-    def open(self, path: str, flags: int, mode: int = 0o777) -> int:
-        if os.path.isdir(path):
-            descriptor = os.open(path, flags)
-            self._folders[descriptor] = path
-            return descriptor
-        there = os.path.exists(path)
-        if not there:
+    def open(self, path: str, flags: int) -> int:
+        if not os.path.exists(path):
             self._add(Step("create", path, number=self._number(path)))
         elif flags & os.O_TRUNC:
             self._add(Step("truncate", number=self._number(path)))
-        descriptor = os.open(path, flags, mode)
-        self._open[descriptor] = self._number(path)
-        return descriptor
+        file = super().open(path, flags)
+        self._open[file] = self._number(path)
+        return file
 
-    def close(self, descriptor: int) -> None:
-        self._open.pop(descriptor, None)
-        self._folders.pop(descriptor, None)
-        os.close(descriptor)
+    def close(self, file: int) -> None:
+        self._open.pop(file, None)
+        super().close(file)
 
-    def write(self, descriptor: int, data: bytes) -> int:
-        offset = os.lseek(descriptor, 0, os.SEEK_CUR)
-        self._add(Step("write", number=self._open[descriptor], offset=offset, data=bytes(data)))
-        return os.write(descriptor, data)
+    def write(self, file: int, data: bytes | memoryview) -> int:
+        offset = os.lseek(file, 0, os.SEEK_CUR)
+        self._add(Step("write", number=self._open[file], offset=offset, data=bytes(data)))
+        return super().write(file, data)
 
-    def ftruncate(self, descriptor: int, size: int) -> None:
-        self._add(Step("truncate", number=self._open[descriptor], offset=size))
-        os.ftruncate(descriptor, size)
+    def truncate(self, file: int, size: int) -> None:
+        self._add(Step("truncate", number=self._open[file], offset=size))
+        super().truncate(file, size)
 
-    def fsync(self, descriptor: int) -> None:
-        if descriptor in self._folders:
-            self._add(Step("force folder", self._folders[descriptor]))
-        else:
-            self._add(Step("force", number=self._open[descriptor]))
+    def force(self, file: int) -> None:
+        self._add(Step("force", number=self._open[file]))
 
-    fdatasync = fsync
+    def force_folder(self, path: str) -> None:
+        self._add(Step("force folder", path))
 
-    def replace(self, path: str, to: str) -> None:
+    def rename(self, path: str, to: str) -> None:
         number = self._number(path)
         self._add(Step("rename", path, to, number))
         self._numbers[to] = self._numbers.pop(path)
-        os.replace(path, to)
+        super().rename(path, to)
 
     def remove(self, path: str) -> None:
-        self._add(Step("remove", path))
-        os.remove(path)
+        if os.path.exists(path):
+            self._add(Step("remove", path))
+        super().remove(path)
         self._numbers.pop(path, None)
 
     def _add(self, step: Step) -> None:

@@ -15,11 +15,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from estreamer.bookmark.bookmark import Bookmark, folder_of
+from estreamer.bookmark.bookmark import Bookmark
+from estreamer.bookmark.folder import folder_of
 from estreamer.errors import Problem
+from estreamer.files import FILES, Files
 from estreamer.input import delivery, loop
 
 from standins.fmc.archive import Archive
@@ -27,10 +28,10 @@ from standins.fmc.behaviour import Behaviour
 from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
 from standins.places import ROOT
-from tests.bookmark import system
+from tests.bookmark.disks import Disk, Unforced, refusing
 from tests.faults.ledger import Balance, balance
 from tests.faults.process import Place, Process
-from tests.faults.test_power_loss import EVENTS, SETTLE, Story, on, sent_again, weighed
+from tests.faults.test_power_loss import EVENTS, SETTLE, Story, sent_again, small, weighed
 from tests.input.harness import STANZA, Input
 from tests.splunkd.management import Management
 
@@ -213,10 +214,8 @@ def test_started_on_a_read_only_disk_it_ends_with_its_sentence_and_nothing_is_lo
     assert (outcome(place).lost, outcome(place).doubled) == (0, 0)
 
 
-class Refusing:
-    """The module `os` on a disk that refuses every change while `refuses` is set; of a record it takes twenty bytes."""
-
-    CHANGES = ("write", "ftruncate", "fdatasync", "replace")
+class Refusing(Files):
+    """A disk that refuses every change while `refuses` is set; of a record it takes twenty bytes."""
 
     def __init__(self, number: int = errno.ENOSPC) -> None:
         self.refuses = threading.Event()
@@ -224,20 +223,28 @@ class Refusing:
         """Counts the changes that were refused."""
         self._number = number
 
-    def __getattr__(self, name: str) -> Any:
-        really = getattr(os, name)
-        if name not in self.CHANGES:
-            return really
+    def write(self, file: int, data: bytes | memoryview) -> int:
+        if self.refuses.is_set() and len(data) > 20:
+            super().write(file, data[:20])
+        self._change()
+        return super().write(file, data)
 
-        def change(*arguments: Any) -> Any:
-            if not self.refuses.is_set():
-                return really(*arguments)
-            if name == "write" and len(arguments[1]) > 20:
-                really(arguments[0], arguments[1][:20])
+    def truncate(self, file: int, size: int) -> None:
+        self._change()
+        super().truncate(file, size)
+
+    def force(self, file: int) -> None:
+        self._change()
+        super().force(file)
+
+    def rename(self, path: str, to: str) -> None:
+        self._change()
+        super().rename(path, to)
+
+    def _change(self) -> None:
+        if self.refuses.is_set():
             self.refused.release()
             raise OSError(self._number, os.strerror(self._number))
-
-        return change
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT])
@@ -248,10 +255,9 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
     monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
     monkeypatch.setattr(loop, "BACKOFF_FIRST", 0.05)
     disk = Refusing(number)
-    system.replace(monkeypatch, disk)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=BUNDLE)) as server:
-        under_test = Input(tmp_path, {"fmc": server})
+        under_test = Input(tmp_path, {"fmc": server}, files=disk)
 
         def break_for_a_while(running: Input) -> None:
             running.reader.wait_for(FIRST)
@@ -272,14 +278,11 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
         server.assert_clean()
 
 
-def test_told_to_stop_on_a_full_disk_while_splunkd_does_not_read_it_loses_and_doubles_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_told_to_stop_on_a_full_disk_while_splunkd_does_not_read_it_loses_and_doubles_nothing(tmp_path: Path):
     disk = Refusing()
-    system.replace(monkeypatch, disk)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="bundles", bundle_size=BUNDLE)) as server:
-        under_test = Input(tmp_path, {"fmc": server})
+        under_test = Input(tmp_path, {"fmc": server}, files=disk)
 
         def stall_on_a_full_disk(running: Input) -> None:
             running.reader.wait_for(FIRST)
@@ -302,24 +305,17 @@ def test_told_to_stop_on_a_full_disk_while_splunkd_does_not_read_it_loses_and_do
         server.assert_clean()
 
 
-def test_what_splunkd_had_not_read_comes_again_even_if_the_disk_became_full_before_the_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_splunkd_had_not_read_comes_again_even_if_the_disk_became_full_before_the_stop(tmp_path: Path):
     """The events are in the bookmark, splunkd stalls, the disk is full, and the input is told to stop."""
-    full = threading.Event()
+    full, disk = threading.Event(), Disk()
 
-    class Full:
-        def __getattr__(self, name: str) -> Any:
-            return self._write if name == "write" and full.is_set() else getattr(os, name)
+    def write(file: int, data: bytes | memoryview) -> int:
+        return refusing(errno.ENOSPC)() if full.is_set() else FILES.write(file, data)
 
-        @staticmethod
-        def _write(descriptor: int, data: bytes) -> int:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    system.replace(monkeypatch, Full())
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
-    with FmcServer(archive, behaviour=Behaviour(style="bare")) as server:
-        under_test = Input(tmp_path, {"fmc": server})
+    behaviour = Behaviour(style="bare")
+    with FmcServer(archive, behaviour=behaviour) as server, disk.instead(write=write):
+        under_test = Input(tmp_path, {"fmc": server}, files=disk)
 
         def stall(running: Input) -> None:
             running.reader.wait_for(FIRST)
@@ -365,9 +361,9 @@ def opened(files: dict[str, bytes], reader: str = "boot/2") -> tuple[list[int], 
         for name, content in files.items():
             (folder / name).write_bytes(content)
         before = sorted(folder.iterdir())
-        with on(NoForce()):
+        with small():
             try:
-                bookmark = Bookmark.open(where, STANZA, reader=reader, settle=SETTLE)
+                bookmark = Bookmark.open(where, STANZA, reader=reader, settle=SETTLE, files=Unforced())
             except Problem as problem:
                 # Nothing was thrown away: somebody may still make something of it.
                 assert [path for path in sorted(folder.iterdir()) if path.name != "lock"] == before
@@ -376,13 +372,6 @@ def opened(files: dict[str, bytes], reader: str = "boot/2") -> tuple[list[int], 
             sequence = bookmark.sequence
             bookmark.close()
         return again, sequence
-
-
-class NoForce:
-    """The module `os`, without waiting for the disk."""
-
-    def __getattr__(self, name: str):
-        return (lambda descriptor: None) if name in ("fsync", "fdatasync") else getattr(os, name)
 
 
 def held_against_the_promises(story: Story, files: dict[str, bytes], told: str) -> None:
@@ -455,7 +444,7 @@ SOMEBODY_ELSES = {"the folder": ("",), "the lock": ("lock",), "a journal": ("000
 _AS_NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from estreamer.bookmark import Bookmark
+from estreamer.bookmark.bookmark import Bookmark
 from estreamer.errors import Problem
 os.setuid(65534)
 try:

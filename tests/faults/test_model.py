@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable
 
 import pytest
-from estreamer.bookmark import bookmark, digests, history
+from estreamer.bookmark import bookmark, digests, history, positions
 
 from tests.amounts import tenth
 from tests.faults.model import sequences
@@ -58,6 +58,6 @@ def test_the_sequences_would_notice_digests_that_somebody_can_aim_at(monkeypatch
 
 
 def test_the_sequences_would_notice_archival_timestamps_that_are_believed(monkeypatch: pytest.MonkeyPatch):
-    for module in (history, bookmark):
+    for module in (history, bookmark, positions):
         monkeypatch.setattr(module, "believed", lambda archival, _: archival)
     assert first_loss(lambda trial: "correct_clocks" in dict(trial.actions)) is not None

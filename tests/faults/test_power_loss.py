@@ -25,7 +25,6 @@ import pytest
 from estreamer.bookmark import limits
 from estreamer.bookmark.bookmark import Bookmark
 
-from tests.bookmark import system
 from tests.faults.disk import Disk, Remains, Step, kept_after, remains_after
 from tests.faults.ledger import Balance, balance
 
@@ -92,7 +91,7 @@ class Story:
         self.moments: list[Moment] = []
         self.disk = Disk(folder, self._note)
         self._moment = Moment()
-        with on(self.disk):
+        with small():
             self._live()
         self._note()
 
@@ -133,7 +132,9 @@ class Story:
         self._moment = replace(self._moment, **changes)
 
     def _open(self) -> None:
-        self._bookmark = Bookmark.open(str(self.folder), STANZA, reader=self._moment.reader, settle=SETTLE)
+        self._bookmark = Bookmark.open(
+            str(self.folder), STANZA, reader=self._moment.reader, settle=SETTLE, files=self.disk
+        )
 
     def _begin(self, source: str) -> None:
         """Connect to a Management Center."""
@@ -187,13 +188,12 @@ class Story:
 
 
 @contextmanager
-def on(disk: Disk) -> Iterator[None]:
-    """Let the bookmark's module work on another disk, with generations so small that there are many of them.
+def small() -> Iterator[None]:
+    """Let bookmarks have generations so small that there are many of them.
 
     The margin of a failover is as much smaller as the seconds of this story are, so that old generations are deleted.
     """
     with pytest.MonkeyPatch.context() as patch:
-        system.replace(patch, disk)
         patch.setattr(limits, "GENERATION_SIZE", 700)
         patch.setattr(limits, "HISTORY_SIZE", 1400)
         patch.setattr(limits, "FAILOVER_MARGIN", OFFSET + 3)
@@ -235,8 +235,9 @@ class Aftermath:
 
     def open(self, folder: Path, reader: str, disk: Disk | None = None) -> tuple[list[int], bool]:
         """Open the bookmark; return what comes again, and whether there was a bookmark at all."""
-        with on(disk or Disk(folder)):
-            bookmark = Bookmark.open(str(folder), STANZA, reader=reader, settle=SETTLE)
+        with small():
+            files = disk or Disk(folder)
+            bookmark = Bookmark.open(str(folder), STANZA, reader=reader, settle=SETTLE, files=files)
             there = bookmark.state is not None
             again = [event.number for event in sent_again(bookmark, len(EVENTS))] if there else []
             bookmark.close()

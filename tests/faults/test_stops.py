@@ -17,12 +17,14 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import journal, limits
+from estreamer.bookmark import limits
+from estreamer.files import FILES
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
+from tests.bookmark.disks import Disk
 from tests.connection.servers import serving
 from tests.endtoend.load import Tap
 from tests.faults.ledger import balance
@@ -246,25 +248,25 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
 ):
     """The signal comes when half of a record is written, and half a second goes by before the rest."""
     monkeypatch.setattr(limits, "GENERATION_SIZE", 400)
-    really, told = journal.write_all, threading.Event()
+    told, disk = threading.Event(), Disk()
     asked: list[float] = []
 
     def write_slowly(file: int, content: bytes) -> None:
         if told.is_set() or not WRITES[write](content):
-            really(file, content)
+            FILES.write_all(file, content)
             return
-        really(file, content[: len(content) // 2])
+        FILES.write_all(file, content[: len(content) // 2])
         told.set()
         asked.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGTERM)
         # A disk that is slow.
         time.sleep(0.5)
-        really(file, content[len(content) // 2 :])
+        FILES.write_all(file, content[len(content) // 2 :])
 
     archive = Archive.generated(200, EventGenerator(per_second=20))
-    with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=20)) as server:
-        under_test = Input(tmp_path, {"fmc": server})
-        monkeypatch.setattr(journal, "write_all", write_slowly)
+    behaviour = Behaviour(style="mixed", bundle_size=20)
+    with FmcServer(archive, behaviour=behaviour) as server, disk.instead(write_all=write_slowly):
+        under_test = Input(tmp_path, {"fmc": server}, files=disk)
         assert under_test.run(lambda running: told.wait(30) and None) == 0
         took = time.monotonic() - asked[0]
         arrived = under_test.reader.payloads()

@@ -18,6 +18,7 @@ from pathlib import Path
 from defusedxml.ElementTree import fromstring
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
+from estreamer.files import FILES, Files
 from estreamer.input import loop
 from estreamer.protocol import fully_qualified
 from estreamer.settings import Account, InputSettings
@@ -150,9 +151,12 @@ def stop_reading(reader: Reader, server: FmcServer) -> None:
 class Input:
     """An input as its stanza says, to be run again and again with the same bookmark."""
 
-    def __init__(self, folder: Path, servers: Mapping[str, FmcServer], **settings: object) -> None:
+    def __init__(
+        self, folder: Path, servers: Mapping[str, FmcServer], *, files: Files = FILES, **settings: object
+    ) -> None:
         names = list(servers)
         self.folder = folder
+        self.files = files
         self.servers = dict(servers)
         self.settings = input_settings(
             account=names[0], failover_account=names[1] if len(names) > 1 else None, **settings
@@ -193,7 +197,9 @@ class Input:
         with _signals_left_alone():
             watcher.start()
             try:
-                code = loop.run(self.settings, self.account, self.log, str(self.folder), STANZA, self.reader.writer)
+                code = loop.run(
+                    self.settings, self.account, self.log, str(self.folder), STANZA, self.reader.writer, self.files
+                )
             finally:
                 ended.set()
                 self.reader.finish()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import bookmark
+from estreamer.bookmark.folder import folder_of
 from estreamer.events import catalog
 from estreamer.protocol import fully_qualified
 
@@ -134,7 +134,7 @@ def test_values_are_stored_as_they_were_understood(accounts: Splunkd) -> None:
 
 def make_bookmark(splunkd: Splunkd, name: str) -> Path:
     """Leave something where the bookmark of an input lies."""
-    folder = Path(bookmark.folder_of(str(splunkd.home.checkpoint_dir("estreamer_fqe")), f"estreamer_fqe://{name}"))
+    folder = Path(folder_of(str(splunkd.home.checkpoint_dir("estreamer_fqe")), f"estreamer_fqe://{name}"))
     folder.mkdir()
     (folder / "something").touch()
     return folder

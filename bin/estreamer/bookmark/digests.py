@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..errors import Problem
+from ..files import BESIDE, FILES, Files
 from . import journal
 
 KEY_NAME = "key"
@@ -132,19 +133,17 @@ def old_identity(identity: bytes) -> int:
     return int.from_bytes(hashlib.sha256(identity).digest()[:8], "little")
 
 
-def read_key(folder: str) -> bytes | None:
+def read_key(folder: str, files: Files = FILES) -> bytes | None:
     """Return the key in a bookmark's folder; None when there is none, or when it is not as long as a key is.
 
     Raises Problem `bookmark_not_accessible`.
     """
     path = os.path.join(folder, KEY_NAME)
     try:
-        with open(path, "rb") as file:
-            key = file.read(KEY_SIZE + 1)
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-                # A copy of the folder may have got the rights of whoever made it.
-                with suppress(OSError):
-                    os.chmod(path, 0o600)
+        key = files.read(path, KEY_SIZE + 1)
+        # A copy of the folder may have got the rights of whoever made it.
+        with suppress(OSError):
+            files.make_private(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -152,21 +151,15 @@ def read_key(folder: str) -> bytes | None:
     return key if len(key) == KEY_SIZE else None
 
 
-def make_key(folder: str) -> bytes:
+def make_key(folder: str, files: Files = FILES) -> bytes:
     """Make a key, have it on the disk under its name, and return it. Raises Problem `bookmark_write_failed`."""
     key = os.urandom(KEY_SIZE)
     path = os.path.join(folder, KEY_NAME)
     try:
+        # One that a crash left behind, or a copy of the folder brought, may have other rights, or be a link.
         with suppress(FileNotFoundError):
-            os.remove(path + ".new")
-        file = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | journal.BINARY, 0o600)
-        try:
-            journal.write_all(file, key)
-            journal.sync(file)
-        finally:
-            os.close(file)
-        os.replace(path + ".new", path)
-        journal.sync_folder(folder)
+            files.remove(path + BESIDE)
+        files.put(path, key)
     except OSError as error:
         raise journal.write_failed(folder, error) from error
     return key

@@ -1,7 +1,7 @@
 """The generations of a bookmark on the disk: read in order, only the last one appended to, old ones deleted.
 
-Every call of the operating system that changes them is made here, and nothing here knows what the records mean beyond
-the archival timestamps and numbers of events that decide what is still needed.
+All that changes them is asked of the file system here, and nothing here knows what the records mean beyond the archival
+timestamps and numbers of events that decide what is still needed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from ..files import Files
 from . import journal, limits
 from .history import end_at
 
@@ -34,6 +35,16 @@ class Generation:
         """What it counts against `limits.LARGEST_WEIGHT`: its bytes, and what its runs take in memory beyond them."""
         return self.size + limits.RUN_WEIGHT * self.runs
 
+    def has_size(self, size: int) -> None:
+        """Note that so many bytes of it count now."""
+        self.size = size
+
+    def has_events(self, sequence: int, archival: int, runs: int) -> None:
+        """Note what was appended: up to which event, the latest archival timestamp of these, and how many runs."""
+        self.last_sequence = sequence
+        self.latest_archival = max(self.latest_archival, archival)
+        self.runs += runs
+
 
 class Generations:
     """The files in the folder of one bookmark.
@@ -42,64 +53,56 @@ class Generations:
     written is then not there, and the call can be repeated.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, files: Files, found: Sequence[Generation] = (), last_number: int = 0) -> None:
+        """`found` are those in the folder that can be read; `last_number` is that of the last file, read or not."""
         self._folder = folder
+        self._files = files
         self._file: int | None = None
-        self._next_number = 1
-        self.kept: list[Generation] = []
+        self._next_number = last_number + 1
+        self.kept = list(found)
         self.forgotten = 0
         """How many events were deleted although they may be asked for again."""
 
-    def names(self) -> list[str]:
-        """Return the names of the files, in order. Raises Problem `bookmark_not_accessible`."""
-        names = journal.generation_names(self._folder)
-        if names:
-            self._next_number = int(names[-1].partition(".")[0]) + 1
-        return names
+    @property
+    def is_full(self) -> bool:
+        """Whether the next generation is to be begun."""
+        return self.kept[-1].size > limits.GENERATION_SIZE
 
-    def path(self, name: str) -> str:
-        """Return the path of a file."""
-        return os.path.join(self._folder, name)
+    @property
+    def takes_no_more(self) -> bool:
+        """Whether nothing may be appended any more before the next generation has begun."""
+        return self.kept[-1].size > limits.LARGEST_GENERATION
 
-    def put_aside(self, names: Sequence[str]) -> None:
-        """Rename what cannot be read, so that it is not read again."""
-        for name in names:
-            path = self.path(name)
-            with suppress(OSError):
-                os.replace(path, path.replace(".journal", ".unreadable"))
+    def records_from(self, oldest: int) -> Iterator[journal.Record]:
+        """Yield the records of those generations that may hold events of the archival second `oldest` or later."""
+        for generation in self._needed_from(oldest):
+            yield from journal.read_records(generation.path, self._files)[0]
 
     def begin(self, state: journal.State) -> None:
         """Write the next generation, complete on the disk before it has its name; what follows is appended to it."""
-        path = self.path(f"{self._next_number:010d}.journal")
+        path = os.path.join(self._folder, f"{self._next_number:010d}.journal")
         content = journal.FIRST_LINE + journal.record(journal.STATE, journal.state_body(state))
         try:
             # What settles from here on is forced to the disk in the next generation: it must not get there before what
             # it speaks of, which this process, or one that was killed, has left to the system.
             if self.kept:
-                journal.sync_file(self.kept[-1].path)
+                self._files.force_file(self.kept[-1].path)
             file = self._write_whole(path, content)
         except OSError as error:
             raise journal.write_failed(self._folder, error) from error
         if self._file is not None:
-            os.close(self._file)
+            self._files.close(self._file)
         self._file = file
         self._next_number += 1
         self.kept.append(Generation(path, len(content), state.written))
 
     def _write_whole(self, path: str, content: bytes) -> int:
-        """Write a file and rename it into its place; return a descriptor at its end. Raises OSError."""
-        file = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | journal.BINARY, 0o600)
-        try:
-            journal.write_all(file, content)
-            journal.sync(file)
-        finally:
-            os.close(file)
-        os.replace(path + ".new", path)
-        journal.sync_folder(self._folder)
+        """Put a file in its place; return it at its end. Raises OSError."""
+        self._files.put(path, content)
         if not self.kept:
-            journal.sync_folder(os.path.dirname(self._folder))
-        file = os.open(path, os.O_RDWR | journal.BINARY)
-        os.lseek(file, 0, os.SEEK_END)
+            self._files.force_folder(os.path.dirname(self._folder))
+        file = self._files.open(path, os.O_RDWR)
+        self._files.seek(file, len(content))
         return file
 
     def append(self, kind: int, body: bytes, *, force: bool = False) -> None:
@@ -107,30 +110,24 @@ class Generations:
         record = journal.record(kind, body)
         file, current = self._descriptor(), self.kept[-1]
         try:
-            journal.write_all(file, record)
+            self._files.write_all(file, record)
             if force:
-                journal.sync(file)
+                self._files.force(file)
         except OSError as error:
-            os.lseek(file, current.size, os.SEEK_SET)
+            self._files.seek(file, current.size)
             # A disk that has become read-only refuses this as well; then the next record is written over the half one.
             with suppress(OSError):
-                os.ftruncate(file, current.size)
+                self._files.truncate(file, current.size)
             raise journal.write_failed(self._folder, error) from error
-        current.size += len(record)
+        current.has_size(current.size + len(record))
 
-    def touch(self, sequence: int, archival: int, runs: int) -> None:
+    def has_events(self, sequence: int, archival: int, runs: int) -> None:
         """Note what was appended: up to which event, the latest archival timestamp of these, and how many runs."""
-        current = self.kept[-1]
-        current.last_sequence = sequence
-        current.latest_archival = max(current.latest_archival, archival)
-        current.runs += runs
+        self.kept[-1].has_events(sequence, archival, runs)
 
-    def needed_from(self, oldest: int) -> Sequence[Generation]:
-        """Return the generations that may hold events of the archival second `oldest` or later.
-
-        `HISTORY_SIZE` of them are read in any case: where events carry their own time for want of an archival
-        timestamp, theirs may be any.
-        """
+    def _needed_from(self, oldest: int) -> Sequence[Generation]:
+        # `HISTORY_SIZE` of them are read in any case: where events carry their own time for want of an archival
+        # timestamp, theirs may be any.
         size = sum(generation.size for generation in self.kept)
         for place, generation in enumerate(self.kept):
             needed = not generation.last_sequence or generation.latest_archival >= oldest
@@ -156,7 +153,7 @@ class Generations:
             if first.last_sequence and (needed or not excess) and not too_much:
                 return
             try:
-                os.remove(first.path)
+                self._files.remove(first.path)
             except FileNotFoundError:
                 pass
             except OSError:
@@ -173,22 +170,24 @@ class Generations:
         """
         while True:
             generation = self.kept[-1]
-            begins, kept, last = end_at(generation.path, sequence)
+            records, _ = journal.read_records(generation.path, self._files)
+            begins, kept, last = end_at(records, sequence)
             if begins <= sequence or len(self.kept) == 1:
                 break
-            os.remove(generation.path)
+            self._files.remove(generation.path)
             del self.kept[-1]
-        file = os.open(generation.path, os.O_RDWR | journal.BINARY)
-        os.lseek(file, kept, os.SEEK_SET)
+        file = self._files.open(generation.path, os.O_RDWR)
+        self._files.seek(file, kept)
         settled = min(settled, last)
         record = journal.record(journal.SETTLED, journal.SEQUENCE.pack(settled))
         with suppress(OSError):
-            journal.write_all(file, record)
+            self._files.write_all(file, record)
             kept += len(record)
-        os.ftruncate(file, kept)
-        os.lseek(file, kept, os.SEEK_SET)
-        os.close(self._descriptor())
-        self._file, generation.size = file, kept
+        self._files.truncate(file, kept)
+        self._files.seek(file, kept)
+        self._files.close(self._descriptor())
+        self._file = file
+        generation.has_size(kept)
         return last, settled
 
     def last_change(self) -> Iterator[float]:
@@ -196,14 +195,14 @@ class Generations:
         for generation in reversed(self.kept):
             if generation.runs:
                 with suppress(OSError):
-                    yield os.path.getmtime(generation.path)
+                    yield self._files.status(generation.path).st_mtime
 
     def close(self) -> None:
         """Force everything to the disk, as far as it takes it."""
         if self._file is not None:
             with suppress(OSError):
-                journal.sync(self._file)
-            os.close(self._file)
+                self._files.force(self._file)
+            self._files.close(self._file)
             self._file = None
 
     def _descriptor(self) -> int:

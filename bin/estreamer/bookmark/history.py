@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import limits
@@ -25,11 +26,11 @@ from .journal import (
     WITH_IDENTITIES,
     WRITTEN_KINDS,
     Moment,
+    Record,
     State,
     head_of,
     parse_state,
     read_numbers,
-    read_records,
 )
 
 
@@ -164,20 +165,14 @@ class History:
         position = believed(high, clock)
         if source != state.source:
             # A source that delivered nothing leaves where it started, which has the margin already.
-            timestamp = max(0, position - self._settle - limits.FAILOVER_MARGIN) if high else self._start(state, clock)
+            timestamp = (
+                max(0, position - self._settle - limits.FAILOVER_MARGIN)
+                if high
+                else _start_of(state, clock, self._settle)
+            )
             return Resume(timestamp, self._filter(timestamp, self.tenure + 1))
-        timestamp = max(0, position - self._settle) if high else self._start(state, clock)
+        timestamp = max(0, position - self._settle) if high else _start_of(state, clock, self._settle)
         return Resume(timestamp, self._filter(timestamp, self.tenure))
-
-    def _start(self, state: State, clock: int) -> int:
-        """Return where to resume while a source has delivered nothing.
-
-        Once there were events, that was decided by a time stamp and by this machine's clock of then, and both may have
-        been set back since. Before that it is what somebody asked for.
-        """
-        if not state.written or state.start <= clock:
-            return state.start
-        return max(0, clock - limits.CLOCK_MARGIN - self._settle - limits.FAILOVER_MARGIN)
 
     def _filter(self, timestamp: int, tenure: int) -> DuplicateFilter | None:
         # What is earlier than asked for counts as well: the server's clock may have been set back, or the events may
@@ -251,6 +246,17 @@ class History:
         self._runs.add_keys(read_numbers(of_payloads), read_numbers(of_identities))
 
 
+def _start_of(state: State, clock: int, settle: int) -> int:
+    """Return where to resume while a source has delivered nothing.
+
+    Once there were events, that was decided by a time stamp and by this machine's clock of then, and both may have been
+    set back since. Before that it is what somebody asked for.
+    """
+    if not state.written or state.start <= clock:
+        return state.start
+    return max(0, clock - limits.CLOCK_MARGIN - settle - limits.FAILOVER_MARGIN)
+
+
 def believed(archival: int, clock: int) -> int:
     """Return the archival timestamp to resume from after an event that was recorded at `clock` (Unix seconds).
 
@@ -272,10 +278,9 @@ def higher(high: int, archival: int, settle: int) -> int:
     return archival if archival > high or archival < high - settle else high
 
 
-def end_at(path: str, sequence: int) -> tuple[int, int, int]:
-    """Return after which event a generation begins, how many of its bytes hold no event after `sequence`, and up to
-    which event these tell."""
-    records, _ = read_records(path)
+def end_at(records: Sequence[Record], sequence: int) -> tuple[int, int, int]:
+    """Return after which event a generation begins that has these records, how many of its bytes hold no event after
+    `sequence`, and up to which event these tell."""
     state = parse_state(records[0][1])
     history = History(0)
     kept = len(FIRST_LINE)

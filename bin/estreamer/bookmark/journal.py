@@ -1,4 +1,4 @@
-"""The files of a bookmark: their layout, records, and getting them to the disk.
+"""The files of a bookmark: their layout, and the records in them.
 
 A folder for each input, `<checkpoint_dir>/<stanza, percent-encoded>/`:
 
@@ -53,7 +53,6 @@ be read, or one is of a later version, the input stops and says what to do. Only
 from __future__ import annotations
 
 import json
-import os
 import struct
 import sys
 import zlib
@@ -63,6 +62,7 @@ from dataclasses import dataclass
 
 from .. import causes
 from ..errors import Problem
+from ..files import FILES, Files
 
 _MAGIC = b"SFE-BOOKMARK "
 FIRST_LINE = _MAGIC + b"2\n"
@@ -77,6 +77,9 @@ OLD_KINDS = (OLD_WRITTEN, OLD_WRITTEN_WITH_IDENTITIES)
 WRITTEN_KINDS = (WRITTEN, WRITTEN_WITH_IDENTITIES, *OLD_KINDS)
 WITH_IDENTITIES = (WRITTEN_WITH_IDENTITIES, OLD_WRITTEN_WITH_IDENTITIES)
 DIGEST_SIZE = 8
+Record = tuple[int, bytes]
+"""The kind of a record, and its body."""
+
 LATEST = 0xFFFFFFFF
 """The last archival timestamp that there can be."""
 
@@ -173,14 +176,13 @@ def record(kind: int, body: bytes) -> bytes:
     return RECORD.pack(zlib.crc32(body, zlib.crc32(bytes([kind]))), len(body), kind) + body
 
 
-def read_records(path: str) -> tuple[list[tuple[int, bytes]], bool]:
+def read_records(path: str, files: Files = FILES) -> tuple[list[Record], bool]:
     """Return the records of a generation up to the first that fails its checksum, and whether that was its end.
 
     Raises Problem when the file cannot be opened, or is of a later version.
     """
     try:
-        with open(path, "rb") as file:
-            content = file.read()
+        content = files.read(path)
     except OSError as error:
         raise not_accessible(path, error) from error
     first_line = content[: len(FIRST_LINE)]
@@ -192,7 +194,7 @@ def read_records(path: str) -> tuple[list[tuple[int, bytes]], bool]:
                 "delete the bookmark's folder to start again from start_from.",
             )
         return [], False
-    records: list[tuple[int, bytes]] = []
+    records: list[Record] = []
     position = len(FIRST_LINE)
     while position + RECORD.size <= len(content):
         checksum, length, kind = RECORD.unpack_from(content, position)
@@ -260,49 +262,13 @@ def parse_state(body: bytes) -> State | None:
     return state if sound and 0 <= state.settled <= state.written < _MOST_EVENTS else None
 
 
-def generation_names(folder: str) -> list[str]:
+def generation_names(folder: str, files: Files = FILES) -> list[str]:
     """Return the names of the generations in a folder, in order. Raises Problem `bookmark_not_accessible`."""
     try:
-        names = os.listdir(folder)
+        names = files.names(folder)
     except OSError as error:
         raise not_accessible(folder, error) from error
     return sorted(name for name in names if name.endswith(".journal") and name[:-8].isdigit())
-
-
-BINARY = getattr(os, "O_BINARY", 0)
-
-
-def write_all(file: int, content: bytes) -> None:
-    """Write to a file, however many writes it takes. Raises OSError, when a part of it may be written."""
-    view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def sync(file: int) -> None:
-    """Force the contents of an open file to the disk. Raises OSError."""
-    # macOS and Windows have no fdatasync.
-    getattr(os, "fdatasync", os.fsync)(file)
-
-
-def sync_file(path: str) -> None:
-    """Force a file that may not be open to the disk; Windows wants to be able to write to it for that."""
-    file = os.open(path, (os.O_RDWR if sys.platform == "win32" else os.O_RDONLY) | BINARY)
-    try:
-        sync(file)
-    finally:
-        os.close(file)
-
-
-def sync_folder(folder: str) -> None:
-    """Force a rename to the disk, where folders can be opened for that."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_failed(folder: str, error: OSError) -> Problem:

@@ -20,13 +20,14 @@ import json
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
 from .. import causes
+from ..clock import CLOCK, Clock
 from ..errors import Problem
+from ..files import FILES, Files
 from .journal import not_accessible, write_failed
 
 NAME = "lock"
@@ -45,25 +46,27 @@ _NO_LOCKS = frozenset(
 )
 """What systems say of a file system without locks."""
 
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
-_NETWORK = "/proc/self/ns/net"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+NETWORK = "/proc/self/ns/net"
 
 _LARGEST_OWNER = 4096
 
 _Had = TypeVar("_Had")
 
 
-def patiently(attempt: Callable[[], _Had], patience: float, pause: Callable[[float], object]) -> _Had:
+def patiently(
+    attempt: Callable[[], _Had], patience: float, pause: Callable[[float], object], clock: Clock = CLOCK
+) -> _Had:
     """Return what an attempt gives that needs the lock; while another process has it, try again for `patience` seconds.
 
     `pause` waits for so many seconds. Raises what an attempt and `pause` raise, Problem `bookmark_locked` at the end.
     """
-    end = time.monotonic() + patience
+    end = clock.monotonic() + patience
     while True:
         try:
             return attempt()
         except Problem as problem:
-            if problem.code != "bookmark_locked" or time.monotonic() >= end:
+            if problem.code != "bookmark_locked" or clock.monotonic() >= end:
                 raise
         pause(RETRY_INTERVAL)
 
@@ -76,12 +79,13 @@ class Lock:
     `bookmark_not_accessible` or `bookmark_write_failed` when the disk refuses.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, files: Files = FILES) -> None:
         path = os.path.join(folder, NAME)
+        self._files = files
         self._owner: _Owner | None = None
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            files.make_folder(folder)
+            self._file: int | None = files.open(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise not_accessible(path, error) from error
         try:
@@ -91,8 +95,8 @@ class Lock:
             raise
         # The number is for people: a full disk must not keep the input from starting for it.
         with suppress(OSError):
-            os.truncate(self._file, 0)
-            os.write(self._file, b"%d\n" % os.getpid())
+            files.truncate(self._file, 0)
+            files.write(self._file, b"%d\n" % os.getpid())
 
     def release(self) -> None:
         """Let go of the lock; may be called again."""
@@ -100,31 +104,32 @@ class Lock:
             self._owner.release()
             self._owner = None
         if self._file is not None:
-            os.close(self._file)
+            self._files.close(self._file)
             self._file = None
 
     def _take(self, folder: str, file: int) -> None:
         try:
-            _lock(file)
+            self._files.lock(file)
         except OSError as error:
             if error.errno in _HELD:
-                raise _locked(folder, _process_in(file)) from error
+                raise _locked(folder, _process_in(folder, self._files)) from error
             if error.errno not in _NO_LOCKS:
                 raise Problem(
                     "bookmark_not_accessible",
                     causes.sentence(f"The bookmark in {folder} cannot be locked", error),
                 ) from error
-            self._owner = _Owner(folder, error)
+            self._owner = _Owner(folder, error, self._files)
 
 
 class _Owner:
     """What stands in for a lock where the file system has none; see the head of this module."""
 
-    def __init__(self, folder: str, refused: OSError) -> None:
+    def __init__(self, folder: str, refused: OSError, files: Files) -> None:
+        self._files = files
         self._path = os.path.join(folder, OWNER)
         try:
-            name = _socket_name(folder)
-            self._here = {**_here(), "socket": name}
+            name = _socket_name(folder, files)
+            self._here = {**_here(files), "socket": name}
         except (OSError, ValueError) as error:
             raise _no_locks(folder, refused) from error
         self._socket = _claim(folder, name, refused)
@@ -137,13 +142,13 @@ class _Owner:
     def release(self) -> None:
         """Remove the file and let go of the socket, in this order: who gets the socket must not lose its own file."""
         with suppress(OSError):
-            os.remove(self._path)
+            self._files.remove(self._path)
         self._socket.close()
 
     def _make(self, folder: str) -> None:
         try:
             if self._is_left_behind(folder):
-                os.remove(self._path)
+                self._files.remove(self._path)
             self._write()
         except FileExistsError:
             raise _owned(folder, self._path, self._read()) from None
@@ -161,21 +166,20 @@ class _Owner:
 
     def _write(self) -> None:
         told = {**self._here, "process": os.getpid(), "host": socket.gethostname()}
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = self._files.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            os.write(file, json.dumps(told).encode("ascii"))
+            self._files.write(file, json.dumps(told).encode("ascii"))
         except BaseException:
             with suppress(OSError):
-                os.remove(self._path)
+                self._files.remove(self._path)
             raise
         finally:
-            os.close(file)
+            self._files.close(file)
 
     def _read(self) -> dict[str, object] | None:
         """Return what the file says: nothing for one that cannot be understood, None when there is no file."""
         try:
-            with open(self._path, "rb") as file:
-                found = json.loads(file.read(_LARGEST_OWNER))
+            found = json.loads(self._files.read(self._path, _LARGEST_OWNER))
         except FileNotFoundError:
             return None
         except (ValueError, RecursionError):
@@ -183,15 +187,14 @@ class _Owner:
         return found if isinstance(found, dict) else {}
 
 
-def _here() -> dict[str, str]:
+def _here(files: Files) -> dict[str, str]:
     """Return the boot of this machine and the network namespace of this process. Raises OSError without them."""
-    with open(_BOOT_ID, encoding="ascii") as file:
-        return {"boot": file.read().strip(), "network": os.readlink(_NETWORK)}
+    return {"boot": files.read(BOOT_ID).decode("ascii").strip(), "network": files.read_link(NETWORK)}
 
 
-def _socket_name(folder: str) -> str:
+def _socket_name(folder: str, files: Files) -> str:
     """Return what stands for a folder, by whatever path it is reached. Raises OSError."""
-    place = os.stat(folder)
+    place = files.status(folder)
     return hashlib.sha256(f"{place.st_dev}/{place.st_ino}".encode("ascii")).hexdigest()
 
 
@@ -208,11 +211,14 @@ def _claim(folder: str, name: str, refused: OSError) -> socket.socket:
     return claimed
 
 
-def _process_in(file: int) -> str:
-    """Return the number of the process that holds a lock, as far as its file tells."""
+def _process_in(folder: str, files: Files) -> str:
+    """Return the number of the process that holds the lock of a folder, as far as its file tells."""
     if sys.platform == "win32":
         return ""
-    said = os.read(file, 20).decode("ascii", "replace").strip()
+    try:
+        said = files.read(os.path.join(folder, NAME), 20).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
     return said if said.isdigit() else ""
 
 
@@ -243,19 +249,3 @@ def _no_locks(folder: str, refused: OSError) -> Problem:
         "keep a second copy of this input from using the bookmark. Move Splunk's checkpoints (SPLUNK_DB) to a file "
         "system with locks: a local one, or NFS with its lock service.",
     )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        # Beyond the bytes that hold the number, which can thus be read by others.
-        os.lseek(file, 1024, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        os.lseek(file, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

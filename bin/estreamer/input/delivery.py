@@ -15,8 +15,9 @@ from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 
-from ..bookmark.bookmark import Bookmark, Entry
+from ..bookmark.bookmark import Bookmark
 from ..bookmark.duplicates import DuplicateFilter
+from ..bookmark.entries import Entry
 from ..bookmark.journal import Moment
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import NoReturn
 
-from ..bookmark.bookmark import Bookmark, Clock
+from ..bookmark.bookmark import Bookmark
 from ..bookmark.duplicates import DuplicateFilter
 from ..bookmark.journal import Moment
 from ..bookmark.lock import patiently
+from ..clock import Clock
 from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
+from ..files import FILES, Files
 from ..outputs.splunkd_pipe import ReaderGone, machine_run, reader_identity
 from ..protocol import fully_qualified, wire
 from ..protocol.session import OTHER_TYPES, Event, Session
@@ -79,6 +81,7 @@ def run(
     checkpoint_dir: str,
     stanza: str,
     stdout_fd: int,
+    files: Files = FILES,
 ) -> int:
     """Run an input until it is told to stop; return the exit code of the process.
 
@@ -88,7 +91,7 @@ def run(
     calm = CalmLog(log)
     with Waiting() as waiting:
         try:
-            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle)
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, files)
         except Stop as stop:
             log.info("stopped", reason=str(stop))
             return 0
@@ -104,12 +107,12 @@ def run(
             calm.flush()
 
 
-def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
+def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, files: Files) -> Bookmark:
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
         clock = Clock(time.time, time.monotonic, machine_run())
-        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock)
+        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock, files=files)
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import printable
-from ..bookmark.bookmark import folder_of
+from ..bookmark.folder import folder_of
 from .logs import SharedLog
 
 FILE_NAME = "state.json"

@@ -9,7 +9,7 @@ from solnlib import log
 from splunk import admin
 
 from .. import printable, settings
-from ..bookmark import bookmark
+from ..bookmark import folder
 from ..protocol import fully_qualified
 from ..splunkd.names import SCHEME
 from . import handlers
@@ -58,7 +58,7 @@ class InputHandler(handlers.StanzaHandler):
         super().handleRemove(confInfo)
         stanza = f"{SCHEME}://{self.callerArgs.id}"
         try:
-            bookmark.remove(str(handlers.checkpoint_folder()), stanza)
+            folder.remove(str(handlers.checkpoint_folder()), stanza)
         except Exception as problem:
             # The input is gone already: failing here would tell the user that it is still there.
             logger = log.Logs().get_logger(handlers.LOG_NAME)

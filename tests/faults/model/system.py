@@ -6,15 +6,16 @@ import errno
 import os
 import random
 from collections.abc import Callable
-from typing import Any
+
+from estreamer.files import Files
 
 
 class Killed(BaseException):
     """The process was killed: nothing that it does from here on has an effect."""
 
 
-class System:
-    """`os` as the bookmark and the output see it. Files are real; the calls that change them can fail or be the last.
+class System(Files):
+    """The files of the bookmark, and the pipe. They are real; the calls that change them can fail or be the last.
 
     What was not forced to the disk is kept in mind, for `lose_power`.
     """
@@ -29,9 +30,6 @@ class System:
         self._paths: dict[int, str] = {}
         self._forced: dict[str, int] = {}
         self._renamed: dict[str, str] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
 
     def call(self) -> bool:
         """Note a call; return whether it is the last one, to be made before the kill. Raises Killed instead of it."""
@@ -55,9 +53,9 @@ class System:
         self.dead = False
         self.kill_in = None
 
-    def open(self, path: str, flags: int, mode: int = 0o777) -> int:
+    def open(self, path: str, flags: int) -> int:
         last = self.call()
-        descriptor = os.open(path, flags, mode)
+        descriptor = super().open(path, flags)
         self._paths[descriptor] = path
         if flags & os.O_TRUNC:
             self._forced[path] = 0
@@ -65,68 +63,70 @@ class System:
             raise Killed
         return descriptor
 
-    def close(self, descriptor: int) -> None:
-        self._paths.pop(descriptor, None)
-        os.close(descriptor)
+    def close(self, file: int) -> None:
+        self._paths.pop(file, None)
+        super().close(file)
 
-    def write(self, descriptor: int, data: memoryview) -> int:
+    def write(self, file: int, data: bytes | memoryview) -> int:
         last = self.call()
-        journal = descriptor != self.pipe
-        if journal and self.disk_full and self._has_room(descriptor, len(data)):
-            taken = os.write(descriptor, data)
+        journal = file != self.pipe
+        if journal and self.disk_full and self._has_room(file, len(data)):
+            taken = super().write(file, data)
             journal = False
         elif journal and (self.disk_full or last) and len(data) > 1:
-            taken = os.write(descriptor, data[: self.random.randrange(len(data))])
+            taken = super().write(file, data[: self.random.randrange(len(data))])
             if not last and self.random.random() < 0.3 and taken:
                 return taken
         else:
-            taken = os.write(descriptor, data)
+            taken = super().write(file, data)
         if last:
             raise Killed
         if journal and self.disk_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return taken
 
-    def _has_room(self, descriptor: int, size: int) -> bool:
+    def _has_room(self, file: int, size: int) -> bool:
         """Whether the bytes take the place of others."""
-        return os.lseek(descriptor, 0, os.SEEK_CUR) + size <= os.fstat(descriptor).st_size
+        return os.lseek(file, 0, os.SEEK_CUR) + size <= os.fstat(file).st_size
 
-    def ftruncate(self, descriptor: int, size: int) -> None:
+    def truncate(self, file: int, size: int) -> None:
         last = self.call()
-        os.ftruncate(descriptor, size)
-        path = self._paths[descriptor]
+        super().truncate(file, size)
+        path = self._paths[file]
         self._forced[path] = min(self._forced.get(path, 0), size)
         if last:
             raise Killed
 
-    def fdatasync(self, descriptor: int) -> None:
+    def force(self, file: int) -> None:
         last = self.call()
         if self.disk_full and self.random.random() < 0.5:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self._forced[self._paths[descriptor]] = os.fstat(descriptor).st_size
+        self._forced[self._paths[file]] = os.fstat(file).st_size
         if last:
             raise Killed
 
-    def fsync(self, descriptor: int) -> None:
-        """Used for the folder: makes renames last."""
+    def force_folder(self, path: str) -> None:
+        """Make renames last: a folder is opened for that, and forced."""
+        if self.call():
+            raise Killed
         last = self.call()
         self._renamed.clear()
         if last:
             raise Killed
 
-    def replace(self, source: str, destination: str) -> None:
+    def rename(self, path: str, to: str) -> None:
         last = self.call()
-        os.replace(source, destination)
-        self._forced[destination] = self._forced.pop(source, 0)
-        self._renamed[destination] = source
-        if destination.endswith(".journal"):
+        super().rename(path, to)
+        self._forced[to] = self._forced.pop(path, 0)
+        self._renamed[to] = path
+        if to.endswith(".journal"):
             self.on_generation()
         if last:
             raise Killed
 
     def remove(self, path: str) -> None:
         last = self.call()
-        os.remove(path)
+        super().remove(path)
         if last:
             raise Killed
 

@@ -8,6 +8,7 @@ it again. In the end all faults are lifted, and what splunkd has is compared wit
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import select
@@ -28,7 +29,6 @@ from estreamer.input import delivery, loop
 from estreamer.outputs import splunkd_pipe
 from estreamer.settings import Account, InputSettings
 
-from tests.bookmark import system as system_of_bookmark
 from tests.bookmark.collisions import forged
 from tests.faults.model.fmc import Connection, Fmc, Framing
 from tests.faults.model.splunkd import Life, Pipe, Splunkd
@@ -139,11 +139,10 @@ class World:
             monotonic=lambda: self.now, time=lambda: BEGIN + self.now, sleep=lambda seconds: self.pass_time(seconds)
         )
         patches: list[tuple[Any, dict[str, Any]]] = [
-            *((module, {"os": self.system}) for module in system_of_bookmark.users()),
             (limits, {"GENERATION_SIZE": self.setting.generation_size}),
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
-            (splunkd_pipe, {"os": self.system}),
+            (splunkd_pipe, {"os": types.SimpleNamespace(write=self.system.write, set_blocking=os.set_blocking)}),
             (delivery, {"time": clock}),
             (
                 loop,
@@ -169,7 +168,13 @@ class World:
         self.read_rest = True
         try:
             code = loop.run(
-                self._input_settings(), self._account, _Log(self.log), str(self.folder), STANZA, self.pipe.writer
+                self._input_settings(),
+                self._account,
+                _Log(self.log),
+                str(self.folder),
+                STANZA,
+                self.pipe.writer,
+                self.system,
             )
         except Killed:
             # Whoever dies instead of stopping leaves the pipe as it is, for splunkd to read it to its end.

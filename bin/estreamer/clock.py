@@ -1,0 +1,24 @@
+"""Where the time comes from: handed to whoever asks for it, so that a simulated world can pass its own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes; `sleep` waits so many seconds.
+
+    `boot` tells the present run of the machine, in which `monotonic` began at 0, from others: "" where that is unknown.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    boot: str = ""
+    sleep: Callable[[float], object] = time.sleep
+
+
+CLOCK = Clock()
+"""The clocks of this machine."""

@@ -1,0 +1,150 @@
+"""What is asked of the file system, by whoever must survive what becomes of it: the bookmark, and an input's report.
+
+It is handed in, so that a test can put a disk in its place that fills up, refuses, forgets or is the last that a
+process sees. Nothing else in those modules asks the operating system about files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+BESIDE = ".new"
+"""What is added to the name of a file while it is written beside the one whose place it takes."""
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class Files:
+    """The file system of this machine. Another one extends this class and changes the steps that it is about.
+
+    Every method raises OSError. Files are their descriptors; what is not forced to the disk a loss of power may take.
+    """
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder, and those above it, unless it is there."""
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of what is in a folder, in no order."""
+        return os.listdir(folder)
+
+    def is_folder(self, path: str) -> bool:
+        """Return whether there is a folder of that name; False where that cannot be found out."""
+        return os.path.isdir(path)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder with all that is in it."""
+        shutil.rmtree(path)
+
+    def force_folder(self, path: str) -> None:
+        """Force the names in a folder to the disk, where folders can be opened for that."""
+        if sys.platform == "win32":
+            return
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def open(self, path: str, flags: int) -> int:
+        """Open a file, by the flags of `os.open`; one that is made is for its owner only."""
+        return os.open(path, flags | _BINARY, 0o600)
+
+    def close(self, file: int) -> None:
+        """Close a file."""
+        os.close(file)
+
+    def write(self, file: int, data: bytes | memoryview) -> int:
+        """Write at the place where the file stands; return how many bytes were taken."""
+        return os.write(file, data)
+
+    def seek(self, file: int, place: int) -> None:
+        """Let the file stand at so many bytes after its beginning."""
+        os.lseek(file, place, os.SEEK_SET)
+
+    def truncate(self, file: int, size: int) -> None:
+        """Cut a file off after so many bytes."""
+        os.ftruncate(file, size)
+
+    def force(self, file: int) -> None:
+        """Force the contents of a file to the disk."""
+        # macOS and Windows have no fdatasync.
+        getattr(os, "fdatasync", os.fsync)(file)
+
+    def lock(self, file: int) -> None:
+        """Lock a file until it is closed, at once or not at all."""
+        _lock(file)
+
+    def rename(self, path: str, to: str) -> None:
+        """Rename a file, in place of what has that name."""
+        os.replace(path, to)
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        os.remove(path)
+
+    def read(self, path: str, at_most: int = -1) -> bytes:
+        """Return the content of a file, or so many bytes of it."""
+        with open(path, "rb") as file:
+            return file.read(at_most)
+
+    def read_link(self, path: str) -> str:
+        """Return what a symbolic link says."""
+        return os.readlink(path)
+
+    def status(self, path: str) -> os.stat_result:
+        """Return what the system says of a file or folder."""
+        return os.stat(path)
+
+    def make_private(self, path: str) -> None:
+        """Take from everybody but the owner what rights they have to a file, where the system knows such rights."""
+        if os.name == "posix" and self.status(path).st_mode & 0o077:
+            os.chmod(path, 0o600)
+
+    def write_all(self, file: int, content: bytes) -> None:
+        """Write to a file, however many writes it takes; where it raises, a part of it may be written."""
+        view = memoryview(content)
+        while view:
+            view = view[self.write(file, view) :]
+
+    def force_file(self, path: str) -> None:
+        """Force a file that may not be open to the disk."""
+        # Windows wants to be able to write to it for that.
+        file = self.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+        try:
+            self.force(file)
+        finally:
+            self.close(file)
+
+    def put(self, path: str, content: bytes) -> None:
+        """Put a whole file in place of what has this name: a crash leaves the one or the other."""
+        beside = path + BESIDE
+        file = self.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        try:
+            self.write_all(file, content)
+            self.force(file)
+        finally:
+            self.close(file)
+        self.rename(beside, path)
+        self.force_folder(os.path.dirname(path))
+
+
+FILES = Files()
+"""The file system of this machine."""
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        # Beyond the bytes that hold the number, which can thus be read by others.
+        os.lseek(file, 1024, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
