@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from estreamer.bookmark.bookmark import Bookmark
+from estreamer.clock import CLOCK, Clock
 from estreamer.connection.waiting import Waiting
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
@@ -62,7 +63,7 @@ def main() -> None:
     if options.way:
         way, file = options.way
         # Under valgrind so much time goes by that every event would have its turn for a look in full.
-        go(way, portions(Path(file).read_bytes()), Timers(), clock=lambda: 0.0)
+        go(way, portions(Path(file).read_bytes()), Timers(), clock=Clock(monotonic=lambda: 0.0))
     elif options.instructions:
         print_instructions()
     else:
@@ -148,7 +149,7 @@ class Timers:
         return call
 
 
-def go(way: str, data: list[bytes], timers: Timers, clock: Callable[[], float] = time.monotonic) -> None:
+def go(way: str, data: list[bytes], timers: Timers, clock: Clock = CLOCK) -> None:
     """Send the portions one way, into a pipe that another process drains; `clock` is that of the looks in full."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:
         assert drain.stdin is not None
@@ -165,7 +166,7 @@ def go(way: str, data: list[bytes], timers: Timers, clock: Callable[[], float] =
 
 
 @contextmanager
-def delivery(descriptor: int, timers: Timers, clock: Callable[[], float]) -> Iterator[Callable[..., None]]:
+def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable[..., None]]:
     """Yield the delivery's function, each of its steps timed."""
     stanza = "estreamer_fqe://bench"
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Callable
 
 
@@ -18,6 +19,10 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     boot: str = ""
     sleep: Callable[[float], object] = time.sleep
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.fromtimestamp(self.wall(), timezone.utc)
 
 
 CLOCK = Clock()

@@ -10,11 +10,13 @@ import time
 from collections import Counter
 
 import pytest
+from estreamer.clock import Clock
 from estreamer.events import facts, repair
 from hypothesis import given
 from hypothesis import strategies as st
 
 from standins.fmc.events import EventGenerator
+from tests.clocks import Hand
 
 
 @pytest.mark.parametrize("padding", [b"\0", b"\r\n", b"\n", b"  ", b"\0\0\r\n \t"])
@@ -245,7 +247,7 @@ def is_json(payload: bytes) -> bool:
 
 def used(events_before: int = repair.FIRST) -> repair.Inspector:
     """An inspector that does not look at each event in full, since all came within a moment."""
-    inspector = repair.Inspector(clock=lambda: 0.0)
+    inspector = repair.Inspector(Clock(monotonic=lambda: 0.0))
     sound = payloads_of(64)
     for _ in range(-(-events_before // len(sound))):
         assert inspector.unsound(sound) == []
@@ -319,16 +321,16 @@ def test_on_a_busy_link_one_of_128_events_gets_a_full_look_and_a_find_makes_all_
 
 def test_on_a_link_of_up_to_20000_events_a_second_every_event_gets_a_full_look():
     seconds = itertools.count()
-    inspector = repair.Inspector(clock=lambda: next(seconds) / 400)
+    inspector = repair.Inspector(Clock(monotonic=lambda: next(seconds) / 400))
     for _ in range(1000):
         assert list(inspector._in_turn(50)) == list(range(50))
 
 
 def test_a_link_that_was_quiet_for_hours_gets_no_more_full_looks_than_one_second_allows():
-    now = [0.0]
-    inspector = repair.Inspector(clock=lambda: now[0])
+    hand = Hand(0.0)
+    inspector = repair.Inspector(hand.clock)
     for _ in range(2):
-        now[0] += 10_000.0
+        hand.now += 10_000.0
         looks = [len(list(inspector._in_turn(50))) for _ in range(1000)]
         assert sum(looks) <= repair.FIRST + repair.EACH_SECOND + 50 + 1000
         assert looks[0] == 50

@@ -22,6 +22,7 @@ from standins.fmc import packets as made
 from standins.places import APP
 from standins.search import Indexed, Knowledge, spl
 from standins.search.searched import Searched
+from tests.clocks import Hand
 from tests.package.confs import read_conf
 from tests.packets.command import Command
 from tests.packets.searchhead import STANZA, Endpoint, SearchHead
@@ -277,20 +278,7 @@ def test_search_that_does_not_end_is_answered_within_25_seconds_and_canceled(
     assert (head.canceled, head.jobs) == (1, {})
 
 
-class Time:
-    """A clock that waiting sets forward."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def asked_in_time(head: SearchHead, time_of_day: Time) -> dict[str, Any]:
+def asked_in_time(head: SearchHead, hand: Hand) -> dict[str, Any]:
     """Return the reply to a request, with a time that passes by waiting only."""
     request = {
         "method": "GET",
@@ -298,8 +286,8 @@ def asked_in_time(head: SearchHead, time_of_day: Time) -> dict[str, Any]:
         "session": {"user": "analyst", "authtoken": "analyst-token"},
         "server": {"rest_uri": head.uri},
     }
-    run = searching(request, time_of_day.clock, time_of_day.wait)
-    return download.answer(request, run, time_of_day.clock)
+    run = searching(request, hand.clock)
+    return download.answer(request, run, hand.clock)
 
 
 def test_search_that_splunkd_does_not_confirm_to_have_canceled_is_said_to_end_by_itself(
@@ -307,7 +295,7 @@ def test_search_that_splunkd_does_not_confirm_to_have_canceled_is_said_to_end_by
 ) -> None:
     monkeypatch.setattr(packet_search, "CANCEL_SECONDS", 0.2)
     head.endless = head.deaf = True
-    assert refusal(asked_in_time(head, Time())) == (
+    assert refusal(asked_in_time(head, Hand(0.0))) == (
         504,
         TOO_SLOW.replace("was canceled", "ends on splunkd within 30 seconds"),
     )
@@ -316,14 +304,9 @@ def test_search_that_splunkd_does_not_confirm_to_have_canceled_is_said_to_end_by
 
 def test_splunkd_is_not_asked_for_a_job_without_a_pause(head: SearchHead) -> None:
     head.endless = True
-    passed: list[float] = []
-
-    class Noted(Time):
-        def wait(self, seconds: float) -> None:
-            passed.append(seconds)
-            super().wait(seconds)
-
-    asked_in_time(head, Noted())
+    hand = Hand(0.0)
+    asked_in_time(head, hand)
+    passed = hand.waits
     assert 20 <= sum(passed) < 21
     assert 20 < len(passed) < 40
     assert min(passed) == packet_search.FIRST_PAUSE
@@ -331,10 +314,10 @@ def test_splunkd_is_not_asked_for_a_job_without_a_pause(head: SearchHead) -> Non
 
 
 def test_time_that_ends_while_rows_come_gives_no_file(head: SearchHead) -> None:
-    late = Time()
+    late = Hand(0.0)
     request = {"session": {"user": "analyst", "authtoken": "analyst-token"}, "server": {"rest_uri": head.uri}}
     query = download.search_for({"flow": FLOW, **RANGE})
-    rows = searching(request, late.clock, late.wait)(query, 20.0)
+    rows = searching(request, late.clock)(query, 20.0)
     next(rows)
     late.now = 21.0
     with pytest.raises(Refusal) as refused:
@@ -345,7 +328,7 @@ def test_time_that_ends_while_rows_come_gives_no_file(head: SearchHead) -> None:
 
 def test_rows_that_stop_coming_give_no_file(head: SearchHead, monkeypatch: pytest.MonkeyPatch) -> None:
     head.stalled = True
-    nearly = Time()
+    nearly = Hand(0.0)
     monkeypatch.setattr(packet_search, "SHORTEST_REQUEST", 0.2)
     monkeypatch.setattr(download, "SEARCH_SECONDS", 0.5)
     status, text = refusal(asked_in_time(head, nearly))
@@ -452,7 +435,7 @@ def test_without_a_packet_that_a_file_can_hold_there_is_a_sentence(wrong: dict[s
 
 def test_an_error_of_splunk_is_one_printable_line(head: SearchHead) -> None:
     head.state = {"messages": [{"type": "FATAL", "text": "a\x00b\x1b[31m\r\nc" + "d" * 5000}]}
-    status, text = refusal(asked_in_time(head, Time()))
+    status, text = refusal(asked_in_time(head, Hand(0.0)))
     assert status == 502
     assert text.startswith("Splunk could not run the search: a\\x00b\\x1b[31m")
     assert text.isprintable()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from estreamer.files import FILES
 from estreamer.input import status
 
 from standins import addon
 from standins.fmc.archive import Archive, GeneratedArchive
 from standins.fmc.server import FmcServer
 from standins.splunkd import Splunkd
+from tests.bookmark.disks import Disk
+from tests.clocks import Hand
 from tests.rest.forms import ACCOUNT, INPUT, PASSWORD, STATE, account, create, shown
 from tests.rest.secrecy import Secrecy
 
@@ -90,17 +91,19 @@ def test_events_of_the_last_hour_are_counted_over_a_restart(reporter: status.Rep
     assert described(tmp_path, later=3700)["last_event"] == found["last_event"]
 
 
-def test_file_is_written_every_few_seconds_at_most(
-    reporter: status.Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    writes = []
-    replace: Callable[[object, object], None] = os.replace
-    monkeypatch.setattr(os, "replace", lambda one, two: (writes.append(now[0]), replace(one, two)))
-    for second in range(100):
-        now[0] = 1000.0 + second
-        reporter.delivered(10 * min(second, 20), 1)
+def test_file_is_written_every_few_seconds_at_most(tmp_path: Path) -> None:
+    hand, disk, writes = Hand(), Disk(), []
+    status.path_of(str(tmp_path), STANZA).parent.mkdir()
+    reporter = status.Reporter(Silent(), str(tmp_path), STANZA, hand.clock, disk)
+
+    def rename(one: str, two: str) -> None:
+        writes.append(hand.now)
+        FILES.rename(one, two)
+
+    with disk.instead(rename=rename):
+        for second in range(100):
+            hand.now = 1000.0 + second
+            reporter.delivered(10 * min(second, 20), 1)
     assert min(later - earlier for earlier, later in zip(writes, writes[1:])) >= status.WRITE_INTERVAL
     assert max(later - earlier for earlier, later in zip(writes, writes[1:])) <= status.REPORT_INTERVAL + 1
 

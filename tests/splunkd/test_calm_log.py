@@ -9,22 +9,13 @@ from estreamer.input.logs import CalmLog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.clocks import Hand
 from tests.input.harness import MemoryLog
 
 
-class Clock:
-    """A clock that is set by hand, in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def made() -> tuple[MemoryLog, CalmLog, Clock]:
-    memory, clock = MemoryLog(), Clock()
-    return memory, CalmLog(memory, clock), clock
+def made() -> tuple[MemoryLog, CalmLog, Hand]:
+    memory, hand = MemoryLog(), Hand()
+    return memory, CalmLog(memory, hand.clock), hand
 
 
 def test_a_line_that_comes_once_is_logged_as_it_is():

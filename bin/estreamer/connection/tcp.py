@@ -6,9 +6,9 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from typing import Any, Callable, Optional
 
+from ..clock import CLOCK, Clock
 from . import problems
 
 Wait = Callable[[int, bool, Optional[float]], bool]
@@ -32,22 +32,23 @@ only Linux has, an acknowledgement to a vanished peer is repeated for a quarter 
 class Deadline:
     """The end of the time that an attempt may take, and the one way to wait until then."""
 
-    def __init__(self, seconds: float, wait: Wait) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, seconds: float, wait: Wait, clock: Clock = CLOCK) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
         self._wait = wait
 
     @property
     def left(self) -> float:
         """Seconds until the end, never negative."""
-        return max(0.0, self._end - time.monotonic())
+        return max(0.0, self._end - self._clock.monotonic())
 
     def part(self, share: int) -> Deadline:
         """Return a deadline after an equal share of the time that is left."""
-        return Deadline(self.left / share, self._wait)
+        return Deadline(self.left / share, self._wait, self._clock)
 
     def within(self, seconds: float) -> Deadline:
         """Return a deadline after so many seconds, or this one if that is earlier."""
-        return Deadline(min(self.left, seconds), self._wait)
+        return Deadline(min(self.left, seconds), self._wait, self._clock)
 
     def wait(self, descriptor: int, for_write: bool, at_most: float | None = None) -> bool:
         """Wait until the descriptor is ready or the time is over, and return whether it is ready."""

@@ -16,13 +16,13 @@ import secrets
 import socket
 import ssl
 import tempfile
-import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Callable
 
 from .. import printable
+from ..clock import CLOCK, Clock
 from ..errors import Problem
 from . import pkcs12, problems, tcp
 from .tcp import Wait
@@ -99,6 +99,7 @@ def connect(
     timeout: float,
     wait: Wait,
     progress: Progress | None = None,
+    clock: Clock = CLOCK,
 ) -> Connection:
     """Resolve, connect, complete the handshake and verify the server, within `timeout` seconds in all.
 
@@ -107,7 +108,7 @@ def connect(
     and ciphers; it never turns verification off. Raises Problem `tls_…`, and what `wait` raises.
     """
     steps = progress or _ignore
-    deadline = tcp.Deadline(timeout, wait)
+    deadline = tcp.Deadline(timeout, wait, clock)
     context = make_context(credentials, legacy)
     addresses = tcp.resolve(host, port, deadline)
     steps("resolve", f"{host} is {', '.join(sorted({str(address[4][0]) for address in addresses}))}")
@@ -118,7 +119,7 @@ def connect(
         _shake_hands(channel, deadline)
         peer = _verify(channel, credentials.ca_certificates, fingerprint, legacy)
         steps("verify", f"{peer.tls_version}, {peer.cipher}; server {peer.subject}, SHA-256 {peer.fingerprint}")
-        return Connection(channel, peer)
+        return Connection(channel, peer, clock)
     except BaseException:
         connected.close()
         raise
@@ -377,8 +378,9 @@ class Connection:
     peer that takes nothing, for which `receive` has to be called once in a while.
     """
 
-    def __init__(self, channel: _Channel, peer: Peer) -> None:
+    def __init__(self, channel: _Channel, peer: Peer, clock: Clock = CLOCK) -> None:
         self.peer = peer
+        self._clock = clock
         self._channel = channel
         self._plain = memoryview(bytearray(BUFFER_SIZE + 2 * (_RECORD + _RECORD_OVERHEAD)))
         self._queue: deque[bytes] = deque()
@@ -390,7 +392,7 @@ class Connection:
         """Since when the peer has taken nothing although there are bytes for it."""
         self._data_seen_at = channel.received
         """How many bytes had arrived when there were data in them for the last time."""
-        self._established = time.monotonic()
+        self._established = self._clock.monotonic()
         # The last bytes of the handshake may have come together with the first of the conversation.
         self._held = channel.incoming.pending > 0
 
@@ -401,7 +403,7 @@ class Connection:
     @property
     def age(self) -> float:
         """Seconds since the handshake."""
-        return time.monotonic() - self._established
+        return self._clock.monotonic() - self._established
 
     def receive(self, limit: int) -> bytes | None:
         """Return what has arrived, from one read of at most `limit` bytes from the socket, or `BUFFER_SIZE`.
@@ -451,7 +453,7 @@ class Connection:
         if not self.unsent():
             self._stuck_since = None
         elif self._stuck_since is None or self._channel.taken != taken:
-            self._stuck_since = time.monotonic()
+            self._stuck_since = self._clock.monotonic()
 
     def close(self) -> None:
         """Close, with a farewell as far as that can be sent without waiting. Never raises."""
@@ -505,7 +507,7 @@ class Connection:
     def _check_that_peer_reads(self) -> None:
         """Note a failure when the peer takes nothing for too long; whoever was kept from sending tries again first."""
         self.flush()
-        if self._stuck_since is not None and time.monotonic() - self._stuck_since >= TAKES_WITHIN:
+        if self._stuck_since is not None and self._clock.monotonic() - self._stuck_since >= TAKES_WITHIN:
             why = f"it has taken nothing for {TAKES_WITHIN:.0f} seconds"
             self._fail(problems.not_reading(self._channel.address, why))
 

@@ -12,11 +12,11 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Callable, Protocol, TypeVar
 
+from ..clock import CLOCK, Clock
 from ..errors import Problem, Stop
 
 PARENT_CHECK_INTERVAL = 1.0
@@ -58,7 +58,8 @@ def _parent() -> Parent:
 class Waiting:
     """A context in which the process can be asked to stop; used by the main thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = CLOCK) -> None:
+        self._clock = clock
         self._parent = _parent()
         self._reason: str | None = None
         self._previous: dict[int, object] = {}
@@ -111,10 +112,10 @@ class Waiting:
         self, readable: Iterable[int], writable: Iterable[int], timeout: float | None
     ) -> tuple[list[int], list[int]]:
         """Wait until a descriptor is ready, at most `timeout` seconds; return those that are. Raises Stop."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
         while True:
             self.check()
-            left = None if deadline is None else deadline - time.monotonic()
+            left = None if deadline is None else deadline - self._clock.monotonic()
             ready = self._select([*readable, self._wakeup.fileno()], list(writable), left)
             if self._wakeup.fileno() in ready[0]:
                 self._drain()
@@ -166,7 +167,7 @@ class Waiting:
     def pipe(self, descriptor: int, timeout: float, ignore_stop: bool = False) -> None:
         """Wait until a pipe may take bytes, at most `timeout` seconds. Raises Stop, unless that is to be ignored."""
         if sys.platform == "win32":
-            time.sleep(min(timeout, _PIPE_POLL_INTERVAL))
+            self._clock.sleep(min(timeout, _PIPE_POLL_INTERVAL))
             if not ignore_stop:
                 self.check()
         elif ignore_stop:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any, Callable, NoReturn
+from typing import Any, NoReturn
 
+from ..clock import CLOCK, Clock
 from . import facts
 
 PROBLEM_KEY = "estreamer_problem"
@@ -207,12 +207,12 @@ class Inspector:
     Finds at once, wherever it stands: a character that XML or JSON forbids, bytes that are no UTF-8, a backslash that
     makes no escape or may have been meant as text at the end of a value, a second object in a payload. Of anything else
     that is not JSON (a quote that is not escaped, `nan`) only a full look can tell: `EACH_SECOND`, `FIRST`,
-    `AFTER_A_FIND` and `SHARE` say which events get one. `clock` gives monotonic seconds.
+    `AFTER_A_FIND` and `SHARE` say which events get one.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
-        self._allowed_at = clock()
+        self._allowed_at = clock.monotonic()
         self._closely: float = FIRST
         """How many events are still to be looked at in full, each of them."""
         self._turn = 0
@@ -242,7 +242,7 @@ class Inspector:
     def _in_turn(self, count: int) -> Iterable[int]:
         """Return the places of the payloads that are looked at in full, of so many."""
         if self._closely <= 0:
-            now = self._clock()
+            now = self._clock.monotonic()
             self._closely = min(EACH_SECOND, self._closely + (now - self._allowed_at) * EACH_SECOND)
             self._allowed_at = now
         if self._closely > 0:

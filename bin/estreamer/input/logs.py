@@ -7,10 +7,11 @@ log and lets through one such line a minute, which says how often it happened.
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from ..clock import CLOCK, Clock
 
 INTERVAL = 60.0
 """Seconds in which lines of one kind are counted before one of them tells how many they were."""
@@ -70,10 +71,10 @@ class CalmLog:
     The first line of a kind (its event) is logged at once, and so are `MOST_AT_FIRST` of most kinds. What comes after
     that within `INTERVAL` is counted: the next line has the fields of the last of them, and `times`, which counts them.
     A line that stands for several has `times` already. `flush` logs at the end what is still held back; otherwise that
-    is done by the first call after the interval, at the latest by the next line of figures. `clock` gives seconds.
+    is done by the first call after the interval, at the latest by the next line of figures.
     """
 
-    def __init__(self, log: SharedLog, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, log: SharedLog, clock: Clock = CLOCK) -> None:
         self._log = log.passed_on()
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
@@ -115,7 +116,7 @@ class CalmLog:
 
     def _may_pass(self, level: str, event: str, fields: Mapping[str, object]) -> bool:
         """Return whether a line is to be logged at once; else count it."""
-        now = self._clock()
+        now = self._clock.monotonic()
         self._tell_what_is_due(now)
         if event in NEVER_HELD:
             return True

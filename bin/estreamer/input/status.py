@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from typing import Any
 
 from .. import printable
 from ..bookmark.folder import folder_of
+from ..clock import CLOCK, Clock
+from ..files import FILES, Files
 from .logs import SharedLog
 
 FILE_NAME = "state.json"
@@ -113,8 +114,12 @@ def _is_number(value: object) -> bool:
 class Reporter:
     """Writes the file of one input. It is a log itself, that passes on every line: so it learns of each change."""
 
-    def __init__(self, log: SharedLog, checkpoint_dir: str, stanza: str) -> None:
+    def __init__(
+        self, log: SharedLog, checkpoint_dir: str, stanza: str, clock: Clock = CLOCK, files: Files = FILES
+    ) -> None:
         self._log = log.passed_on()
+        self._clock = clock
+        self._files = files
         self._path = path_of(checkpoint_dir, stanza)
         earlier = read(self._path)
         self._report = Report() if earlier is None else earlier
@@ -151,12 +156,12 @@ class Reporter:
             self._count(written - self._written_events)
             self._report.last_archival = last_archival or self._report.last_archival
             self._written_events, self._changed = written, True
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now >= self._next_write and (self._changed or now >= self._next_write + REPORT_INTERVAL - WRITE_INTERVAL):
             self._write()
 
     def _count(self, events: int) -> None:
-        report, now = self._report, time.time()
+        report, now = self._report, self._clock.wall()
         report.last_event = now
         minute = int(now // 60)
         if report.minutes and report.minutes[-1][0] == minute:
@@ -172,23 +177,28 @@ class Reporter:
         if state in (CONNECTING, CONNECTED):
             report.account, report.host = _text(fields.get("account")), _text(fields.get("host"))
         if state != report.state or state == CONNECTED:
-            report.since = time.time()
+            report.since = self._clock.wall()
         report.state = state
         report.code = _text(fields.get("code"))
         report.reason = _text(fields.get("problem"))
         retry_in = fields.get("retry_in")
-        report.retry_at = time.time() + retry_in if isinstance(retry_in, (int, float)) else None
+        report.retry_at = self._clock.wall() + retry_in if isinstance(retry_in, (int, float)) else None
         self._write()
 
     def _write(self) -> None:
         """Replace the file. A report is worth no trouble: what cannot be written is left for the next time."""
         self._changed = False
-        self._next_write = time.monotonic() + WRITE_INTERVAL
-        self._report.reported_at = time.time()
-        beside = self._path.with_suffix(".new")
+        self._next_write = self._clock.monotonic() + WRITE_INTERVAL
+        self._report.reported_at = self._clock.wall()
+        beside = str(self._path.with_suffix(".new"))
+        content = json.dumps(vars(self._report)).encode("ascii")
         with suppress(OSError):
-            beside.write_text(json.dumps(vars(self._report)), encoding="ascii")
-            os.replace(beside, self._path)
+            file = self._files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            try:
+                self._files.write_all(file, content)
+            finally:
+                self._files.close(file)
+            self._files.rename(beside, str(self._path))
 
 
 def _text(value: object) -> str | None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from ..clock import CLOCK, Clock
 from . import layers, pcap, search_text
 from . import rows as packet_rows
 from .find import whole_number
@@ -69,18 +69,18 @@ Row = Mapping[str, object]
 """A row of a search's results."""
 
 Run = Callable[[Search, float], Generator[Row, None, None]]
-"""Runs a search as the user who asks, until a time of the clock; yields its rows. Raises Refusal.
+"""Runs a search as the user who asks, until a monotonic time; yields its rows. Raises Refusal.
 
 The search ends, on splunkd too, when the generator is closed."""
 
 
-def answer(request: Mapping[str, Any], run: Run, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+def answer(request: Mapping[str, Any], run: Run, clock: Clock = CLOCK) -> dict[str, Any]:
     """Return the reply to a request as splunkd's persistent handlers give it: a PCAP file, or a sentence."""
     try:
         if request.get("method") != "GET":
             raise Refusal(405, "Ask by GET.")
         asked = _arguments(request.get("query"))
-        with closing(run(search_for(asked), clock() + SEARCH_SECONDS)) as rows:
+        with closing(run(search_for(asked), clock.monotonic() + SEARCH_SECONDS)) as rows:
             found = collect(rows)
     except search_text.Unquotable as refused:
         return refusal(400, str(refused))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,6 +9,7 @@ from splunk import admin
 from splunktaucclib.rest_handler.error import RestError
 
 from .. import printable, settings
+from ..clock import CLOCK
 from ..connection import pkcs12
 from ..errors import Problem
 from ..input import check
@@ -196,10 +196,9 @@ class AccountHandler(handlers.StanzaHandler):
                 f"pkcs12: the file is larger than {pkcs12.MAX_STORED_SIZE >> 10} KB, and a client's PKCS#12 file has a "
                 "few thousand bytes. Upload the file of this client from the Management Center."
             )
-        begun = time.monotonic()
-        now = datetime.now(timezone.utc)
-        credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
-        steps = _connect(account, credentials, check.TIMEOUT - (time.monotonic() - begun)) if wanted else []
+        begun = CLOCK.monotonic()
+        credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, CLOCK.now(), account.legacy_certificates)
+        steps = _connect(account, credentials, check.TIMEOUT - (CLOCK.monotonic() - begun)) if wanted else []
         given.update(
             host=account.host,
             port=str(account.port),
@@ -290,7 +289,7 @@ def _days_left(not_after: str | None) -> int | None:
         end = datetime.strptime(not_after or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    return (end - datetime.now(timezone.utc)).days
+    return (end - CLOCK.now()).days
 
 
 def step_entry(step: check.Step) -> dict[str, object]:

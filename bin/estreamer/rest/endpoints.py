@@ -5,12 +5,12 @@ Each is a handler that a script of its own in bin/ gives to splunkd.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from solnlib.utils import is_true
 from splunk import admin
 
+from ..clock import CLOCK
 from ..errors import Problem
 from ..events import catalog
 from ..input import check, status
@@ -114,7 +114,7 @@ class StateHandler(handlers.OwnHandler):
     def handleList(self, confInfo: Any) -> None:  # noqa: N802, N803
         """Return the state of one input or of all of them."""
         wanted = self.callerArgs.id
-        folder, now = str(handlers.checkpoint_folder()), time.time()
+        folder, now = str(handlers.checkpoint_folder()), CLOCK.wall()
         for name, content in handlers.Splunkd(self.getSessionKey()).stanzas(handlers.INPUTS).items():
             if wanted in (None, "", name):
                 report = status.read(status.path_of(folder, f"{SCHEME}://{name}"))

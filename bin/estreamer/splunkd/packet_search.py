@@ -9,12 +9,12 @@ endpoints, for the paths, the parameters and the content of a job.
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from .. import printable
+from ..clock import CLOCK, Clock
 from ..errors import Problem, SessionRefused
 from ..packets.download import MOST_PACKETS, SEARCH_SECONDS, Refusal, Row, Run, Search
 from .client import Client, Refused, address_of, named
@@ -44,15 +44,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between two questions for the state of a job: each pause is half as long again as the one before."""
 
 
-def searching(
-    request: Mapping[str, Any],
-    clock: Callable[[], float] = time.monotonic,
-    wait: Callable[[float], None] = time.sleep,
-) -> Run:
+def searching(request: Mapping[str, Any], clock: Clock = CLOCK) -> Run:
     """Return what runs searches for a request as splunkd's persistent handlers get it.
 
-    The search runs as the user of the session. `clock` gives seconds, `wait` waits for some. Raises ValueError where
-    splunkd's own address in the request is none.
+    The search runs as the user of the session. Raises ValueError where splunkd's own address in the request is none.
     """
     session = request.get("session") or {}
     token, user = session.get("authtoken"), session.get("user")
@@ -64,7 +59,7 @@ def searching(
             raise Refusal(401, "Log in to Splunk.")
         splunkd = Splunkd(uri, token, user, deadline, clock)
         try:
-            yield from _rows(search, splunkd, wait)
+            yield from _rows(search, splunkd)
         except OutOfTime as late:
             raise Refusal(504, too_slow(late.canceled)) from None
         except SessionRefused:
@@ -86,17 +81,17 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class Splunkd:
-    """splunkd as a user asks it until `deadline`, which is a time of `clock`, in seconds."""
+    """splunkd as a user asks it until `deadline`, in monotonic seconds of `clock`."""
 
     uri: str
     token: str
     user: str
     deadline: float
-    clock: Callable[[], float]
+    clock: Clock
 
     def left(self) -> float:
         """Return how many seconds are left. Raises OutOfTime."""
-        left = self.deadline - self.clock()
+        left = self.deadline - self.clock.monotonic()
         if left <= 0:
             raise OutOfTime
         return left
@@ -118,13 +113,13 @@ class Splunkd:
         return True
 
 
-def _rows(search: Search, splunkd: Splunkd, wait: Callable[[float], None]) -> Generator[Row, None, None]:
+def _rows(search: Search, splunkd: Splunkd) -> Generator[Row, None, None]:
     """Run a search as a job and yield its rows; cancel the job in the end. Raises Refusal for one without an end."""
     job = _begin(search, splunkd.client())
     canceled = False
     try:
         try:
-            yield from _read(job, _finish(job, splunkd, wait), splunkd)
+            yield from _read(job, _finish(job, splunkd), splunkd)
         finally:
             canceled = splunkd.cancel(job)
     except OutOfTime as late:
@@ -160,7 +155,7 @@ def _begin(search: Search, client: Client) -> str:
     return named(JOBS, sid)
 
 
-def _finish(job: str, splunkd: Splunkd, wait: Callable[[float], None]) -> int:
+def _finish(job: str, splunkd: Splunkd) -> int:
     """Wait until a job is done and return how many rows it has. Raises Refusal for one that failed, or was cut."""
     pause = FIRST_PAUSE
     while True:
@@ -168,7 +163,7 @@ def _finish(job: str, splunkd: Splunkd, wait: Callable[[float], None]) -> int:
         count = None if content is None else _count(content)
         if count is not None:
             return count
-        wait(pause)
+        splunkd.clock.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
