@@ -225,14 +225,14 @@ def _use(opened: Bookmark) -> None:
         assert opened.state is not None, "a bookmark was taken for none"
         assert opened.position >= 0
         assert 0 <= opened.state.settled <= opened.state.written
-        source = opened.state.source
-        resume = opened.resume(source)
+        account = opened.state.account
+        resume = opened.resume(account)
         assert resume is not None
         assert 0 <= resume.timestamp < 2**32
         opened.begin("another", resume.timestamp, "r", STANZA)
-        opened.begin(source, resume.timestamp, "r", STANZA)
+        opened.begin(account, resume.timestamp, "r", STANZA)
         opened.delivered(opened.entry([2**32 - 1], [b"x"], None))
-        known = opened.resume(source)
+        known = opened.resume(account)
         assert known is not None
         assert known.duplicates is not None
         assert known.duplicates.is_duplicate(2**32 - 1, b"x", None)

@@ -27,6 +27,7 @@ from estreamer.bookmark.settling import Settling
 from estreamer.errors import Problem
 from estreamer.files import FILES, Files
 
+from tests.bookmark import version_1
 from tests.bookmark.disks import Disk, refusing
 
 STANZA = "estreamer_fqe://main"
@@ -36,9 +37,9 @@ def opened(where: Path, reader: str = "splunkd-1", settle: int = 30, files: File
     return Bookmark.open(str(where), STANZA, reader=reader, settle=settle, files=files)
 
 
-def begun(where: Path, timestamp: int = 1000, source: str = "fmc", **options: object) -> Bookmark:
+def begun(where: Path, timestamp: int = 1000, account: str = "fmc", **options: object) -> Bookmark:
     bookmark = opened(where, **options)  # type: ignore[arg-type]
-    bookmark.begin(source, timestamp, "splunkd-1", STANZA)
+    bookmark.begin(account, timestamp, "splunkd-1", STANZA)
     return bookmark
 
 
@@ -52,15 +53,15 @@ def deliver(bookmark: Bookmark, *events: tuple[int, bytes]) -> None:
     record(bookmark, [archival for archival, _ in events], [payload for _, payload in events], None)
 
 
-def resume(bookmark: Bookmark, source: str = "fmc") -> Resume:
-    found = bookmark.resume(source)
+def resume(bookmark: Bookmark, account: str = "fmc") -> Resume:
+    found = bookmark.resume(account)
     assert found is not None
     return found
 
 
-def duplicates(bookmark: Bookmark, *events: tuple[int, bytes], source: str = "fmc") -> list[bool]:
+def duplicates(bookmark: Bookmark, *events: tuple[int, bytes], account: str = "fmc") -> list[bool]:
     """Which of these events, coming in this order after a reconnect, are duplicates."""
-    known = resume(bookmark, source).duplicates
+    known = resume(bookmark, account).duplicates
     return [known is not None and known.is_duplicate(archival, payload, None) for archival, payload in events]
 
 
@@ -212,7 +213,7 @@ def test_after_the_reader_closed_the_pipe_even_the_same_splunkd_gets_the_unsettl
     again.close()
 
 
-def test_the_request_style_that_worked_is_remembered_by_source(tmp_path: Path):
+def test_the_request_style_that_worked_is_remembered_by_account(tmp_path: Path):
     bookmark = begun(tmp_path)
     bookmark.remember_style("fmc", "two-step")
     bookmark.close()
@@ -223,7 +224,7 @@ def test_the_request_style_that_worked_is_remembered_by_source(tmp_path: Path):
 
 
 def test_another_fmc_is_asked_from_a_margin_earlier_and_known_events_are_recognised_by_identity(tmp_path: Path):
-    bookmark = begun(tmp_path, source="one")
+    bookmark = begun(tmp_path, account="one")
     record(bookmark, [5000, 5001], [b"a", b"b"], [b"71", None])
     found = resume(bookmark, "two")
     assert found.timestamp == 5001 - 30 - FAILOVER_MARGIN
@@ -237,7 +238,7 @@ def test_another_fmc_is_asked_from_a_margin_earlier_and_known_events_are_recogni
 
 
 def test_after_a_failover_both_what_came_before_and_since_is_recognised(tmp_path: Path):
-    bookmark = begun(tmp_path, source="one")
+    bookmark = begun(tmp_path, account="one")
     record(bookmark, [5000], [b"a"], [b"71"])
     bookmark.begin("two", resume(bookmark, "two").timestamp, "splunkd-1", STANZA)
     record(bookmark, [4990], [b"since"], [b"72"])
@@ -251,14 +252,14 @@ def test_after_a_failover_both_what_came_before_and_since_is_recognised(tmp_path
 
 
 def test_changing_to_and_fro_without_any_event_does_not_go_back_further_each_time(tmp_path: Path):
-    bookmark = begun(tmp_path, source="one")
+    bookmark = begun(tmp_path, account="one")
     record(bookmark, [5000], [b"a"], [b"71"])
-    for source in ["two", "one"] * 5:
-        found = resume(bookmark, source)
+    for account in ["two", "one"] * 5:
+        found = resume(bookmark, account)
         assert found.timestamp == 5000 - 30 - FAILOVER_MARGIN
         assert found.duplicates is not None
         assert found.duplicates.is_duplicate(5000, b"A", b"71")
-        bookmark.begin(source, found.timestamp, "splunkd-1", STANZA)
+        bookmark.begin(account, found.timestamp, "splunkd-1", STANZA)
     bookmark.close()
 
 
@@ -620,7 +621,7 @@ def test_what_has_not_settled_is_never_deleted(tmp_path: Path, monkeypatch: pyte
     again.close()
 
 
-def test_a_restart_reads_minutes_of_history_into_memory_only_for_another_source(
+def test_a_restart_reads_minutes_of_history_into_memory_only_for_another_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(limits, "HISTORY_SIZE", 1024 * 1024)
@@ -629,10 +630,10 @@ def test_a_restart_reads_minutes_of_history_into_memory_only_for_another_source(
         deliver(bookmark, *[(second, b"%d" % number) for number in range(2000)])
     bookmark.close()
 
-    def memory(source: str) -> int:
+    def memory(account: str) -> int:
         tracemalloc.start()
         again = opened(tmp_path)
-        resume(again, source)
+        resume(again, account)
         again.close()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -813,7 +814,7 @@ def test_what_had_settled_is_remembered_when_a_full_disk_makes_the_rest_be_cut_o
 
 
 def test_what_one_fmc_sent_and_splunkd_lost_is_asked_for_from_the_other(tmp_path: Path):
-    bookmark = begun(tmp_path, timestamp=0, source="one")
+    bookmark = begun(tmp_path, timestamp=0, account="one")
     deliver(bookmark, (1000, b"a"))
     bookmark.settled(1)
     deliver(bookmark, (9000, b"b"))
@@ -823,7 +824,7 @@ def test_what_one_fmc_sent_and_splunkd_lost_is_asked_for_from_the_other(tmp_path
     for attempt in range(3):
         bookmark = opened(tmp_path, reader=f"splunkd-{attempt + 2}")
         assert resume(bookmark, "two").timestamp == 1000 - 30 - FAILOVER_MARGIN
-        assert duplicates(bookmark, (1000, b"a"), (9000, b"b"), (9001, b"c"), source="two") == [True, False, False]
+        assert duplicates(bookmark, (1000, b"a"), (9000, b"b"), (9001, b"c"), account="two") == [True, False, False]
         bookmark.close()
 
 
@@ -831,8 +832,12 @@ def test_what_one_fmc_sent_and_splunkd_lost_is_asked_for_from_the_other(tmp_path
     ("kind", "body"),
     [
         (1, b'{"stanza": 1}'),
-        (1, b'{"stanza":"s","source":"a","start":"x","reader":"r","written":0,"settled":0,"styles":{}}'),
+        (1, b'{"stanza":"s","account":"a","start":"x","reader":"r","written":0,"settled":0,"styles":{}}'),
+        (1, b'{"stanza":"s","account":"a","start":0,"reader":"r","written":0,"settled":1,"styles":{}}'),
         (1, b'{"stanza":"s","source":"a","start":0,"reader":"r","written":0,"settled":1,"styles":{}}'),
+        (1, b'{"stanza":"s","source":1,"start":0,"reader":"r","written":0,"settled":0,"styles":{}}'),
+        (1, b'{"stanza":"s","source":"a","account":"a","start":0,"reader":"r","written":0,"settled":0,"styles":{}}'),
+        (1, b'{"stanza":"s","start":0,"reader":"r","written":0,"settled":0,"styles":{}}'),
         (2, b"short"),
         (2, bytes(8) + struct.pack(">II", 1, 1) + bytes(8)),
         (2, struct.pack(">QII", 2, 5000, 1)),
@@ -852,6 +857,33 @@ def test_a_record_with_a_right_checksum_and_a_wrong_form_is_read_no_further(tmp_
     again.close()
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_bookmark_that_calls_its_account_a_source_goes_on_with_it(tmp_path: Path, version: int):
+    """So did version 1, and version 2 before its first release."""
+    if version == 1:
+        state = version_1.state(STANZA, "fmc", 1000, "splunkd-1")
+        version_1.write(tmp_path, STANZA, state, version_1.written(1, 5000, [b"a"]))
+    else:
+        bookmark = begun(tmp_path)
+        deliver(bookmark, (5000, b"a"))
+        bookmark.close()
+        (path,) = journals(tmp_path)
+        records, _ = journal.read_records(str(path))
+        old = [(kind, body.replace(b'"account"', b'"source"') if kind == 1 else body) for kind, body in records]
+        assert old != records
+        path.write_bytes(journal.FIRST_LINE + b"".join(journal.record(*one) for one in old))
+    again = opened(tmp_path)
+    assert again.state is not None
+    assert again.state.account == "fmc"
+    assert duplicates(again, (5000, b"a"), (5000, b"b")) == [True, False]
+    assert resume(again, "fmc").timestamp == 5000 - 30
+    assert resume(again, "other").timestamp == 5000 - 30 - FAILOVER_MARGIN
+    again.close()
+    told = [body for kind, body in journal.read_records(str(journals(tmp_path)[-1]))[0] if kind == journal.STATE]
+    assert told
+    assert all(b'"account": "fmc"' in body and b"source" not in body for body in told)
+
+
 def test_changing_to_and_fro_without_any_event_takes_no_disk_without_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -869,7 +901,7 @@ def test_changing_to_and_fro_without_any_event_takes_no_disk_without_bound(
     again.close()
 
 
-def test_what_one_source_settled_is_no_position_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_one_account_settled_is_no_position_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Even if all files had to be deleted that hold what the next one had delivered by then."""
     monkeypatch.setattr(limits, "GENERATION_SIZE", 2000)
     monkeypatch.setattr(limits, "LARGEST_WEIGHT", 20_000)
@@ -924,7 +956,7 @@ def test_a_record_that_cannot_be_forced_to_the_disk_is_not_in_the_file_either(tm
     bookmark.close()
     again = opened(tmp_path)
     assert again.state is not None
-    assert (again.state.source, again.state.settled, again.state.styles) == ("fmc", 0, {})
+    assert (again.state.account, again.state.settled, again.state.styles) == ("fmc", 0, {})
     assert resume(again, "other").timestamp == 5001 - 30 - FAILOVER_MARGIN
     assert duplicates(again, (5000, b"a"), (5001, b"b")) == [True, True]
     again.close()

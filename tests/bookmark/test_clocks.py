@@ -72,8 +72,8 @@ def payload(archival: int) -> bytes:
     return b"event archived at %d" % archival
 
 
-def resume(bookmark: Bookmark, source: str = "fmc") -> Resume:
-    found = bookmark.resume(source)
+def resume(bookmark: Bookmark, account: str = "fmc") -> Resume:
+    found = bookmark.resume(account)
     assert found is not None
     return found
 
@@ -88,10 +88,10 @@ def test_with_clocks_that_agree_resuming_goes_by_the_archival_timestamp(tmp_path
 
 
 @pytest.mark.parametrize("ahead", [CLOCK_TOLERANCE + 1, 60, 3600, DAY, 2**32 - 1 - NOW])
-@pytest.mark.parametrize("source", ["fmc", "other"])
+@pytest.mark.parametrize("account", ["fmc", "other"])
 @pytest.mark.parametrize("restarted", [False, True])
 def test_no_later_time_is_asked_for_than_this_machine_had_at_the_last_event(
-    tmp_path: Path, ahead: int, source: str, restarted: bool
+    tmp_path: Path, ahead: int, account: str, restarted: bool
 ):
     machine = Machine()
     bookmark = begun(tmp_path, machine)
@@ -100,8 +100,8 @@ def test_no_later_time_is_asked_for_than_this_machine_had_at_the_last_event(
     if restarted:
         bookmark.close()
         bookmark = opened(tmp_path, machine)
-    margin = CLOCK_MARGIN + SETTLE + (FAILOVER_MARGIN if source == "other" else 0)
-    found = resume(bookmark, source)
+    margin = CLOCK_MARGIN + SETTLE + (FAILOVER_MARGIN if account == "other" else 0)
+    found = resume(bookmark, account)
     assert found.timestamp == NOW - margin
     assert found.ahead == (NOW + ahead, NOW)
     assert found.duplicates is not None
@@ -318,9 +318,9 @@ def test_a_start_without_events_does_not_pass_for_a_write_of_version_1(tmp_path:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-@pytest.mark.parametrize("source", ["fmc", "other"])
-def test_where_a_source_began_without_events_is_no_later_than_this_machines_clock_of_today(
-    tmp_path: Path, source: str, restarted: bool
+@pytest.mark.parametrize("account", ["fmc", "other"])
+def test_where_an_account_began_without_events_is_no_later_than_this_machines_clock_of_today(
+    tmp_path: Path, account: str, restarted: bool
 ):
     machine = Machine()
     bookmark = begun(tmp_path, machine)
@@ -333,7 +333,7 @@ def test_where_a_source_began_without_events_is_no_later_than_this_machines_cloc
     if restarted:
         bookmark.close()
         bookmark = opened(tmp_path, machine)
-    assert resume(bookmark, source).timestamp <= NOW - CLOCK_MARGIN - SETTLE - FAILOVER_MARGIN
+    assert resume(bookmark, account).timestamp <= NOW - CLOCK_MARGIN - SETTLE - FAILOVER_MARGIN
     bookmark.close()
 
 

@@ -31,9 +31,9 @@ def opened(where: Path, reader: str = "splunkd-1") -> Bookmark:
     return Bookmark.open(str(where), STANZA, reader=reader, settle=30)
 
 
-def begun(where: Path, source: str = "fmc") -> Bookmark:
+def begun(where: Path, account: str = "fmc") -> Bookmark:
     bookmark = opened(where)
-    bookmark.begin(source, 1000, "splunkd-1", STANZA)
+    bookmark.begin(account, 1000, "splunkd-1", STANZA)
     return bookmark
 
 
@@ -41,8 +41,8 @@ def record(bookmark: Bookmark, archival: int, payload: bytes, identity: bytes | 
     bookmark.delivered(bookmark.entry([archival], [payload], None if identity is None else [identity]))
 
 
-def known_to(bookmark: Bookmark, source: str = "fmc") -> DuplicateFilter:
-    found = bookmark.resume(source)
+def known_to(bookmark: Bookmark, account: str = "fmc") -> DuplicateFilter:
+    found = bookmark.resume(account)
     assert found is not None
     assert found.duplicates is not None
     return found.duplicates

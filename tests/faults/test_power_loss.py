@@ -47,18 +47,18 @@ class Sent(NamedTuple):
 EVENTS = [Sent(number, 1000 + number // 3, b"event %d" % (number % 2)) for number in range(400)]
 
 
-def archive(source: str) -> list[Sent]:
+def archive(account: str) -> list[Sent]:
     """What a Management Center has, in the order of its archival timestamps."""
-    return EVENTS if source == "fmc" else [event._replace(archival=event.archival + OFFSET) for event in EVENTS]
+    return EVENTS if account == "fmc" else [event._replace(archival=event.archival + OFFSET) for event in EVENTS]
 
 
 def sent_again(bookmark: Bookmark, until: int) -> Iterator[Sent]:
     """What is new of that which the Management Center sends after a reconnection, up to that event."""
     state = bookmark.state
     assert state is not None
-    resume = bookmark.resume(state.source)
+    resume = bookmark.resume(state.account)
     assert resume is not None
-    for event in archive(state.source)[:until]:
+    for event in archive(state.account)[:until]:
         if event.archival < resume.timestamp:
             continue
         known = resume.duplicates
@@ -136,11 +136,11 @@ class Story:
             str(self.folder), STANZA, reader=self._moment.reader, settle=SETTLE, files=self.disk
         )
 
-    def _begin(self, source: str) -> None:
+    def _begin(self, account: str) -> None:
         """Connect to a Management Center."""
-        resume = self._bookmark.resume(source)
+        resume = self._bookmark.resume(account)
         timestamp = BEGIN if resume is None else resume.timestamp
-        self._bookmark.begin(source, timestamp, self._moment.reader, STANZA)
+        self._bookmark.begin(account, timestamp, self._moment.reader, STANZA)
         self._now(begun=True)
 
     def _session(self, until: int, batch: int) -> None:

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import bookmark as bookmarks
 from estreamer.bookmark.bookmark import Bookmark
+from estreamer.bookmark.folder import folder_of, remove
 from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
@@ -273,7 +273,7 @@ def test_a_changed_start_does_not_move_the_bookmark_but_removing_it_does(make: M
     under_test.run_for(50)
     again = Input(under_test.folder, under_test.servers, start_from=0)
     assert again.run_for(0) == []
-    bookmarks.remove(str(under_test.folder), STANZA)
+    remove(str(under_test.folder), STANZA)
     third = Input(under_test.folder, under_test.servers, start_from=0)
     assert third.run_for(50) == payloads_of(archive)
 
@@ -519,7 +519,7 @@ def test_a_second_copy_of_an_input_gives_up_and_says_so(make: Make, monkeypatch:
 def test_a_bookmark_that_cannot_be_read_stops_the_input_with_its_sentence(make: Make):
     under_test = make(archive_of(5))
     under_test.run_for(5)
-    for journal in Path(bookmarks.folder_of(str(under_test.folder), STANZA)).glob("*.journal"):
+    for journal in Path(folder_of(str(under_test.folder), STANZA)).glob("*.journal"):
         journal.write_bytes(b"zeroed")
     assert under_test.run(lambda running: running.wait_for_log("input_cannot_run")) == 1
     assert under_test.log.fields_of("input_cannot_run")[0]["code"] == "bookmark_unreadable"

@@ -112,42 +112,42 @@ class Bookmark:
         """How many events were forgotten since the bookmark was opened although they may be sent again."""
         return self._generations.forgotten
 
-    def style(self, source: str) -> str | None:
-        """Return the request style that worked with this source, if one has."""
-        return None if self.state is None else self.state.styles.get(source)
+    def style(self, account: str) -> str | None:
+        """Return the request style that worked with this account, if one has."""
+        return None if self.state is None else self.state.styles.get(account)
 
-    def resume(self, source: str) -> Resume | None:
-        """Return where to resume with this source, or None while there is no bookmark."""
+    def resume(self, account: str) -> Resume | None:
+        """Return where to resume with this account, or None while there is no bookmark."""
         if self.state is None:
             return None
         high = self._positions.high
         own_time = self._last_record.own_time(self._generations.last_change() if high else iter(()))
-        # What one source delivered is compared with what another sends by up to twice the margin; with a single source
+        # What one account delivered is compared with what another sends by up to twice the margin; with a single one
         # that would be minutes of events in memory for nothing.
-        alone = source == self.state.source and not self._tenures
+        alone = account == self.state.account and not self._tenures
         oldest = believed(high, own_time) - self._settle - (0 if alone else 2 * limits.FAILOVER_MARGIN)
         history = History(self._settle, self._digests)
         for kind, body in self._generations.records_from(oldest):
             history.add(kind, body)
-        found = history.resume(source, high, own_time)
+        found = history.resume(account, high, own_time)
         return None if found is None else replace(found, ahead=self._last_record.ahead(own_time))
 
-    def begin(self, source: str, timestamp: int, reader: str, stanza: str) -> None:
-        """Make sure that there is a bookmark for this source: `timestamp` is where to resume before any event came."""
+    def begin(self, account: str, timestamp: int, reader: str, stanza: str) -> None:
+        """Make sure that there is a bookmark for this account: `timestamp` is where to resume before any event came."""
         if self.state is None:
             self._digests = Digests(keyed.make_key(self._folder, self._files))
             name, boot = self._digests.name, self._clock.boot
-            self._writer.save(State(stanza, source, timestamp, reader, 0, 0, {}, name, boot=boot))
-        elif self.state.source != source:
-            self._writer.save(replace(self.state, source=source, start=timestamp, high=0, settled_high=0))
+            self._writer.save(State(stanza, account, timestamp, reader, 0, 0, {}, name, boot=boot))
+        elif self.state.account != account:
+            self._writer.save(replace(self.state, account=account, start=timestamp, high=0, settled_high=0))
             self._positions.begin()
             self._tenures += 1
             self._writer.follow_on()
 
-    def remember_style(self, source: str, style: str) -> None:
-        """Remember the request style that worked with this source."""
-        if self.state is not None and self.state.styles.get(source) != style:
-            self._writer.save(replace(self.state, styles={**self.state.styles, source: style}))
+    def remember_style(self, account: str, style: str) -> None:
+        """Remember the request style that worked with this account."""
+        if self.state is not None and self.state.styles.get(account) != style:
+            self._writer.save(replace(self.state, styles={**self.state.styles, account: style}))
 
     def now(self) -> Moment:
         """Return the moment that it is."""

@@ -72,7 +72,7 @@ class Runs:
         return self.digests[self._begin(run) : self._ends[run]]
 
     def keys_of(self, run: int) -> array[int]:
-        """Return what another source can recognise the events of the run at this place by."""
+        """Return what another account can recognise the events of the run at this place by."""
         digests = self.digests_of(run)
         identities = self._identities[self._begin(run) : self._ends[run]]
         return array("Q", [known or own for known, own in zip(identities, digests)]) if identities else digests
@@ -142,7 +142,7 @@ def _in_order(numbers: array[int]) -> Iterator[int]:
 class DuplicateFilter:
     """Which of the events that a server sends again were delivered before.
 
-    `own` holds the digests that the same source delivered, by archival second; `foreign` what other sources delivered,
+    `own` holds the digests that the same account delivered, by archival second; `foreign` what others delivered,
     by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate; once one beyond
     `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
 

@@ -64,7 +64,7 @@ class History:
         """The position after each of the runs."""
         self._first_state: State | None = None
         self.tenure = 0
-        """How often the source changed."""
+        """How often the account changed."""
         self._latest = 0
         self._runs_seen = 0
         self._starts: list[int] = []
@@ -153,8 +153,8 @@ class History:
             0, min(self._starts[-1], self._high_of(last_tenure, sequence) - self._settle - limits.FAILOVER_MARGIN)
         )
 
-    def resume(self, source: str, high: int, clock: int) -> Resume | None:
-        """Return where to resume with a source.
+    def resume(self, account: str, high: int, clock: int) -> Resume | None:
+        """Return where to resume with an account.
 
         `high` is the archival timestamp to resume from in the current tenure, `clock` this machine's time when the last
         event was recorded, by its clock of today.
@@ -163,8 +163,8 @@ class History:
         if state is None:
             return None
         position = believed(high, clock)
-        if source != state.source:
-            # A source that delivered nothing leaves where it started, which has the margin already.
+        if account != state.account:
+            # An account that delivered nothing leaves where it started, which has the margin already.
             timestamp = (
                 max(0, position - self._settle - limits.FAILOVER_MARGIN)
                 if high
@@ -195,7 +195,7 @@ class History:
         if self._state is None:
             self._first_state = state
             self._starts.append(state.start)
-        elif state.source != self._state.source:
+        elif state.account != self._state.account:
             self.tenure += 1
             self._starts.append(state.start)
         self._starts[-1] = state.start
@@ -247,7 +247,7 @@ class History:
 
 
 def _start_of(state: State, clock: int, settle: int) -> int:
-    """Return where to resume while a source has delivered nothing.
+    """Return where to resume while an account has delivered nothing.
 
     Once there were events, that was decided by a time stamp and by this machine's clock of then, and both may have been
     set back since. Before that it is what somebody asked for.

@@ -12,9 +12,9 @@ headers are big endian:
 
     uint32 CRC-32 of kind and body | uint32 length of the body | uint8 kind | body
 
-    kind 1, state     JSON: stanza; source (the account in use); start (its initial timestamp); reader (who reads the
-                      pipe); written and settled (sequence numbers); styles (the request style that worked, by source);
-                      key (which digests follow: a name of the key, and the kind of hash); high and settled_high (the
+    kind 1, state     JSON: stanza; account (in use); start (its initial timestamp); reader (who reads the pipe);
+                      written and settled (sequence numbers); styles (the request style that worked, by account); key
+                      (which digests follow: a name of the key, and the kind of hash); high and settled_high (the
                       archival timestamps to resume from after these two events, 0: none); boot (which run of the
                       machine the monotonic clock of what follows belongs to, "": unknown); gone (who read the pipe
                       and died or closed it, where nobody has read since, else "")
@@ -31,13 +31,13 @@ headers are big endian:
 An archival timestamp is kept as the server sent it, since events are recognized by it. Where to resume is decided with
 this machine's clock beside it (`history.believed`), so that a wrong clock elsewhere loses nothing.
 
-Version 1 is read and no longer written. Its states have no key and no archival timestamps. Its written events are of
-kind 2 (3 with identities), which have neither clock, and whose digests are the length and CRC-32 of a payload
-(`digests.old_digest`).
+Version 1 is read and no longer written. Its states have no key and no archival timestamps, and `source` in place of
+`account`, as states of version 2 had before its first release. Its written events are of kind 2 (3 with identities),
+which have neither clock, and whose digests are the length and CRC-32 of a payload (`digests.old_digest`).
 
 Events are numbered from 1 in the order of their delivery. A state replaces the one before; its `written` says which
 events count: those of higher numbers in earlier records are void, their numbers are given out again. A state with
-another source than the one before begins a tenure: archival timestamps are comparable only within a tenure, since each
+another account than the one before begins a tenure: archival timestamps are comparable only within a tenure, since each
 Management Center stamps by its own clock.
 
 A generation begins with a state and is whole on disk (fsync, rename) before it has its name, and so is the one before
@@ -91,7 +91,7 @@ class State:
     """The scalar part of a bookmark; see the head of this module."""
 
     stanza: str
-    source: str
+    account: str
     start: int
     reader: str
     written: int
@@ -230,7 +230,7 @@ def state_body(state: State) -> bytes:
     return json.dumps(
         {
             "stanza": state.stanza,
-            "source": state.source,
+            "account": state.account,
             "start": state.start,
             "reader": state.reader,
             "written": state.written,
@@ -248,10 +248,13 @@ def state_body(state: State) -> bytes:
 def parse_state(body: bytes) -> State | None:
     """Return the state in the body of its record, None when it holds none that can be."""
     try:
-        state = State(**json.loads(body))
+        told = json.loads(body)
+        if isinstance(told, dict) and "account" not in told and "source" in told:
+            told["account"] = told.pop("source")
+        state = State(**told)
     except (ValueError, TypeError, RecursionError):
         return None
-    texts = (state.stanza, state.source, state.reader, state.key, state.boot, state.gone)
+    texts = (state.stanza, state.account, state.reader, state.key, state.boot, state.gone)
     stamps = (state.start, state.high, state.settled_high)
     sound = (
         all(isinstance(text, str) for text in texts)

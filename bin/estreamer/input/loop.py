@@ -166,7 +166,7 @@ class Stream:
         """Serve one account: stay with it as long as it works, change to the other when it does not."""
         names = [name for name in (self._settings.account, self._settings.failover_account) if name]
         state = self._bookmark.state
-        current = names.index(state.source) if state is not None and state.source in names else 0
+        current = names.index(state.account) if state is not None and state.account in names else 0
         failures = 0
         while True:
             served, steady, problem = self._attempt(names[current])
@@ -248,7 +248,7 @@ class Stream:
         self._delivery.connected_since = time.time()
         self._report_connected(account, connection, style)
         if before is not None:
-            self._report_failover(before.source, account)
+            self._report_failover(before.account, account)
         conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
