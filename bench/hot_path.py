@@ -176,9 +176,9 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
         bookmark.begin("fmc", 0, "bench", stanza)
         reporter = Unwritten(Silence(), folder, stanza)
         delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting, FullyQualifiedRecords())
-        describer, output = delivering._describer, delivering._output
+        records, output = delivering._records, delivering._output
         output._inspector = Inspector(clock)
-        describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
+        records.describe = timers.timed("describe", records.describe)  # type: ignore[method-assign]
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
         output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]

@@ -22,6 +22,7 @@ from estreamer.bookmark.folder import folder_of
 from estreamer.errors import Problem
 from estreamer.files import FILES, Files
 from estreamer.input import delivery, loop
+from estreamer.input.surroundings import Surroundings
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
@@ -257,7 +258,7 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
     disk = Refusing(number)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=BUNDLE)) as server:
-        under_test = Input(tmp_path, {"fmc": server}, files=disk)
+        under_test = Input(tmp_path, {"fmc": server}, surroundings=Surroundings(files=disk))
 
         def break_for_a_while(running: Input) -> None:
             running.reader.wait_for(FIRST)
@@ -282,7 +283,7 @@ def test_told_to_stop_on_a_full_disk_while_splunkd_does_not_read_it_loses_and_do
     disk = Refusing()
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="bundles", bundle_size=BUNDLE)) as server:
-        under_test = Input(tmp_path, {"fmc": server}, files=disk)
+        under_test = Input(tmp_path, {"fmc": server}, surroundings=Surroundings(files=disk))
 
         def stall_on_a_full_disk(running: Input) -> None:
             running.reader.wait_for(FIRST)
@@ -315,7 +316,7 @@ def test_what_splunkd_had_not_read_comes_again_even_if_the_disk_became_full_befo
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     behaviour = Behaviour(style="bare")
     with FmcServer(archive, behaviour=behaviour) as server, disk.instead(write=write):
-        under_test = Input(tmp_path, {"fmc": server}, files=disk)
+        under_test = Input(tmp_path, {"fmc": server}, surroundings=Surroundings(files=disk))
 
         def stall(running: Input) -> None:
             running.reader.wait_for(FIRST)

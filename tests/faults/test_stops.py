@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from estreamer.bookmark import limits
 from estreamer.files import FILES
+from estreamer.input.surroundings import Surroundings
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
@@ -266,7 +267,7 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
     archive = Archive.generated(200, EventGenerator(per_second=20))
     behaviour = Behaviour(style="mixed", bundle_size=20)
     with FmcServer(archive, behaviour=behaviour) as server, disk.instead(write_all=write_slowly):
-        under_test = Input(tmp_path, {"fmc": server}, files=disk)
+        under_test = Input(tmp_path, {"fmc": server}, surroundings=Surroundings(files=disk))
         assert under_test.run(lambda running: told.wait(30) and None) == 0
         took = time.monotonic() - asked[0]
         arrived = under_test.reader.payloads()

@@ -18,8 +18,8 @@ from pathlib import Path
 from defusedxml.ElementTree import fromstring
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
-from estreamer.files import FILES, Files
 from estreamer.input import loop
+from estreamer.input.surroundings import Surroundings
 from estreamer.protocol import fully_qualified
 from estreamer.settings import Account, InputSettings
 
@@ -152,11 +152,16 @@ class Input:
     """An input as its stanza says, to be run again and again with the same bookmark."""
 
     def __init__(
-        self, folder: Path, servers: Mapping[str, FmcServer], *, files: Files = FILES, **settings: object
+        self,
+        folder: Path,
+        servers: Mapping[str, FmcServer],
+        *,
+        surroundings: Surroundings | None = None,
+        **settings: object,
     ) -> None:
         names = list(servers)
         self.folder = folder
-        self.files = files
+        self.surroundings = surroundings
         self.servers = dict(servers)
         self.settings = input_settings(
             account=names[0], failover_account=names[1] if len(names) > 1 else None, **settings
@@ -198,7 +203,13 @@ class Input:
             watcher.start()
             try:
                 code = loop.run(
-                    self.settings, self.account, self.log, str(self.folder), STANZA, self.reader.writer, self.files
+                    self.settings,
+                    self.account,
+                    self.log,
+                    str(self.folder),
+                    STANZA,
+                    self.reader.writer,
+                    self.surroundings,
                 )
             finally:
                 ended.set()

@@ -12,14 +12,14 @@ import getpass
 import os
 import selectors
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Callable
 
 from .. import printable, settings
+from ..clock import CLOCK, Clock
 from ..connection import pkcs12, tcp, tls
 from ..errors import Problem
 from ..protocol import wire
@@ -59,6 +59,7 @@ def run(
     document: bytes | None = None,
     wait: tcp.Wait | None = None,
     say: Say | None = None,
+    clock: Clock = CLOCK,
 ) -> tuple[Step, ...]:
     """Check an account and return the steps, of which only the last can have failed; `say` is told each as it ends.
 
@@ -69,7 +70,8 @@ def run(
     """
     report = _Report(say)
     try:
-        _check(account, tcp.Deadline(timeout, wait or _wait), credentials, document, wait or _wait, report)
+        deadline = tcp.Deadline(timeout, wait or _wait, clock)
+        _check(account, deadline, credentials, document, wait or _wait, report, clock)
     except Problem as problem:
         report.failed(problem)
     return tuple(report.steps)
@@ -101,8 +103,9 @@ def _check(
     document: bytes | None,
     wait: tcp.Wait,
     report: _Report,
+    clock: Clock,
 ) -> None:
-    now = datetime.now(timezone.utc)
+    now = clock.now()
     if credentials is None:
         credentials = pkcs12.read(account.pkcs12, account.pkcs12_password, now, account.legacy_certificates)
     report.done("credentials", _describe(credentials, now))
@@ -115,9 +118,10 @@ def _check(
         timeout=max(0.0, deadline.left - WATCH_TIME * (1 if document is None else 2)),
         wait=wait,
         progress=report.done,
+        clock=clock,
     )
     try:
-        _converse(_Conversation(connection, credentials, document), deadline, report)
+        _converse(_Conversation(connection, credentials, document, clock), deadline, report)
     finally:
         connection.close()
 
@@ -133,11 +137,14 @@ def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
 class _Conversation:
     """What is said on a verified connection: at most a request, and a goodbye."""
 
-    def __init__(self, connection: tls.Connection, credentials: pkcs12.Credentials, document: bytes | None) -> None:
+    def __init__(
+        self, connection: tls.Connection, credentials: pkcs12.Credentials, document: bytes | None, clock: Clock
+    ) -> None:
+        self._clock = clock
         self.has_request = document is not None
         self._connection = connection
         self._credentials = credentials
-        self._session = Session(FullyQualified(document or b"", wire.NOW), time.monotonic())
+        self._session = Session(FullyQualified(document or b"", wire.NOW), self._clock.monotonic())
         self._requested = False
 
     def request(self) -> None:
@@ -159,7 +166,7 @@ class _Conversation:
                 raise self._closed()
 
     def _take(self, data: bytes) -> None:
-        received = self._session.receive(data, time.monotonic())
+        received = self._session.receive(data, self._clock.monotonic())
         if received.answers:
             self._connection.send(received.answers)
         if received.problem is not None:

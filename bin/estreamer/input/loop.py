@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import NoReturn
 
 from ..bookmark.bookmark import Bookmark
@@ -18,8 +16,7 @@ from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events.records import FullyQualifiedRecords
-from ..files import FILES, Files
-from ..outputs.splunkd_pipe import ReaderGone, machine_run, reader_identity
+from ..outputs.splunkd_pipe import ReaderGone
 from ..protocol import fully_qualified, wire
 from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
@@ -27,6 +24,7 @@ from ..settings import Account, InputSettings
 from .delivery import Delivery
 from .logs import CalmLog, Log, SharedLog
 from .status import Reporter
+from .surroundings import Surroundings
 
 RECEIVE_SIZE = 256 * 1024
 """Bytes taken at once from a busy link: about 150 events, which share the cost of a write and a bookmark record."""
@@ -83,17 +81,18 @@ def run(
     checkpoint_dir: str,
     stanza: str,
     stdout_fd: int,
-    files: Files = FILES,
+    surroundings: Surroundings | None = None,
 ) -> int:
     """Run an input until it is told to stop; return the exit code of the process.
 
     `accounts` reads an account by name and is called for every attempt to connect, so that a renewed certificate needs
-    no restart. `stanza` is `estreamer_fqe://<name>`.
+    no restart. `stanza` is `estreamer_fqe://<name>`. What lies outside is the real world unless it is given.
     """
-    calm = CalmLog(log)
-    with Waiting() as waiting:
+    around = surroundings or Surroundings()
+    calm = CalmLog(log, around.clock)
+    with around.waiting(around.clock) as waiting:
         try:
-            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, files)
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, around)
         except Stop as stop:
             log.info("stopped", reason=str(stop))
             return 0
@@ -101,22 +100,23 @@ def run(
             log.error("input_cannot_run", code=problem.code, problem=problem.text)
             return 1
         try:
-            reporter = Reporter(calm, checkpoint_dir, stanza)
+            reporter = Reporter(calm, checkpoint_dir, stanza, around.clock, around.files)
             delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, FullyQualifiedRecords())
-            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
+            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, around).run()
         finally:
             bookmark.close()
             calm.flush()
 
 
-def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, files: Files) -> Bookmark:
+def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, around: Surroundings) -> Bookmark:
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
-        clock = Clock(time.time, time.monotonic, machine_run())
-        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock, files=files)
+        return Bookmark.open(
+            checkpoint_dir, stanza, reader=around.reader(), settle=settle, clock=around.clock, files=around.files
+        )
 
-    return patiently(attempt, LOCK_PATIENCE, waiting.pause)
+    return patiently(attempt, LOCK_PATIENCE, waiting.pause, around.clock)
 
 
 class Stream:
@@ -131,7 +131,10 @@ class Stream:
         stanza: str,
         delivery: Delivery,
         waiting: Waiting,
+        around: Surroundings,
     ) -> None:
+        self._around = around
+        self._clock = around.clock
         self._settings = settings
         self._accounts = accounts
         self._log = log
@@ -140,7 +143,7 @@ class Stream:
         self._delivery = delivery
         self._waiting = waiting
         self._document = fully_qualified.document(settings.fields)
-        self._backoff = Backoff()
+        self._backoff = Backoff(around.jitter)
         self._styles: dict[str, str] = {}
 
     def run(self) -> int:
@@ -193,9 +196,9 @@ class Stream:
 
     def _rest(self, seconds: float) -> None:
         """Wait before the next attempt; what splunkd has goes on settling meanwhile."""
-        end = time.monotonic() + seconds
+        end = self._clock.monotonic() + seconds
         while True:
-            now = time.monotonic()
+            now = self._clock.monotonic()
             self._delivery.keep_house(now)
             if now >= end:
                 return
@@ -204,12 +207,12 @@ class Stream:
     def _attempt(self, name: str) -> tuple[bool, bool, Problem]:
         """Connect to an account and serve it to the end; return whether that worked, and well, and what ended it."""
         self._delivery.use_account(name)
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         try:
             # splunkd may be slow to answer, or not answer at all while it stops.
             account = self._waiting.call(lambda: self._accounts(name))
-            credentials = pkcs12.read(
-                account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
+            credentials = self._around.credentials(
+                account.pkcs12, account.pkcs12_password, self._clock.now(), account.legacy_certificates
             )
             self._delivery.client_certificate_expires = credentials.end.not_after
             connection = self._connect(account, credentials)
@@ -224,12 +227,12 @@ class Stream:
         finally:
             self._delivery.connected_since = None
             connection.close()
-        lasted = time.monotonic() - begun >= SERVED_AFTER
+        lasted = self._clock.monotonic() - begun >= SERVED_AFTER
         return session.data_received or lasted, lasted or session.counts.events >= STEADY_EVENTS, end
 
     def _connect(self, account: Account, credentials: pkcs12.Credentials) -> tls.Connection:
         self._log.info("connecting", account=account.name, host=account.host, port=account.port)
-        return tls.connect(
+        return self._around.connect(
             account.host,
             account.port,
             credentials,
@@ -237,6 +240,7 @@ class Stream:
             legacy=account.legacy_certificates,
             timeout=CONNECT_TIMEOUT,
             wait=self._waiting.wait,
+            clock=self._clock,
         )
 
     def _serve(
@@ -247,11 +251,13 @@ class Stream:
         before = self._bookmark.state
         session, duplicates = self._open_session(account.name, style)
         self._delivery.use_host(account.host)
-        self._delivery.connected_since = time.time()
+        self._delivery.connected_since = self._clock.wall()
         self._report_connected(account, connection, style)
         if before is not None:
             self._report_failover(before.account, account)
-        conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
+        conversation = _Conversation(
+            self._delivery, session, connection, duplicates, self._waiting, self._log, self._clock
+        )
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
         except (Stop, ReaderGone) as end:
@@ -273,11 +279,11 @@ class Stream:
             timestamp = begin = self._settings.start_from
             if timestamp == wire.NOW:
                 # From here on it is a time: what happens before the next connection must not be lost.
-                begin = max(0, int(time.time()) - self._settings.settle)
-        self._bookmark.begin(name, begin, reader_identity(), self._stanza)
+                begin = max(0, int(self._clock.wall()) - self._settings.settle)
+        self._bookmark.begin(name, begin, self._around.reader(), self._stanza)
         if resume is not None and resume.ahead is not None:
             self._report_clock(name, resume.ahead, timestamp)
-        session = Session(FullyQualified(self._document, timestamp, style), time.monotonic())
+        session = Session(FullyQualified(self._document, timestamp, style), self._clock.monotonic())
         return session, None if resume is None else resume.duplicates
 
     def _style(self, name: str) -> str:
@@ -367,19 +373,20 @@ class _Sent:
     any more, what follows is sent later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._reads: deque[tuple[float, float]] = deque(maxlen=READS_ON_THEIR_WAY)
         self.nothing_waits()
 
     def nothing_waits(self) -> None:
         """Note that all bytes were read."""
         self._reads.clear()
-        self._reads.append((time.time(), time.monotonic()))
+        self._reads.append((self._clock.wall(), self._clock.monotonic()))
 
     def read(self) -> tuple[float, float]:
         """Note that bytes were read; return before when they cannot have been sent (Unix and monotonic seconds)."""
         earliest = self._reads[0]
-        self._reads.append((time.time(), time.monotonic()))
+        self._reads.append((self._clock.wall(), self._clock.monotonic()))
         return earliest
 
 
@@ -394,16 +401,18 @@ class _Conversation:
         duplicates: DuplicateFilter | None,
         waiting: Waiting,
         log: Log,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._delivery = delivery
         self._session = session
         self._connection = connection
         self._duplicates = duplicates
         self._waiting = waiting
         self._log = log
-        self._hint_at: float | None = time.monotonic() + NO_EVENT_HINT_AFTER
+        self._hint_at: float | None = self._clock.monotonic() + NO_EVENT_HINT_AFTER
         self._owed = 0
-        self._sent = _Sent()
+        self._sent = _Sent(clock)
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
         """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
@@ -417,7 +426,7 @@ class _Conversation:
         more = True
         while True:
             self._waiting.check()
-            self._keep_house(time.monotonic())
+            self._keep_house(self._clock.monotonic())
             if not more:
                 self._wait()
             data = self._connection.receive(RECEIVE_SIZE)
@@ -435,7 +444,7 @@ class _Conversation:
         connection = self._connection
         due = min(self._session.deadline, self._delivery.next_due)
         sending = (connection.fileno(),) if connection.unsent() else ()
-        timeout = max(0.0, due - time.monotonic())
+        timeout = max(0.0, due - self._clock.monotonic())
         _, writable = self._waiting.until((connection.fileno(),), sending, timeout)
         if writable:
             connection.flush()
@@ -445,7 +454,7 @@ class _Conversation:
         if not data:
             raise tls.closed_later(self._connection)
         wall, monotonic = self._sent.read()
-        received = self._session.receive(data, time.monotonic())
+        received = self._session.receive(data, self._clock.monotonic())
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)
         if received.answers:
@@ -476,7 +485,7 @@ class _Conversation:
         self._hint_at = None
         self._delivery.deliver(received, self._duplicates, moment)
         # splunkd may have kept the pipe full for minutes: the peer's silence counts from here.
-        self._session.resume_listening(time.monotonic())
+        self._session.resume_listening(self._clock.monotonic())
         known = self._duplicates
         # While stamps of what is known are ahead of this machine's clock, the server's may be set back: then what is
         # sent again may follow on what is not.

@@ -73,6 +73,7 @@ class Connection:
     peer = types.SimpleNamespace(
         address="fmc",
         port=8302,
+        local_address="client",
         tls_version="",
         cipher="",
         fingerprint="",
@@ -98,6 +99,8 @@ class Connection:
         self._sequence = 0
         self._failure: bytes | Problem | None = None
         self.cut_after: int | None = None
+
+    age = 0.0
 
     def fileno(self) -> int:
         """Return a number that is no descriptor's."""

@@ -97,11 +97,11 @@ def _setting(rng: random.Random) -> Setting:
     )
 
 
-def failure_of(sequence: Trial) -> str | None:
-    """Play a sequence; return what went wrong, or None."""
+def failure_of(sequence: Trial, uptime: float = 0.0) -> str | None:
+    """Play a sequence on a machine that has been up so many seconds; return what went wrong, or None."""
     shared = Path("/dev/shm")  # noqa: S108 - the folder below it has a name of its own
     folder = tempfile.mkdtemp(prefix="estreamer-model-", dir=shared if shared.is_dir() else None)
-    world = World(sequence.seed, sequence.setting, sequence.actions, Path(folder))
+    world = World(sequence.seed, sequence.setting, sequence.actions, Path(folder), uptime)
     try:
         world.run()
     except Exception as error:

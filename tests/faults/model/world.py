@@ -23,9 +23,11 @@ from typing import Any
 from unittest import mock
 
 from estreamer.bookmark import journal, limits
-from estreamer.errors import Problem, Stop
+from estreamer.clock import Clock
+from estreamer.errors import Stop
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
+from estreamer.input.surroundings import Surroundings
 from estreamer.outputs import splunkd_pipe
 from estreamer.settings import Account, InputSettings
 
@@ -70,14 +72,24 @@ class Setting:
 
 
 class World:
-    """A sequence on its way. `seed` is for all that the actions leave open."""
+    """A sequence on its way. `seed` is for all that the actions leave open.
 
-    def __init__(self, seed: int, setting: Setting, actions: Sequence[Action], folder: Path) -> None:
+    `uptime` is for how many seconds the machine had been up when the sequence began.
+    """
+
+    def __init__(
+        self, seed: int, setting: Setting, actions: Sequence[Action], folder: Path, uptime: float = 0.0
+    ) -> None:
         self.random = random.Random(seed)
         self.setting = setting
         self.script = deque([*actions, *_ENDING])
         self.folder = folder
         self.now = 1000.0
+        self.clock = Clock(
+            wall=lambda: BEGIN + self.now,
+            monotonic=lambda: uptime + self.now,
+            sleep=lambda seconds: self.pass_time(seconds),
+        )
         self.event_time = BEGIN
         self.clock_error = 0
         self.clock_was_set = False
@@ -135,26 +147,33 @@ class World:
 
     @contextmanager
     def _in_place_of_the_real(self) -> Iterator[None]:
-        clock = types.SimpleNamespace(
-            monotonic=lambda: self.now, time=lambda: BEGIN + self.now, sleep=lambda seconds: self.pass_time(seconds)
-        )
+        clock = types.SimpleNamespace(time=self.clock.wall, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
         patches: list[tuple[Any, dict[str, Any]]] = [
             (limits, {"GENERATION_SIZE": self.setting.generation_size}),
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
             (splunkd_pipe, {"os": types.SimpleNamespace(write=self.system.write, set_blocking=os.set_blocking)}),
             (delivery, {"time": clock}),
-            (
-                loop,
-                {"time": clock, "Waiting": lambda: SimulatedWaiting(self), "reader_identity": lambda: self.parent},
-            ),
-            (loop, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
-            (loop, {"Backoff": lambda: _BACKOFF(self.random.random)}),
         ]
         with ExitStack() as stack:
             for module, names in patches:
                 stack.enter_context(mock.patch.multiple(module, **names))
             yield
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            clock=self.clock,
+            files=self.system,
+            waiting=lambda _: SimulatedWaiting(self),
+            reader=lambda: self.parent,
+            credentials=lambda *_: _CREDENTIALS,
+            connect=self._connect,
+            jitter=self.random.random,
+        )
+
+    def _connect(self, host: str, *_: object, **__: object) -> Connection:
+        self.tick()
+        return self.fmcs[host].connect(self.note_batch)
 
     def _live(self) -> None:
         """Run the input once."""
@@ -174,7 +193,7 @@ class World:
                 str(self.folder),
                 STANZA,
                 self.pipe.writer,
-                self.system,
+                self._surroundings(),
             )
         except Killed:
             # Whoever dies instead of stopping leaves the pipe as it is, for splunkd to read it to its end.
@@ -490,8 +509,9 @@ _ENDING: tuple[Action, ...] = (
     ("rest", 0),
     ("finish", 0),
 )
-_BACKOFF = loop.Backoff
-_CREDENTIALS = types.SimpleNamespace(end=types.SimpleNamespace(not_after=None))
+_CREDENTIALS = types.SimpleNamespace(
+    end=types.SimpleNamespace(not_after=None), facts=types.SimpleNamespace(common_name="client")
+)
 
 
 class SimulatedWaiting:
@@ -552,23 +572,6 @@ def _takes(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(0))
-
-
-class _Tls:
-    """`estreamer.connection.tls`, whose connections are simulated."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def connect(self, host: str, *_: object, **__: object) -> Connection:
-        self._world.tick()
-        return self._world.fmcs[host].connect(self._world.note_batch)
-
-    def closed_before_any_message(self, *_: object) -> Problem:
-        return Problem("closed_before_any_message", "The server closed the connection before it sent anything.")
-
-    def closed_later(self, *_: object) -> Problem:
-        return Problem("tls_closed", "The server closed the connection.")
 
 
 class _Log:
