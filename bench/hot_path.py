@@ -29,6 +29,8 @@ from estreamer.events.records import FullyQualifiedRecords
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
 from estreamer.input.status import Reporter
+from estreamer.outputs.output import Before
+from estreamer.outputs.splunkd_pipe import Splunkd, SplunkdPipe
 from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
@@ -175,14 +177,15 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
         reporter = Unwritten(Silence(), folder, stanza)
-        delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting, FullyQualifiedRecords())
-        records, output = delivering._records, delivering._output
-        output._inspector = Inspector(clock)
+        output = SplunkdPipe(Splunkd(descriptor, stanza, "main", 30), Before(), CLOCK.monotonic())
+        output._stream._inspector = Inspector(clock)
+        records = FullyQualifiedRecords()
         records.describe = timers.timed("describe", records.describe)  # type: ignore[method-assign]
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
-        output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
+        output.offer = timers.timed("write", output.offer)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
         bookmark.entry = timers.timed("digest", bookmark.entry)  # type: ignore[method-assign]
+        delivering = Delivery(settings(), reporter, bookmark, output, waiting, records)
         try:
             yield timers.timed("rest", delivering.deliver)
         finally:

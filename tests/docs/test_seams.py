@@ -16,20 +16,11 @@ TESTS = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.parent.
 """The tests of the add-on; the tools are handed no clock and no files."""
 
 PATCHED = {
-    "tests/faults/model/world.py: os in splunkd_pipe": "the output is not handed its pipe",
-    "tests/faults/model/world.py: time in delivery": "the delivery is not handed the clock",
-    "tests/input/test_planned_restarts.py: time in delivery": "the delivery is not handed the clock",
     "tests/connection/test_endless.py: _Channel.unsent of tls": "OpenSSL never leaves bytes behind there by itself",
     "tests/connection/test_failures.py: _Channel.fill of tls": "an error of OpenSSL that no peer can bring about",
     "tests/faults/test_server_slow.py: Connection.send of tls": "a measurement of what the real one sends",
 }
 """What tests still put in the place of `os`, `time` or `tls`, and why."""
-
-ASKED = {
-    "input/delivery.py": "is not handed the clock",
-    "input/figures.py": "is not handed the clock",
-}
-"""Modules that ask for the time by themselves, and why."""
 
 FILES_OF = ("bookmark", "input/status.py")
 """What writes files that must survive a crash, or be whole to whoever reads them."""
@@ -106,7 +97,7 @@ def asks_the_time(path: Path) -> bool:
 
 def test_only_the_clock_asks_the_time():
     asking = {str(path.relative_to(ESTREAMER)) for path in ESTREAMER.rglob("*.py") if asks_the_time(path)}
-    assert asking == {"clock.py", *ASKED}
+    assert asking == {"clock.py"}
 
 
 def test_what_must_survive_a_crash_asks_the_file_system_by_what_it_is_handed():

@@ -20,6 +20,7 @@ from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import loop
 from estreamer.input.surroundings import Surroundings
+from estreamer.outputs.splunkd_pipe import Splunkd
 from estreamer.protocol import fully_qualified
 from estreamer.settings import Account, InputSettings
 
@@ -183,6 +184,10 @@ class Input:
             legacy_certificates=False,
         )
 
+    def destination(self) -> Splunkd:
+        """Return the pipe of the present reader, as a destination."""
+        return Splunkd(self.reader.writer, STANZA, self.settings.index, self.settings.settle)
+
     def run(self, until: Callable[[Input], None]) -> int:
         """Run the stream until `until` returns, then stop it by SIGTERM; return its exit code."""
         self.reader = Reader()
@@ -208,7 +213,7 @@ class Input:
                     self.log,
                     str(self.folder),
                     STANZA,
-                    self.reader.writer,
+                    self.destination(),
                     self.surroundings,
                 )
             finally:

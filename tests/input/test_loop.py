@@ -15,7 +15,9 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
-from estreamer.outputs.splunkd_pipe import Chunk, Output, WaitForPipe, reader_identity
+from estreamer.outputs.settling import Settling
+from estreamer.outputs.splunkd_pipe import reader_identity
+from estreamer.outputs.xml_stream import Chunk, XmlStream
 from estreamer.protocol import session
 
 from standins.fmc.archive import Archive, FailoverPair
@@ -425,8 +427,10 @@ def test_what_splunkd_had_read_before_a_stop_settles_no_later_for_that(make: Mak
     under_test.run_for(100)
     stopped = time.monotonic()
     bookmark = Bookmark.open(str(under_test.folder), STANZA, reader=reader_identity(), settle=600)
-    assert bookmark.settling.read(0, stopped) is None
-    assert bookmark.settling.read(0, stopped + 600) == 100
+    settling = Settling(600)
+    settling.resume(bookmark.seen, time.monotonic())
+    assert settling.read(0, stopped) is None
+    assert settling.read(0, stopped + 600) == 100
     bookmark.close()
 
 
@@ -453,13 +457,13 @@ def test_a_busy_link_is_written_in_large_pieces(make: Make, monkeypatch: pytest.
     archive = archive_of(4000)
     under_test = make(archive, Behaviour(style="bare"))
     sizes: list[int] = []
-    really = Output.write
+    really = XmlStream.push
 
-    def write(self: Output, chunk: Chunk, wait: WaitForPipe) -> int:
+    def push(self: XmlStream, chunk: Chunk) -> int:
         sizes.append(len(chunk.data))
-        return really(self, chunk, wait)
+        return really(self, chunk)
 
-    monkeypatch.setattr(Output, "write", write)
+    monkeypatch.setattr(XmlStream, "push", push)
     assert under_test.run_for(4000) == payloads_of(archive)
     assert sum(sizes) / len(sizes) > 16 * 1024
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import select
 import time
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from estreamer.input import delivery
+from estreamer.clock import Clock
 from estreamer.input.surroundings import Surroundings
 from estreamer.outputs import pace as pace_of_reader
+from estreamer.outputs import splunkd_pipe
 from estreamer.outputs.pace import BEHIND_AFTER, UNSEEN_AFTER, Pace
-from estreamer.outputs.splunkd_pipe import Output
+from estreamer.outputs.xml_stream import XmlStream
 
 from standins.fmc.archive import Archive
 from standins.fmc.events import EventGenerator, Record
@@ -25,26 +25,8 @@ Make = Callable[..., Input]
 COUNT = 100
 
 
-class Splunkd:
-    """Who reads the pipe; a call puts another one in the place of the present one."""
-
-    def __init__(self) -> None:
-        self._number = 1
-
-    def __call__(self) -> None:
-        self._number += 1
-
-    def identity(self) -> str:
-        return f"splunkd-{self._number}"
-
-
 @pytest.fixture
-def splunkd() -> Splunkd:
-    return Splunkd()
-
-
-@pytest.fixture
-def make(tmp_path: Path, splunkd: Splunkd) -> Iterator[Make]:
+def make(tmp_path: Path) -> Iterator[Make]:
     """Return what makes an input whose events never settle by time."""
     servers: list[FmcServer] = []
 
@@ -52,13 +34,25 @@ def make(tmp_path: Path, splunkd: Splunkd) -> Iterator[Make]:
         server = FmcServer(Archive.generated(COUNT, EventGenerator()))
         server.start()
         servers.append(server)
-        changed = {"settle": 600, "trusts_planned_restart": True, **settings}
-        return Input(tmp_path, {"fmc": server}, surroundings=Surroundings(reader=splunkd.identity), **changed)
+        return Input(tmp_path, {"fmc": server}, **{"settle": 600, "trusts_planned_restart": True, **settings})
 
     yield start
     for server in servers:
         server.stop()
         server.assert_clean()
+
+
+@pytest.fixture
+def splunkd(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what puts another splunkd in the place of the present one."""
+    numbers = itertools.count(1)
+
+    def restart() -> None:
+        name = f"splunkd-{next(numbers)}"
+        monkeypatch.setattr(splunkd_pipe, "reader_identity", lambda: name)
+
+    restart()
+    return restart
 
 
 def again(under_test: Input) -> list[object]:
@@ -81,7 +75,9 @@ def one_more(under_test: Input) -> None:
     archive.append(Record.of(b'{"EventType":"FileEvent"}', archive.newest()))
 
 
-def test_after_a_planned_restart_of_a_splunkd_that_kept_up_nothing_is_delivered_again(make: Make, splunkd: Splunkd):
+def test_after_a_planned_restart_of_a_splunkd_that_kept_up_nothing_is_delivered_again(
+    make: Make, splunkd: Callable[[], None]
+):
     under_test = make()
     assert len(under_test.run_for(COUNT)) == COUNT
     assert under_test.log.fields_of("planned_stop") == [{"trusted": 1}]
@@ -91,7 +87,7 @@ def test_after_a_planned_restart_of_a_splunkd_that_kept_up_nothing_is_delivered_
     assert again(under_test) == []
 
 
-def test_with_the_setting_resend_what_had_not_settled_is_delivered_again(make: Make, splunkd: Splunkd):
+def test_with_the_setting_resend_what_had_not_settled_is_delivered_again(make: Make, splunkd: Callable[[], None]):
     under_test = make(trusts_planned_restart=False)
     under_test.run_for(COUNT)
     splunkd()
@@ -100,7 +96,7 @@ def test_with_the_setting_resend_what_had_not_settled_is_delivered_again(make: M
 
 
 def test_after_back_pressure_within_settle_what_had_not_settled_is_delivered_again(
-    make: Make, splunkd: Splunkd, monkeypatch: pytest.MonkeyPatch
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(pace_of_reader, "BEHIND_AFTER", 0.01)
     under_test = make()
@@ -126,7 +122,9 @@ def stop_reading_with_something_to_read(running: Input) -> None:
     stop_reading(running.reader, server)
 
 
-def test_an_input_that_was_edited_before_a_planned_restart_delivers_nothing_again(make: Make, splunkd: Splunkd):
+def test_an_input_that_was_edited_before_a_planned_restart_delivers_nothing_again(
+    make: Make, splunkd: Callable[[], None]
+):
     """The process before the edit left word that the same splunkd kept up."""
     under_test = make()
     under_test.run_for(COUNT)
@@ -139,7 +137,7 @@ def test_an_input_that_was_edited_before_a_planned_restart_delivers_nothing_agai
     assert again(under_test) == []
 
 
-def test_what_the_same_splunkd_has_read_before_an_edit_still_has_to_settle(make: Make, splunkd: Splunkd):
+def test_what_the_same_splunkd_has_read_before_an_edit_still_has_to_settle(make: Make, splunkd: Callable[[], None]):
     """It goes on, and may die: only its own planned end makes what it has read count."""
     under_test = make()
     under_test.run_for(COUNT)
@@ -150,7 +148,7 @@ def test_what_the_same_splunkd_has_read_before_an_edit_still_has_to_settle(make:
 
 
 def test_an_edit_of_an_input_whose_splunkd_was_behind_hides_nothing(
-    make: Make, splunkd: Splunkd, monkeypatch: pytest.MonkeyPatch
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
     under_test = make()
     with monkeypatch.context() as slow:
@@ -164,9 +162,9 @@ def test_an_edit_of_an_input_whose_splunkd_was_behind_hides_nothing(
 
 
 def test_where_the_system_cannot_tell_what_was_read_nothing_is_trusted(
-    make: Make, splunkd: Splunkd, monkeypatch: pytest.MonkeyPatch
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(Output, "knows_unread", lambda _: False)
+    monkeypatch.setattr(XmlStream, "knows_unread", lambda _: False)
     under_test = make()
     under_test.run_for(COUNT)
     splunkd()
@@ -208,7 +206,9 @@ def test_what_cannot_be_known_of_the_time_before_counts_as_behind():
     assert pace.kept_up(30, 35.0)
 
 
-def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behind(make: Make, splunkd: Splunkd):
+def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behind(
+    make: Make, splunkd: Callable[[], None]
+):
     under_test = make()
     under_test.run(hang_up_after(COUNT))
     assert len(under_test.run_for(COUNT)) == COUNT
@@ -216,7 +216,7 @@ def test_a_splunkd_that_closed_the_pipe_of_the_process_before_may_have_been_behi
 
 
 def test_a_planned_restart_soon_after_a_crash_of_the_splunkd_before_delivers_nothing_again(
-    make: Make, splunkd: Splunkd
+    make: Make, splunkd: Callable[[], None]
 ):
     """The crash cost what had not settled, once: the splunkd after it is another one, and all of it was seen."""
     under_test = make()
@@ -240,11 +240,10 @@ def test_a_reader_that_nobody_looked_at_while_something_waited_counts_as_behind(
 
 
 def test_a_reader_that_is_behind_at_the_stop_itself_is_not_trusted(
-    make: Make, splunkd: Splunkd, monkeypatch: pytest.MonkeyPatch
+    make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
     """It reads on in the grace of the stop, after what lies in the pipe has waited for longer than is allowed."""
     monkeypatch.setattr(pace_of_reader, "BEHIND_AFTER", 0.02)
-    under_test = make()
     polls = itertools.count(1)
 
     def sleep(seconds: float) -> None:
@@ -252,7 +251,7 @@ def test_a_reader_that_is_behind_at_the_stop_itself_is_not_trusted(
         if next(polls) == 5:
             under_test.reader.may_read.set()
 
-    monkeypatch.setattr(delivery, "time", types.SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=sleep))
+    under_test = make(surroundings=Surroundings(clock=Clock(sleep=sleep)))
 
     def stall(running: Input) -> None:
         running.reader.wait_for(COUNT)

@@ -32,7 +32,6 @@ from .folder import folder_of
 from .history import History, Resume, believed
 from .journal import Moment, State
 from .recovery import Recovered, recover
-from .settling import Settling
 from .writer import Writer
 
 
@@ -59,9 +58,8 @@ class Bookmark:
         self._tenures = recovered.tenures
         """How often the account changed, as far as the generations tell that are kept."""
         self.recovery = recovered.recovery
-        self.settling = Settling(settle)
-        """What splunkd has read and not yet had long enough, by the process before this one as well."""
-        self.settling.resume(recovered.read, clock.monotonic())
+        self.seen = recovered.seen
+        """Up to which events the same reader had read when, in monotonic seconds, before this process began."""
 
     @classmethod
     def open(

@@ -41,7 +41,7 @@ class Recovery:
 class Recovered:
     """What a bookmark goes on from; without `state` there is none.
 
-    `tenures` is how often the account changed, as far as the generations tell that are kept. `read` are the events that
+    `tenures` is how often the account changed, as far as the generations tell that are kept. `seen` are the events that
     the reader had taken by then, and when, in monotonic seconds: they settle in their time.
     """
 
@@ -51,7 +51,7 @@ class Recovered:
     last_record: LastRecord
     state: State | None = None
     tenures: int = 0
-    read: tuple[tuple[int, float], ...] = ()
+    seen: tuple[tuple[int, float], ...] = ()
     recovery: Recovery = Recovery()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Callable
 
 from ..bookmark import limits
+from ..clock import CLOCK, Clock
 from .logs import Log
 
 WARNING_INTERVAL = 3600.0
@@ -116,9 +115,9 @@ def _seconds(moment: datetime | None) -> int | None:
 class Warnings:
     """Warnings of what lasts: each is logged at most once in `WARNING_INTERVAL`."""
 
-    def __init__(self, log: Log, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, log: Log, clock: Clock = CLOCK) -> None:
         self._log = log
-        self._monotonic = monotonic
+        self._clock = clock
         self._next: dict[str, float] = {}
         self._forgotten = 0
 
@@ -143,7 +142,7 @@ class Warnings:
             self._forgotten = forgotten
 
     def _is_due(self, name: str) -> bool:
-        now = self._monotonic()
+        now = self._clock.monotonic()
         if now < self._next.get(name, now):
             return False
         self._next[name] = now + WARNING_INTERVAL

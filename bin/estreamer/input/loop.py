@@ -16,7 +16,7 @@ from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events.records import FullyQualifiedRecords
-from ..outputs.splunkd_pipe import ReaderGone
+from ..outputs.output import Before, Destination, ReceiverGone
 from ..protocol import fully_qualified, wire
 from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
@@ -80,7 +80,7 @@ def run(
     log: SharedLog,
     checkpoint_dir: str,
     stanza: str,
-    stdout_fd: int,
+    destination: Destination,
     surroundings: Surroundings | None = None,
 ) -> int:
     """Run an input until it is told to stop; return the exit code of the process.
@@ -92,7 +92,7 @@ def run(
     calm = CalmLog(log, around.clock)
     with around.waiting(around.clock) as waiting:
         try:
-            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, around)
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, destination, around)
         except Stop as stop:
             log.info("stopped", reason=str(stop))
             return 0
@@ -101,19 +101,24 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza, around.clock, around.files)
-            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, FullyQualifiedRecords())
-            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, around).run()
+            before = Before(bookmark.seen, bookmark.recovery.may_be_behind)
+            output = destination.open(before, around.clock.monotonic())
+            delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords(), around.clock)
+            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination, around).run()
         finally:
             bookmark.close()
             calm.flush()
 
 
-def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, around: Surroundings) -> Bookmark:
+def _open_bookmark(
+    waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, destination: Destination, around: Surroundings
+) -> Bookmark:
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
+        reader = destination.receiver()
         return Bookmark.open(
-            checkpoint_dir, stanza, reader=around.reader(), settle=settle, clock=around.clock, files=around.files
+            checkpoint_dir, stanza, reader=reader, settle=settle, clock=around.clock, files=around.files
         )
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause, around.clock)
@@ -131,11 +136,13 @@ class Stream:
         stanza: str,
         delivery: Delivery,
         waiting: Waiting,
+        destination: Destination,
         around: Surroundings,
     ) -> None:
         self._around = around
         self._clock = around.clock
         self._settings = settings
+        self._destination = destination
         self._accounts = accounts
         self._log = log
         self._bookmark = bookmark
@@ -157,7 +164,7 @@ class Stream:
             planned = not (self._waiting.parent_is_gone or self._delivery.reader_is_gone())
             if not planned:
                 self._delivery.forget_reader()
-        except ReaderGone as gone:
+        except ReceiverGone as gone:
             self._log.warning("reader_gone", problem=f"{gone}. What splunkd had not settled is delivered again.")
             self._delivery.forget_reader()
         except Problem as problem:
@@ -260,7 +267,7 @@ class Stream:
         )
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
-        except (Stop, ReaderGone) as end:
+        except (Stop, ReceiverGone) as end:
             _say_goodbye(connection, session, str(end))
             raise
         if problem.code == "tls_closed" and not session.answered:
@@ -280,7 +287,7 @@ class Stream:
             if timestamp == wire.NOW:
                 # From here on it is a time: what happens before the next connection must not be lost.
                 begin = max(0, int(self._clock.wall()) - self._settings.settle)
-        self._bookmark.begin(name, begin, self._around.reader(), self._stanza)
+        self._bookmark.begin(name, begin, self._destination.receiver(), self._stanza)
         if resume is not None and resume.ahead is not None:
             self._report_clock(name, resume.ahead, timestamp)
         session = Session(FullyQualified(self._document, timestamp, style), self._clock.monotonic())
@@ -415,7 +422,7 @@ class _Conversation:
         self._sent = _Sent(clock)
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
-        """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
+        """Converse until the connection ends, and return what ended it. Raises Stop or ReceiverGone."""
         try:
             self._converse(on_first_event)
         except Problem as problem:

@@ -10,7 +10,7 @@ from ..clock import Clock
 from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..files import FILES, Files
-from ..outputs.splunkd_pipe import machine_run, reader_identity
+from ..outputs.splunkd_pipe import machine_run
 
 
 def _clock() -> Clock:
@@ -21,14 +21,13 @@ def _clock() -> Clock:
 class Surroundings:
     """The real ones, where nothing else is given.
 
-    `reader` says who reads the pipe; `credentials` reads a PKCS#12 file and `connect` makes a verified connection, as
-    `pkcs12.read` and `tls.connect` do; `jitter` is at random from 0 to 1.
+    `credentials` reads a PKCS#12 file and `connect` makes a verified connection, as `pkcs12.read` and `tls.connect` do;
+    `jitter` is at random from 0 to 1.
     """
 
     clock: Clock = field(default_factory=_clock)
     files: Files = FILES
     waiting: Callable[[Clock], Waiting] = Waiting
-    reader: Callable[[], str] = reader_identity
     credentials: Callable[..., pkcs12.Credentials] = pkcs12.read
     connect: Callable[..., tls.Connection] = tls.connect
     jitter: Callable[[], float] = random.random

@@ -8,7 +8,6 @@ it again. In the end all faults are lifted, and what splunkd has is compared wit
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import select
@@ -16,7 +15,7 @@ import types
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ from estreamer.errors import Stop
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
 from estreamer.input.surroundings import Surroundings
-from estreamer.outputs import splunkd_pipe
+from estreamer.outputs.output import Before, Output
+from estreamer.outputs.splunkd_pipe import Splunkd as RealDestination
+from estreamer.outputs.xml_stream import pipe_of
 from estreamer.settings import Account, InputSettings
 
 from tests.bookmark.collisions import forged
@@ -124,7 +125,7 @@ class World:
     def run(self) -> None:
         """Play the sequence. Raises AssertionError when an event was lost or doubled beyond what is promised."""
         try:
-            with self._in_place_of_the_real():
+            with self._within_limits():
                 while not self.finished:
                     self._live()
                     self._between_lives()
@@ -146,18 +147,13 @@ class World:
         assert count <= allowed, f"doubled {count}, allowed {allowed}: {dict(list(doubled.items())[:5])}"
 
     @contextmanager
-    def _in_place_of_the_real(self) -> Iterator[None]:
-        clock = types.SimpleNamespace(time=self.clock.wall, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
-        patches: list[tuple[Any, dict[str, Any]]] = [
-            (limits, {"GENERATION_SIZE": self.setting.generation_size}),
-            (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
-            (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
-            (splunkd_pipe, {"os": types.SimpleNamespace(write=self.system.write, set_blocking=os.set_blocking)}),
-            (delivery, {"time": clock}),
-        ]
-        with ExitStack() as stack:
-            for module, names in patches:
-                stack.enter_context(mock.patch.multiple(module, **names))
+    def _within_limits(self) -> Iterator[None]:
+        with mock.patch.multiple(
+            limits,
+            GENERATION_SIZE=self.setting.generation_size,
+            HISTORY_SIZE=1 << 21 if self.setting.keeps_history else 6000,
+            MOST_GENERATIONS=64 if self.setting.keeps_history else 4,
+        ):
             yield
 
     def _surroundings(self) -> Surroundings:
@@ -165,7 +161,6 @@ class World:
             clock=self.clock,
             files=self.system,
             waiting=lambda _: SimulatedWaiting(self),
-            reader=lambda: self.parent,
             credentials=lambda *_: _CREDENTIALS,
             connect=self._connect,
             jitter=self.random.random,
@@ -192,7 +187,7 @@ class World:
                 _Log(self.log),
                 str(self.folder),
                 STANZA,
-                self.pipe.writer,
+                _Destination(self),
                 self._surroundings(),
             )
         except Killed:
@@ -560,10 +555,10 @@ class SimulatedWaiting:
     def wait(self, descriptor: int, for_write: bool, timeout: float | None) -> bool:
         raise AssertionError("the connection is simulated")
 
-    def pipe(self, descriptor: int, timeout: float, ignore_stop: bool = False) -> None:
+    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
         if not ignore_stop:
-            self.until((), (descriptor,), timeout)
-        elif not _takes(descriptor):
+            self.until((), descriptors, timeout)
+        elif not any(map(_takes, descriptors)):
             self._world.pass_time(min(timeout, 0.3))
 
 
@@ -572,6 +567,40 @@ def _takes(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(0))
+
+
+class _Pipe:
+    """The real pipe, in which a write may be the last thing that a process does."""
+
+    def __init__(self, descriptor: int, system: System) -> None:
+        self._descriptor = descriptor
+        self._system = system
+        self._real = pipe_of(descriptor)
+
+    def write(self, data: memoryview) -> int:
+        return self._system.write(self._descriptor, data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class _Destination:
+    """The pipe of the splunkd that lives when the input is started."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def receiver(self) -> str:
+        return self._world.parent
+
+    def open(self, before: Before, now: float) -> Output[Any]:
+        assert self._world.pipe is not None
+        settings = self._world._input_settings()
+        pipe = _Pipe(self._world.pipe.writer, self._world.system)
+        splunkd = RealDestination(
+            self._world.pipe.writer, STANZA, settings.index, settings.settle, pipe, self._world.clock
+        )
+        return splunkd.open(before, now)
 
 
 class _Log:
