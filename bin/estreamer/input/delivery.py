@@ -212,8 +212,9 @@ class Delivery:
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
             self._reporter.delivered(self._written_events, self._last_archival)
-            if self._output.receiver_is_gone():
-                raise ReceiverGone("splunkd has closed the pipe")
+            gone = self._output.gone()
+            if gone is not None:
+                raise ReceiverGone(gone)
         self._settle(now)
         self._warnings.of_forgotten(self._bookmark.forgotten)
         if now >= self._next_figures:
@@ -222,7 +223,7 @@ class Delivery:
 
     def reader_is_gone(self) -> bool:
         """Return whether splunkd has closed the pipe: it may have dropped what lay in that of the process before."""
-        return self._output.receiver_is_gone()
+        return self._output.gone() is not None
 
     def forget_reader(self) -> None:
         """Let what splunkd had not settled be delivered again: it has died or closed the pipe."""
@@ -365,7 +366,7 @@ class Delivery:
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
             read = self._output.seen()
-        if (settled is None and read is None) or self._waiting.parent_is_gone or self._output.receiver_is_gone():
+        if (settled is None and read is None) or self._waiting.parent_is_gone or self._output.gone():
             return
         try:
             if settled is not None:
@@ -396,7 +397,7 @@ class Delivery:
         """
         if self._stop_at is None:
             self._stop_at = time.monotonic() + STOP_GRACE
-        while self._output.pending() and time.monotonic() < self._stop_at and not self._output.receiver_is_gone():
+        while self._output.pending() and time.monotonic() < self._stop_at and not self._output.gone():
             time.sleep(DRAIN_POLL)
             self._output.serve(time.monotonic())
         unread_from = self._output.not_taken()

@@ -86,8 +86,8 @@ class Output(Protocol[Form]):
         It is recorded, so that they settle in their time for the next process, if that has the same receiver.
         """
 
-    def receiver_is_gone(self) -> bool:
-        """Return whether the receiver is gone, as far as that shows without giving it anything."""
+    def gone(self) -> str | None:
+        """Return why nothing can be given to the receiver any more, as far as that shows without trying; else None."""
 
     def finish(self) -> None:
         """End the stream, as far as that can be done without waiting and without cutting an event."""

@@ -115,9 +115,9 @@ class SplunkdPipe:
         """Return up to which number splunkd has read events since the last call, None when it has not."""
         return self._settling.unrecorded()
 
-    def receiver_is_gone(self) -> bool:
+    def gone(self) -> str | None:
         """Return whether splunkd has closed the pipe."""
-        return self._stream.reader_is_gone()
+        return "splunkd has closed the pipe" if self._stream.reader_is_gone() else None
 
     def finish(self) -> None:
         """End the XML, if the pipe takes that at once."""
