@@ -19,6 +19,7 @@ from ctypes.util import find_library
 from pathlib import Path
 
 from environment import ROOT, StepFailure, lock, prepare, run, say
+from node_packages import place
 
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
@@ -119,8 +120,12 @@ def run_fast(pythons: Mapping[str, str]) -> int:
     install_system_packages(FAST_PACKAGES)
     version = newest_of(pythons)
     python = prepare_all({version: pythons[version]})[version]
-    checks = {**style(python), f"fast tests under Python {version}": pytest(python, FAST, more=("-m", "not package"))}
-    return told([name for name, command in checks.items() if not passes(name, command)], [version])
+    pages = page_scripts(python) if place().is_dir() else {}
+    tests = {f"fast tests under Python {version}": pytest(python, FAST, more=("-m", "not package"))}
+    failed = [name for name, command in {**style(python), **pages, **tests}.items() if not passes(name, command)]
+    if not pages:
+        say("skipped: page scripts, since eslint and TypeScript are not installed. tools/page_scripts.py installs them")
+    return told(failed, [version])
 
 
 def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
@@ -130,7 +135,7 @@ def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
     package = build_package()
     newest = environments[newest_of(environments)]
     page = {"making the page that renders dashboards": [newest, "tools/dashboards.py"]}
-    before = {} if tests else {**page, **style(newest)}
+    before = {} if tests else {**page, **style(newest), **page_scripts(newest)}
     failed = [name for name, command in before.items() if not passes(name, command)]
     for version, python in environments.items():
         measured = not tests and python == newest
@@ -246,6 +251,11 @@ def style(python: str) -> dict[str, list[str]]:
         "ruff format": [python, "-m", "ruff", "format", "--check", *STYLE],
         "mypy": [python, "-m", "mypy"],
     }
+
+
+def page_scripts(python: str) -> dict[str, list[str]]:
+    """Return the check of the pages' scripts, by name. It needs the packages from npm, and installs them."""
+    return {"page scripts": [python, "tools/page_scripts.py"]}
 
 
 def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured: bool = False) -> list[str]:

@@ -131,6 +131,25 @@ def test_fast_runs_under_one_python_and_builds_nothing(
     assert ran == {"3.13": ["not package", *tool.FAST]}
 
 
+def test_fast_says_that_page_scripts_are_not_checked_where_node_packages_are_missing(
+    tool: ModuleType,
+    ran: dict[str, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(tool, "passes", lambda name, command, package=None: names.append(name) or True)
+    monkeypatch.setattr(tool, "place", lambda: tmp_path / "packages")
+    assert tool.main(["--fast"]) == 0
+    assert "page scripts" not in names
+    assert "skipped: page scripts" in capsys.readouterr().err
+    (tmp_path / "packages").mkdir()
+    assert tool.main(["--fast"]) == 0
+    assert "page scripts" in names
+    assert "skipped" not in capsys.readouterr().err
+
+
 def imported(file: Path) -> set[str]:
     """The modules that a file imports, by their whole names."""
     found: set[str] = set()
