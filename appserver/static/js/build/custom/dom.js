@@ -58,7 +58,7 @@ export function make(tag, properties = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(properties)) {
         if (name in element) {
-            /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (element))[name] = value;
+            Object.assign(element, { [name]: value });
         } else {
             element.setAttribute(name, String(value));
         }
