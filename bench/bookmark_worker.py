@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from estreamer.bookmark import Bookmark
+from estreamer.bookmark.bookmark import Bookmark
 
 STANZA, SOURCE, READER, SETTLE = "estreamer_fqe://bench", "fmc", "reader", 30
 START = 1_743_500_734

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from estreamer import pkcs12, request, tls, wire
+from estreamer.connection import pkcs12, tls
+from estreamer.protocol import fully_qualified, wire
 
 from bench.least import Least
 
@@ -30,7 +31,9 @@ def main(mode: str, host: str, port: str, file: str) -> None:
     connection = tls.connect(
         host, int(port), credentials, fingerprint=None, legacy=False, timeout=10, wait=wait, progress=None
     )
-    document = request.document({name: request.DEFAULT_FIELDS[name] for name in request.DEFAULT_EVENT_TYPES})
+    document = fully_qualified.document(
+        {name: fully_qualified.DEFAULT_FIELDS[name] for name in fully_qualified.DEFAULT_EVENT_TYPES}
+    )
     connection.send(wire.encode_event_stream_request(wire.OLDEST, wire.EXTENDED_HEADERS, document))
     begun = time.process_time()
     count = discard(connection) if mode == "discard" else least(connection)

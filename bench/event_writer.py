@@ -22,7 +22,7 @@ def main(script: str) -> None:
     sys.path[0] = str(Path(script).parent)
     sys.argv = [script]
     import import_declare_test  # noqa: F401, PLC0415 - the add-on's libraries come first
-    from estreamer import delivery  # noqa: PLC0415
+    from estreamer.input import delivery  # noqa: PLC0415
 
     delivery.Output = event_writer_output()  # type: ignore[misc]
     runpy.run_path(script, run_name="__main__")
@@ -30,7 +30,7 @@ def main(script: str) -> None:
 
 def event_writer_output() -> Any:
     """Return an output that writes through EventWriter."""
-    from estreamer.output import Output  # noqa: PLC0415
+    from estreamer.outputs.splunkd_pipe import Output  # noqa: PLC0415
     from splunklib.modularinput import Event, EventWriter  # noqa: PLC0415
 
     class EventWriterOutput(Output):

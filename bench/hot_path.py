@@ -22,13 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-from estreamer.bookmark import Bookmark
-from estreamer.delivery import Delivery
-from estreamer.repair import Inspector
-from estreamer.session import Session
+from estreamer.bookmark.bookmark import Bookmark
+from estreamer.connection.waiting import Waiting
+from estreamer.events.repair import Inspector
+from estreamer.input.delivery import Delivery
+from estreamer.input.status import Reporter
+from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
-from estreamer.state import Reporter
-from estreamer.waiting import Waiting
 
 from bench.least import Least
 from standins.fmc.events import EventGenerator

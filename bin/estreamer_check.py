@@ -1,10 +1,10 @@
-"""The connection check for the command line: see estreamer.check."""
+"""The connection check for the command line: see estreamer.input.check."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
 import sys
 
-from ..estreamer.check import main
+from estreamer.input.check import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,9 @@
-"""The REST endpoint that checks the connection of a saved account: see estreamer.endpoints."""
+"""The REST endpoint that checks the connection of a saved account: see estreamer.rest.endpoints."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
+from estreamer.rest.endpoints import CheckHandler
 from splunk import admin
-
-from ..estreamer.endpoints import CheckHandler
 
 if __name__ == "__main__":
     admin.init(CheckHandler, admin.CONTEXT_APP_ONLY)

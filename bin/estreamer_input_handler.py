@@ -1,7 +1,7 @@
-"""The handler that the generated REST endpoint for inputs names: see estreamer.inputs."""
+"""The handler that the generated REST endpoint for inputs names: see estreamer.rest.inputs."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
-from ..estreamer.inputs import InputHandler
+from estreamer.rest.inputs import InputHandler
 
 __all__ = ["InputHandler"]

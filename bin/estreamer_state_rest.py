@@ -1,10 +1,9 @@
-"""The REST endpoint that tells the state of each input: see estreamer.endpoints."""
+"""The REST endpoint that tells the state of each input: see estreamer.rest.endpoints."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 
+from estreamer.rest.endpoints import StateHandler
 from splunk import admin
-
-from ..estreamer.endpoints import StateHandler
 
 if __name__ == "__main__":
     admin.init(StateHandler, admin.CONTEXT_APP_ONLY)

@@ -6,7 +6,7 @@ import import_declare_test  # noqa: F401 - makes the libraries importable  # iso
 
 import sys
 
-from estreamer.packet_command import Input, PacketCommand
+from estreamer.splunkd.search_command import Input, PacketCommand
 from splunklib.searchcommands import dispatch
 
 dispatch(PacketCommand, sys.argv, Input(sys.stdin.buffer), sys.stdout, __name__)

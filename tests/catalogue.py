@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from estreamer import catalog
+from estreamer.events import catalog
 
 
 def field_names(event_type: str) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from estreamer import check
 from estreamer.errors import Problem
+from estreamer.input import check
 from estreamer.settings import parse_account
 
 from standins.fmc.archive import Archive

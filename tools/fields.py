@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOG = ROOT / "bin" / "estreamer" / "catalog.json"
+CATALOG = ROOT / "bin" / "estreamer" / "events" / "catalog.json"
 PAGE = ROOT / "docs" / "fields.md"
 PRESETS = ("recommended", "everything", "minimal")
 
@@ -30,7 +30,7 @@ def _lines(catalog: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "What the add-on knows of the events that can be asked for, and what the trees in the input form offer. A "
         "Management Center may know other fields: any well-formed name can be asked for. This page is made of the "
-        "catalogue, `bin/estreamer/catalog.json`, by `tools/fields.py`."
+        "catalogue, `bin/estreamer/events/catalog.json`, by `tools/fields.py`."
     )
     yield ""
     yield (

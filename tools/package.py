@@ -118,7 +118,7 @@ def use_settings_handler(addon: Path) -> None:
     text = script.read_text(encoding="utf-8")
     changed = text.replace("        handler=AdminExternalHandler,\n", "        handler=SettingsHandler,\n").replace(
         "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler\n",
-        "from estreamer.endpoints import SettingsHandler\n",
+        "from estreamer.rest.endpoints import SettingsHandler\n",
     )
     if "AdminExternalHandler" in changed or changed == text:
         raise StepFailure("The generated handler of the settings is not as expected.")

@@ -59,17 +59,13 @@ They run under the newest only."""
 FAST = (
     "tests/bookmark",
     "tests/docs",
-    "tests/drop_rules",
+    "tests/errors",
     "tests/events",
-    "tests/output",
+    "tests/outputs",
     "tests/packets",
-    "tests/pkcs12",
-    "tests/request",
-    "tests/session",
+    "tests/protocol",
     "tests/settings",
     "tests/tools",
-    "tests/waiting",
-    "tests/wire",
 )
 """Tests that start no server and no browser. Those among them that need the package are left out."""
 

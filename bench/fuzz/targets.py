@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Callable
 from xml.parsers import expat
 
-from estreamer import events, pkcs12, repair, wire
-from estreamer.bookmark import Bookmark, folder_of
-from estreamer.drop_rules import DropRules
+from estreamer.bookmark.bookmark import Bookmark, folder_of
+from estreamer.connection import pkcs12
 from estreamer.errors import Problem
-from estreamer.output import Output
-from estreamer.session import Misuse, Session
+from estreamer.events import facts, repair
+from estreamer.events.drop_rules import DropRules
+from estreamer.outputs.splunkd_pipe import Output
+from estreamer.protocol import wire
+from estreamer.protocol.session import Misuse, Session
 
 from bench.fuzz import reference
 from standins.fmc.pki import shared_pki
@@ -117,26 +119,26 @@ def wire_error(data: bytes) -> None:
 def event(data: bytes) -> None:
     """A payload: the first two bytes are its record type."""
     record_type, payload = int.from_bytes(data[:2], "big"), data[2:]
-    kind, moment, shape = described = events.describe(payload, record_type)
-    describer = events.Describer()
+    kind, moment, shape = described = facts.describe(payload, record_type)
+    describer = facts.Describer()
     for _ in range(2):
         assert describer.describe([payload, payload], [record_type, record_type]) == [described, described]
     assert re.fullmatch(r"\w{0,64}", kind)
     assert re.fullmatch(rb"(\d{1,10}(\.\d{6})?)?", moment)
-    assert shape == events.UNSOUND or (payload[:1] == b"{" and payload[-1:] == b"}")
-    assert 0 <= events.second_of(payload, record_type) < 2**32
-    if shape == events.UNNAMED:
-        named = events.with_event_type(payload, kind)
-        assert events.describe(named, 0) == (kind, moment, events.SOUND)
+    assert shape == facts.UNSOUND or (payload[:1] == b"{" and payload[-1:] == b"}")
+    assert 0 <= facts.second_of(payload, record_type) < 2**32
+    if shape == facts.UNNAMED:
+        named = facts.with_event_type(payload, kind)
+        assert facts.describe(named, 0) == (kind, moment, facts.SOUND)
         assert repair.mend(payload)[1] or not repair.mend(named)[1]
-    identity = events.identity(payload, kind)
+    identity = facts.identity(payload, kind)
     assert identity is None or identity.startswith(kind.encode())
     mended, problems = repair.mend(payload, record_type)
     assert repair.legal_text(mended) is not None
     # What is wrapped as too long is longer than the limit itself.
     assert repair.TOO_LONG in problems or repair.mend(mended) == (mended, ()), "mending is not finished by once"
     assert repair.Inspector().unsound([mended]) == [] or b"\n" in mended or b"\r" in mended or b"\t" in mended
-    assert len(mended) <= events.MAX_LENGTH + 1000 or repair.legal_text(payload) is None
+    assert len(mended) <= facts.MAX_LENGTH + 1000 or repair.legal_text(payload) is None
     if problems:
         assert json.loads(mended)[repair.PROBLEM_KEY] == ", ".join(problems)
     else:

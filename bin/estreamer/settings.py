@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from . import request, wire
-from .drop_rules import DropRules
 from .errors import Problem
+from .events.drop_rules import DropRules
+from .protocol import fully_qualified, wire
 
 DEFAULT_PORT = 8302
 DEFAULT_SETTLE = 30
@@ -120,7 +120,7 @@ def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSetting
         fields={event_type: _parse_fields(event_type, given) for event_type in event_types},
         start_from=parse_start(given.text("start_from")),
         drop_rules=DropRules.parse(given.text("drop_rules")),
-        request_style=given.one_of("request_style", request.REQUEST_STYLES),
+        request_style=given.one_of("request_style", fully_qualified.REQUEST_STYLES),
         settle=given.number("settle", DEFAULT_SETTLE, 0, LONGEST_SETTLE),
         trusts_planned_restart=given.one_of("planned_restart", PLANNED_RESTARTS) == "trust",
         index=given.index(),
@@ -181,12 +181,12 @@ def parse_event_types(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(name.strip() for name in re.split(r"[,~\n]", text) if name.strip()))
     for name in names:
-        if name not in request.EVENT_TYPES:
+        if name not in fully_qualified.EVENT_TYPES:
             raise Problem(
                 "event_type_unknown",
-                f"event_types: {name[:100]!r} is none. Choose among {', '.join(request.EVENT_TYPES)}.",
+                f"event_types: {name[:100]!r} is none. Choose among {', '.join(fully_qualified.EVENT_TYPES)}.",
             )
-    return names or request.DEFAULT_EVENT_TYPES
+    return names or fully_qualified.DEFAULT_EVENT_TYPES
 
 
 def parse_start(text: str) -> int:
@@ -227,7 +227,9 @@ def _parse_time(text: str) -> int | None:
 
 def _parse_fields(event_type: str, given: _Given) -> tuple[str, ...]:
     parameter = FIELD_PARAMETERS[event_type]
-    return request.parse_names(parameter, given.text(parameter)) or tuple(request.DEFAULT_FIELDS[event_type])
+    return fully_qualified.parse_names(parameter, given.text(parameter)) or tuple(
+        fully_qualified.DEFAULT_FIELDS[event_type]
+    )
 
 
 def _parse_pkcs12(text: str) -> bytes:

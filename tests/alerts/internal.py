@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from estreamer.splunk import SplunkLog
+from estreamer.splunkd.log_file import SplunkLog
 
 from standins.search import Indexed, Knowledge
 from standins.search.evals.times import relative

@@ -13,9 +13,9 @@ from standins.fmc.archive import Archive
 from standins.fmc.server import FmcServer
 from standins.search import Indexed, Knowledge
 from tests.alerts.internal import FORWARDER, Index, InputLog, Stanza, dispatch
+from tests.input.harness import Input
 from tests.package.confs import read_conf
 from tests.search.case import arrived, connection, file, intrusion
-from tests.stream.harness import Input
 
 PREFIX = "Secure Firewall: "
 SUMMARY = "files received, by host"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import delivery, stream
-from estreamer.drop_rules import DropRules
-from estreamer.splunk import SplunkLog
+from estreamer.events.drop_rules import DropRules
+from estreamer.input import delivery, loop
+from estreamer.splunkd.log_file import SplunkLog
 from lxml import etree
 
 from standins.fmc.archive import Archive
@@ -23,8 +23,8 @@ from standins.search import Indexed, Knowledge, spl
 from tests.alerts.internal import FORWARDER, Index, InputLog, line_of
 from tests.alerts.samples import log_events
 from tests.alerts.test_alerts import DAY, HOUR, MINUTE, NO_CONNECTION, NOW, PROBLEM, tell
+from tests.input.harness import Input, MemoryLog
 from tests.logs import close_logs
-from tests.stream.harness import Input, MemoryLog
 
 Rows = list[dict[str, Any]]
 Panel = Callable[..., Rows]
@@ -107,7 +107,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SPLUNK_HOME", str(home))
         patched.setattr(delivery, "FIGURES_INTERVAL", 0.3)
-        patched.setattr(stream, "BACKOFF_FIRST", 0.05)
+        patched.setattr(loop, "BACKOFF_FIRST", 0.05)
         one = FmcServer(archive, behaviour=Behaviour(style="bundles", bundle_size=20, faults=(gap, cut)))
         with one, FmcServer(archive) as two:
             rules = DropRules.parse("FileEvent:")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from estreamer import tls_problems
-from estreamer.splunk import LONGEST_VALUE
+from estreamer.connection import problems
+from estreamer.splunkd.log_file import LONGEST_VALUE
 
 from standins.search import Knowledge, spl
 from tests.alerts.internal import Index, InputLog
 
 NOW = 1_764_000_000.0
-CLOSED = tls_problems.closed_before_any_message("192.0.2.10:8302", "198.51.100.7", "splunk.example.com", 0.0).text
+CLOSED = problems.closed_before_any_message("192.0.2.10:8302", "198.51.100.7", "splunk.example.com", 0.0).text
 """What stands in the log most often: the server does not know the client."""
 
 

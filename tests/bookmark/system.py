@@ -7,7 +7,7 @@ import pkgutil
 from types import ModuleType
 
 import pytest
-from estreamer import bookmark
+from estreamer.bookmark import bookmark
 
 
 def users() -> list[ModuleType]:

@@ -16,9 +16,11 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import Bookmark, Resume, folder_of, journal, limits, remove
 from estreamer.bookmark import duplicates as told_apart
+from estreamer.bookmark import journal, limits
+from estreamer.bookmark.bookmark import Bookmark, folder_of, remove
 from estreamer.bookmark.duplicates import Multiset
+from estreamer.bookmark.history import Resume
 from estreamer.bookmark.limits import FAILOVER_MARGIN
 from estreamer.bookmark.settling import Settling
 from estreamer.errors import Problem
@@ -332,7 +334,7 @@ def test_a_second_copy_of_the_input_is_kept_out_and_told_why(tmp_path: Path):
 
 def test_the_lock_of_a_dead_process_does_not_keep_the_next_one_out(tmp_path: Path):
     code = (
-        "import os, sys; sys.path[:0] = sys.argv[2:]; from estreamer.bookmark import Bookmark;"
+        "import os, sys; sys.path[:0] = sys.argv[2:]; from estreamer.bookmark.bookmark import Bookmark;"
         f"b = Bookmark.open(sys.argv[1], {STANZA!r}, reader='r', settle=1); os.kill(os.getpid(), 9)"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path), *sys.path], check=False)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import Bookmark, Clock, Entry, Resume, folder_of, journal, limits
+from estreamer.bookmark import journal, limits
+from estreamer.bookmark.bookmark import Bookmark, Clock, Entry, folder_of
+from estreamer.bookmark.history import Resume
 from estreamer.bookmark.limits import CLOCK_MARGIN, CLOCK_TOLERANCE, FAILOVER_MARGIN
 
 from tests.amounts import WHOLE

@@ -8,9 +8,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import Bookmark, Digests, DuplicateFilter, folder_of
 from estreamer.bookmark import digests as keyed
-from estreamer.bookmark.digests import old_digest, old_identity, siphash
+from estreamer.bookmark.bookmark import Bookmark, folder_of
+from estreamer.bookmark.digests import Digests, old_digest, old_identity, siphash
+from estreamer.bookmark.duplicates import DuplicateFilter
 
 from tests.bookmark import version_1
 from tests.bookmark.collisions import forged

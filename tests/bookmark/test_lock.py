@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import Bookmark, folder_of, journal, lock, remove
+from estreamer.bookmark import journal, lock
+from estreamer.bookmark.bookmark import Bookmark, folder_of, remove
 from estreamer.bookmark.lock import Lock
 from estreamer.errors import Problem
 

@@ -11,7 +11,7 @@ import random
 import tempfile
 from collections import Counter
 
-from estreamer.bookmark import Bookmark
+from estreamer.bookmark.bookmark import Bookmark
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from estreamer.bookmark import folder_of
+from estreamer.bookmark.bookmark import folder_of
 
 FIRST_LINE = b"SFE-BOOKMARK 1\n"
 STATE, WRITTEN, WRITTEN_WITH_IDENTITIES, SETTLED = 1, 2, 3, 4

@@ -13,7 +13,7 @@ from standins.fmc.server import FmcServer
 from standins.splunk_web import SplunkWeb
 from standins.splunkd import Splunkd
 from tests import chromium
-from tests.setup.secrecy import Secrecy
+from tests.rest.secrecy import Secrecy
 
 from .pages import Pages, window
 

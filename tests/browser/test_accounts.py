@@ -16,8 +16,8 @@ from standins.fmc.pki import Pki, shared_pki
 from standins.fmc.server import FmcServer
 from standins.splunk_web import Login, SplunkWeb
 from standins.splunkd import Splunkd
-from tests.setup.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
-from tests.splunk.management import REALM, SEPARATOR
+from tests.rest.forms import ACCOUNT, ANOTHER_PASSWORD, APP, PASSWORD, account, create, pkcs12, reachable, shown
+from tests.splunkd.management import REALM, SEPARATOR
 
 from .contrast import assert_readable
 from .pages import Pages, window

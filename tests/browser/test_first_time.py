@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from standins.fmc.server import FmcServer
 from standins.splunk_web import SplunkWeb
 from standins.splunkd import Splunkd
-from tests.setup.forms import PASSWORD
+from tests.rest.forms import PASSWORD
 
 from .conftest import EVENTS
 from .pages import ADMIN, window

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from estreamer import catalog, request
+from estreamer.events import catalog
+from estreamer.protocol import fully_qualified
 from playwright.sync_api import Browser, Locator, expect
 
 from standins.splunk_web import Login, SplunkWeb
 from standins.splunkd import Splunkd
 from tests.catalogue import field_names
-from tests.setup.forms import ACCOUNT, INPUT, account, create, shown
+from tests.rest.forms import ACCOUNT, INPUT, account, create, shown
 
 from .contrast import assert_readable
 from .pages import ADMIN, Pages, window
@@ -65,15 +66,15 @@ def test_defaults_are_those_of_the_catalogue_and_are_what_is_stored(new_input: P
     pages = new_input
     for event_type, entry in catalog.load()["event_types"].items():
         box = pages.control("event_types").get_by_role("checkbox", name=entry["label"])
-        assert box.is_checked() == (event_type in request.DEFAULT_EVENT_TYPES)
+        assert box.is_checked() == (event_type in fully_qualified.DEFAULT_EVENT_TYPES)
     pages.fill(name="defaults")
     answer = pages.save(INPUT)
     assert answer.status == 201, answer.text()
     pages.saved()
     stored = splunkd.stanzas("inputs")["estreamer_fqe://defaults"]
-    assert tuple(stored["event_types"].split(",")) == request.DEFAULT_EVENT_TYPES
+    assert tuple(stored["event_types"].split(",")) == fully_qualified.DEFAULT_EVENT_TYPES
     for event_type, entry in catalog.load()["event_types"].items():
-        assert tuple(stored[entry["parameter"]].split(",")) == tuple(request.DEFAULT_FIELDS[event_type])
+        assert tuple(stored[entry["parameter"]].split(",")) == tuple(fully_qualified.DEFAULT_FIELDS[event_type])
     assert (stored["start_from"], stored["request_style"], stored["index"]) == ("now", "auto", "default")
     disabled(pages, "defaults")
 
@@ -111,7 +112,7 @@ def test_tree_offers_presets_groups_search_and_names_of_later_versions(new_input
     control.get_by_label("Other names").fill("LaterField")
     assert pages.save(INPUT).status == 201
     pages.saved()
-    own = [*request.DEFAULT_FIELDS["ConnectionEvent"], *(field["name"] for field in group["fields"])]
+    own = [*fully_qualified.DEFAULT_FIELDS["ConnectionEvent"], *(field["name"] for field in group["fields"])]
     stored = shown(splunkd, INPUT, "tree")["connection_fields"].split(",")
     assert sorted(stored) == sorted({*own, wanted[0], "LaterField"})
     disabled(pages, "tree")
@@ -133,15 +134,15 @@ def test_preview_follows_every_choice(new_input: Pages) -> None:
     pages = new_input
     pages.control("request_style").get_by_text("Preview of the request").click()
     text = pages.control("request_style").locator("pre")
-    defaults = {name: request.DEFAULT_FIELDS[name] for name in request.DEFAULT_EVENT_TYPES}
+    defaults = {name: fully_qualified.DEFAULT_FIELDS[name] for name in fully_qualified.DEFAULT_EVENT_TYPES}
     expect(text).to_contain_text('"FileEvent"')
-    assert json.loads(text.inner_text()) == json.loads(request.document(defaults))
+    assert json.loads(text.inner_text()) == json.loads(fully_qualified.document(defaults))
     for label in ("Connection events", "Intrusion events"):
         pages.control("event_types").get_by_role("checkbox", name=label).uncheck()
     tree(pages, "file_fields").get_by_label("Other names").fill("LaterField")
     expect(text).to_contain_text('"LaterField"')
-    wanted = {"FileEvent": (*request.DEFAULT_FIELDS["FileEvent"], "LaterField")}
-    assert json.loads(text.inner_text()) == json.loads(request.document(wanted))
+    wanted = {"FileEvent": (*fully_qualified.DEFAULT_FIELDS["FileEvent"], "LaterField")}
+    assert json.loads(text.inner_text()) == json.loads(fully_qualified.document(wanted))
     expect(pages.control("connection_fields").locator("summary").first).to_contain_text("Not asked for.")
     pages.control("event_types").get_by_role("checkbox", name="File events").uncheck()
     expect(pages.control("request_style").get_by_text("Event types: choose at least one.")).to_be_visible()

@@ -72,53 +72,6 @@ def test_every_parameter_is_on_its_page():
     assert len(entities) > 15
 
 
-def table_of_rooms() -> list[list[str]]:
-    """The rows of the table of rooms, each with the rooms that it names: `tls`, or `folder/room`."""
-    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
-    table = page.partition("| in `bin/estreamer/` | does |\n|---|---|\n")[2].partition("\n\n")[0]
-    return [re.findall(r"`([a-z0-9_/]+)`", line.split("|")[1]) for line in table.splitlines()]
-
-
-def room_of(module: Path) -> str:
-    parts = module.relative_to(ESTREAMER).with_suffix("").parts
-    return "/".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imported_rooms(module: Path, rooms: set[str]) -> set[str]:
-    """The rooms that a module imports, wherever in it: those of its own folder and of the folders above."""
-    package = module.relative_to(ESTREAMER).parts[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
-            start = "/".join(filter(None, base))
-            inside = {"/".join(filter(None, (start, alias.name))) for alias in node.names} & rooms
-            found |= inside or {start}
-    return found & rooms
-
-
-def test_the_table_of_rooms_names_every_room_once():
-    named = sorted(room for row in table_of_rooms() for room in row)
-    assert named == sorted(room_of(module) for module in MODULES if module != ESTREAMER / "__init__.py")
-
-
-def test_a_room_imports_only_rooms_above_it_in_the_table():
-    place = {room: number for number, row in enumerate(table_of_rooms()) for room in row}
-    imports = {(room_of(module), room) for module in MODULES for room in imported_rooms(module, set(place))}
-    assert len(imports) > 60
-    assert sorted((own, other) for own, other in imports if place[other] >= place[own]) == []
-
-
-def test_no_room_is_imported_by_its_absolute_name():
-    named = {
-        (module.name, getattr(node, "module", None) or node.names[0].name)
-        for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.ImportFrom) and not node.level) or isinstance(node, ast.Import)
-    }
-    assert [one for one in named if one[1].partition(".")[0] == "estreamer"] == []
-
-
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md"]
@@ -133,7 +86,7 @@ def test_page_of_fields_says_what_the_catalogue_says(monkeypatch: pytest.MonkeyP
     assert fields.main() == 0
     written = (tmp_path / "fields.md").read_text(encoding="utf-8")
     assert written == (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
-    catalog = json.loads((ROOT / "bin" / "estreamer" / "catalog.json").read_text(encoding="utf-8"))
+    catalog = json.loads((ROOT / "bin" / "estreamer" / "events" / "catalog.json").read_text(encoding="utf-8"))
     for event_type in catalog["event_types"].values():
         for group in event_type["groups"]:
             for field in group["fields"]:

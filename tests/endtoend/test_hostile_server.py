@@ -15,7 +15,7 @@ from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
 from standins.splunkd import Splunkd
-from tests.stream.flood import unknown_messages
+from tests.input.flood import unknown_messages
 
 pytestmark = pytest.mark.package
 

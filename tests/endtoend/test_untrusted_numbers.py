@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import folder_of, limits
+from estreamer.bookmark import limits
+from estreamer.bookmark.bookmark import folder_of
 from estreamer.bookmark.digests import old_digest
 
 from standins.addon import STANZA, digests_of, install, log_text, switch, wait_for_all

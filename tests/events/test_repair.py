@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 import pytest
-from estreamer import events, repair
+from estreamer.events import facts, repair
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,13 +86,13 @@ def test_a_payload_beyond_the_limit_is_cut_and_marked(filler: bytes):
     held = json.loads(mended)
     assert held["estreamer_length"] == len(payload)
     assert held["EventSecond"] == 17
-    assert events.MAX_LENGTH * 0.8 < len(mended) < events.MAX_LENGTH + 300
+    assert facts.MAX_LENGTH * 0.8 < len(mended) < facts.MAX_LENGTH + 300
 
 
 def test_escapes_do_not_make_a_payload_longer_than_the_limit():
-    payload = b'{"A":"' + b"\x01" * (events.MAX_LENGTH - 100) + b'"}'
+    payload = b'{"A":"' + b"\x01" * (facts.MAX_LENGTH - 100) + b'"}'
     mended, _ = repair.mend(payload)
-    assert len(mended) < events.MAX_LENGTH + 300
+    assert len(mended) < facts.MAX_LENGTH + 300
 
 
 @given(st.binary(max_size=200))
@@ -218,8 +218,8 @@ def test_whatever_a_payload_holds_takes_time_that_grows_with_its_length_only(cas
     """What grows with the square would take hours."""
     payload = ADVERSARIAL[case]
     begun = time.process_time()
-    events.describe(payload, 71)
-    events.identity(payload, "ConnectionEvent")
+    facts.describe(payload, 71)
+    facts.identity(payload, "ConnectionEvent")
     places = repair.Inspector().unsound([payload])
     mended, problems = repair.mend(payload, 71)
     assert time.process_time() - begun < 30

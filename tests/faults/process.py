@@ -21,8 +21,8 @@ from pathlib import Path
 
 from standins.fmc.server import FmcServer
 from standins.splunkd.documents import Surroundings, run_document
-from tests.splunk.management import SESSION_KEY, Management
-from tests.stream.harness import STANZA, Reader
+from tests.input.harness import STANZA, Reader
+from tests.splunkd.management import SESSION_KEY, Management
 
 SCRIPT = Path(__file__).resolve().parents[2] / "bin" / "estreamer_fqe.py"
 PASSWORD = "not-a-real-password"

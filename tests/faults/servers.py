@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-from estreamer import logs, stream
+from estreamer.input import logs, loop
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.events import EventGenerator, Record
 from standins.fmc.server import FmcServer
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 STYLES = ("bundles", "bare")
 
@@ -71,8 +71,8 @@ def quick_retries(first: float = 0.02, last: float = 0.1) -> Iterator[None]:
     Attempts that take an hour in real life take a minute here, so none of their lines is held back for their number.
     """
     with (
-        patch.object(stream, "BACKOFF_FIRST", first),
-        patch.object(stream, "BACKOFF_LAST", last),
+        patch.object(loop, "BACKOFF_FIRST", first),
+        patch.object(loop, "BACKOFF_LAST", last),
         patch.object(logs, "MOST_AT_FIRST", 10_000),
     ):
         yield

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import delivery, stream
-from estreamer.bookmark import Bookmark, folder_of
+from estreamer.bookmark.bookmark import Bookmark, folder_of
 from estreamer.errors import Problem
+from estreamer.input import delivery, loop
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
@@ -31,8 +31,8 @@ from tests.bookmark import system
 from tests.faults.ledger import Balance, balance
 from tests.faults.process import Place, Process
 from tests.faults.test_power_loss import EVENTS, SETTLE, Story, on, sent_again, weighed
-from tests.splunk.management import Management
-from tests.stream.harness import STANZA, Input
+from tests.input.harness import STANZA, Input
+from tests.splunkd.management import Management
 
 FIRST = 60
 BUNDLE = 50
@@ -246,7 +246,7 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
 ):
     """A file system with an error becomes read-only under open files: it refuses to cut them as well."""
     monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
-    monkeypatch.setattr(stream, "BACKOFF_FIRST", 0.05)
+    monkeypatch.setattr(loop, "BACKOFF_FIRST", 0.05)
     disk = Refusing(number)
     system.replace(monkeypatch, disk)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))

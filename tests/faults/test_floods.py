@@ -9,15 +9,16 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer import logs, session, stream
+from estreamer.input import logs, loop
+from estreamer.protocol import session
 
 from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.pki import Pki
+from tests.connection import records, servers
+from tests.connection.records import HANDSHAKE, Forger
 from tests.faults.servers import EXACT, archive_of, deliver, payloads_of, quick_retries, serving, tally
-from tests.stream.flood import unknown_messages
-from tests.stream.harness import Input
-from tests.tls import records, servers
-from tests.tls.records import HANDSHAKE, Forger
+from tests.input.flood import unknown_messages
+from tests.input.harness import Input
 
 MOST_AT_FIRST = logs.MOST_AT_FIRST
 
@@ -50,17 +51,17 @@ def test_a_server_that_ends_each_connection_after_an_event_is_asked_less_and_les
     archive = archive_of(60)
     cut = Fault("fin", "between", after_events=1)
     waits: list[float] = []
-    really = stream.Backoff.next
+    really = loop.Backoff.next
 
-    def watched(backoff: stream.Backoff) -> float:
+    def watched(backoff: loop.Backoff) -> float:
         waits.append(really(backoff))
         return min(waits[-1], 0.01)
 
     with (
         serving(tmp_path, archive, Behaviour(faults=(cut,))) as under_test,
-        patch.object(stream, "BACKOFF_FIRST", 1.0),
-        patch.object(stream, "BACKOFF_LAST", 60.0),
-        patch.object(stream.Backoff, "next", watched),
+        patch.object(loop, "BACKOFF_FIRST", 1.0),
+        patch.object(loop, "BACKOFF_LAST", 60.0),
+        patch.object(loop.Backoff, "next", watched),
         patch.object(logs, "MOST_AT_FIRST", MOST_AT_FIRST),
     ):
         server = under_test.servers["fmc"]
@@ -76,18 +77,18 @@ def test_after_a_steady_connection_the_next_attempt_is_made_at_once(tmp_path: Pa
     archive = archive_of(1000)
     cuts = tuple(Fault("fin", "payload", after_events=150, connections=(number,)) for number in range(1, 7))
     waits: list[float] = []
-    really = stream.Backoff.next
+    really = loop.Backoff.next
 
-    def watched(backoff: stream.Backoff) -> float:
+    def watched(backoff: loop.Backoff) -> float:
         waits.append(really(backoff))
         return waits[-1]
 
     with (
         serving(tmp_path, archive, Behaviour(faults=cuts)) as under_test,
-        patch.object(stream.Backoff, "next", watched),
+        patch.object(loop.Backoff, "next", watched),
     ):
         assert tally(payloads_of(archive), deliver(under_test, 1000)) == EXACT
-        first = stream.BACKOFF_FIRST
+        first = loop.BACKOFF_FIRST
         assert len(waits) >= 5
         assert max(waits) <= first
 

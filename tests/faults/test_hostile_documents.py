@@ -1,7 +1,7 @@
 """Documents on stdin that somebody made to do harm, given to the script itself: to run, and to check arguments.
 
 Each one is refused by a code and one sentence, without traceback and without the session key, in bounded time and
-memory. `tests/splunk/test_documents.py` has what a mistaken document is told, case by case.
+memory. `tests/splunkd/test_documents.py` has what a mistaken document is told, case by case.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 from defusedxml import ElementTree
-from estreamer import splunk
 from estreamer.errors import Problem
+from estreamer.splunkd import documents, modular_input
 
 from standins.places import ROOT
 from standins.splunkd.documents import Surroundings, run_document, validation_document
@@ -91,10 +91,10 @@ def hostile(mode: str) -> dict[str, str | bytes]:
         "the first half": whole[: len(whole) // 2],
         "two documents": whole + whole,
         "text behind it": whole + "x",
-        "nested as deeply as fits": begun(mode) + "<a>" * ((splunk.LARGEST_DOCUMENT - 2000) // 3),
+        "nested as deeply as fits": begun(mode) + "<a>" * ((documents.LARGEST_DOCUMENT - 2000) // 3),
         "nested as deeply as fits, and closed": begun(mode) + "<a>" * 140_000 + "</a>" * 140_000 + ended(mode),
-        "as large as is read, and not closed": begun(mode) + " " * (splunk.LARGEST_DOCUMENT - 2000),
-        "larger than is read": whole.replace("fmc", "f" * splunk.LARGEST_DOCUMENT),
+        "as large as is read, and not closed": begun(mode) + " " * (documents.LARGEST_DOCUMENT - 2000),
+        "larger than is read": whole.replace("fmc", "f" * documents.LARGEST_DOCUMENT),
         "attributes without end": whole.replace(
             f"<{item} ", f"<{item} " + " ".join(f'a{n}=""' for n in range(90_000)) + " "
         )
@@ -178,7 +178,7 @@ def test_a_hostile_document_is_refused(mode: str, case: str):
 def refused(mode: str, data: bytes) -> None:
     begun_at = time.monotonic()
     with pytest.raises(Problem) as caught:
-        (splunk.read_task if mode == "run" else splunk._validate)(io.BytesIO(data))
+        (documents.read_task if mode == "run" else modular_input._validate)(io.BytesIO(data))
     assert time.monotonic() - begun_at < TIME / 4
     assert caught.value.code == "stdin_invalid"
     assert SESSION_KEY not in f"{caught.value.text} {caught.value.__cause__!r}"
@@ -240,9 +240,9 @@ def test_parameters_of_unknown_shape_are_refused_or_do_no_harm(mode: str, param:
     data = document(mode).replace('<param name="account">', param + '<param name="account">').encode()
     try:
         if mode == "run":
-            assert splunk.read_task(io.BytesIO(data)).parameters["account"] == "fmc"
+            assert documents.read_task(io.BytesIO(data)).parameters["account"] == "fmc"
         else:
-            splunk._validate(io.BytesIO(data))
+            modular_input._validate(io.BytesIO(data))
     except Problem as problem:
         assert problem.code == "stdin_invalid"
 

@@ -1,6 +1,6 @@
 """PKCS#12 files that somebody made to do harm: each one is refused, in bounded time, with a code and a sentence.
 
-`tests/pkcs12` has what happens to people: wrong passwords, other kinds of files, damage by chance.
+`tests/connection` has what happens to people: wrong passwords, other kinds of files, damage by chance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12 as library
-from estreamer import pkcs12
+from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 
 from standins.fmc.pki import shared_pki

@@ -12,8 +12,7 @@ from array import array
 from collections.abc import Callable
 
 import pytest
-from estreamer import bookmark
-from estreamer.bookmark import digests, history
+from estreamer.bookmark import bookmark, digests, history
 
 from tests.amounts import tenth
 from tests.faults.model import sequences

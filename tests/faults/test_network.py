@@ -14,7 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer import stream, tcp
+from estreamer.connection import tcp
+from estreamer.input import loop
 from estreamer.settings import Account
 
 from standins.fmc.archive import Archive
@@ -23,7 +24,7 @@ from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
 from tests.faults.networks import FAR, NEAR, Network, Unavailable
 from tests.faults.servers import EXACT, STYLES, archive_of, payloads_of, quick_retries, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 SHORTER = 60
 NOTICED_AFTER = 120 / SHORTER
@@ -81,7 +82,7 @@ class Site:
         with (
             quick_retries(),
             patch.object(tcp, "_KEEP_ALIVE", times or shortened()),
-            patch.object(stream, "CONNECT_TIMEOUT", 1.0),
+            patch.object(loop, "CONNECT_TIMEOUT", 1.0),
             self.network.on("near"),
         ):
             try:

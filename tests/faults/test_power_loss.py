@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from estreamer.bookmark import Bookmark, limits
+from estreamer.bookmark import limits
+from estreamer.bookmark.bookmark import Bookmark
 
 from tests.bookmark import system
 from tests.faults.disk import Disk, Remains, Step, kept_after, remains_after

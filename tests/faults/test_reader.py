@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from estreamer import session
+from estreamer.protocol import session
 
 from standins.addon import log_text
 from standins.fmc.archive import Archive
@@ -19,8 +19,8 @@ from tests.endtoend.load import Tap
 from tests.faults.ledger import balance, doubled_by_run
 from tests.faults.process import Place, Process
 from tests.faults.scene import RATE, WRITE_SIZE, received_before, scene
-from tests.splunk.management import Management
-from tests.stream.harness import Input, stop_reading
+from tests.input.harness import Input, stop_reading
+from tests.splunkd.management import Management
 
 STALL = 8.0
 SAMPLED_EVERY = 0.5

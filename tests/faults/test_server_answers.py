@@ -7,12 +7,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer import session, stream
+from estreamer.input import loop
+from estreamer.protocol import session
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour, Fault
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, payloads_of, serving, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 ATTEMPTS = (1, 2)
 """Connections that get the odd answer; what comes next is served."""
@@ -145,7 +146,7 @@ def test_keep_alives_alone_for_long_are_hinted_at_once_and_late_events_come(tmp_
     archive = Archive()
     with (
         serving(tmp_path, archive, Behaviour(style=style, keepalive=0.05)) as under_test,
-        patch.object(stream, "NO_EVENT_HINT_AFTER", 0.4),
+        patch.object(loop, "NO_EVENT_HINT_AFTER", 0.4),
         patch.object(session, "SILENCE_LIMIT", 0.8),
     ):
 

@@ -12,7 +12,7 @@ from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.server import FmcServer
 from standins.splunkd import Splunkd
 from tests.faults.servers import EXACT, STYLES, archive_of, deliver, event, payloads_of, serving, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 MANY = 100_000
 MIB = 1024 * 1024

@@ -15,7 +15,7 @@ from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.events import EventGenerator
 from standins.fmc.pki import SHORT_LIFE, Pki
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, payloads_of, serving, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -8,13 +8,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer import session, stream, tcp, tls
-from estreamer.session import Session
+from estreamer.connection import tcp, tls
+from estreamer.input import loop
+from estreamer.protocol import session
+from estreamer.protocol.session import Session
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour, Fault
 from tests.faults.servers import EXACT, STYLES, archive_of, come, deliver, event, payloads_of, serving, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 KIB = 1024
 
@@ -108,4 +110,4 @@ def test_a_server_that_reads_no_acknowledgements_does_not_fill_the_memory_with_t
         assert tally(payloads_of(archive), under_test.reader.payloads()) == EXACT
         assert len(under_test.servers["fmc"].connections) == 1
         # What one batch asks for may come on top.
-        assert unsent[0] < 3 * stream.MOST_UNSENT
+        assert unsent[0] < 3 * loop.MOST_UNSENT

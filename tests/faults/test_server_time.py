@@ -12,7 +12,7 @@ from standins.fmc.behaviour import RESENDS, Behaviour, Fault
 from standins.fmc.events import Record
 from standins.fmc.server import FmcServer
 from tests.faults.servers import EXACT, STYLES, come, deliver, event, payloads_of, serving, tally
-from tests.stream.harness import Input
+from tests.input.harness import Input
 
 START = 1_743_500_000
 SETTLE = 30

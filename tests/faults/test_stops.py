@@ -23,12 +23,12 @@ from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
+from tests.connection.servers import serving
 from tests.endtoend.load import Tap
 from tests.faults.ledger import balance
 from tests.faults.process import Place, Process
-from tests.splunk.management import ACCOUNT_CONF, SETTINGS_CONF, Management
-from tests.stream.harness import Input, stop_reading
-from tests.tls.servers import serving
+from tests.input.harness import Input, stop_reading
+from tests.splunkd.management import ACCOUNT_CONF, SETTINGS_CONF, Management
 
 FIRST = 60
 """Events before it all: they are delivered before the run in which something happens."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import events, repair, settings
+from estreamer import settings
+from estreamer.events import facts, repair
 from packaging.requirements import Requirement
 
 from standins.places import APP, ROOT
@@ -313,8 +314,8 @@ def test_no_script_is_hidden_by_a_package_of_its_name(addon: Path) -> None:
 
 def test_truncate_leaves_the_longest_event_whole(addon: Path) -> None:
     stanza = read_conf(addon / "default/props.conf")["source::estreamer_fqe://..."]
-    hostile = b'{"EventType":"ConnectionEvent", "URL":"' + b"\x01" * (events.MAX_LENGTH // 6 - 100) + b'"}'
-    long = b"x" * events.MAX_LENGTH * 2
+    hostile = b'{"EventType":"ConnectionEvent", "URL":"' + b"\x01" * (facts.MAX_LENGTH // 6 - 100) + b'"}'
+    long = b"x" * facts.MAX_LENGTH * 2
     assert max(len(repair.mend(payload)[0]) for payload in (hostile, long)) < int(stanza["TRUNCATE"])
 
 

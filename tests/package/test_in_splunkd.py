@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from estreamer.bookmark import folder_of
+from estreamer.bookmark.bookmark import folder_of
 
 from standins.fmc.pki import shared_pki
 from standins.places import APP

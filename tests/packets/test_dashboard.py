@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from estreamer import packet_download
-from estreamer.packet_download import Row, Search
+from estreamer.packets import download
+from estreamer.packets.download import Row, Search
 
 from standins.places import APP, ROOT
 from standins.search import Knowledge, spl
@@ -140,7 +140,7 @@ def test_each_link_gives_the_packets_that_its_row_tells(
 
     seen: dict[tuple[str, str], int] = {}
     for row, query in links(head, view, **tokens):
-        reply = packet_download.answer({"method": "GET", "query": query}, run)
+        reply = download.answer({"method": "GET", "query": query}, run)
         assert reply["status"] == 200, reply
         count = len(tcpdump(tmp_path, base64.b64decode(reply["payload_base64"])))
         assert count == int(row["packets"])

@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 
 import pytest
-from estreamer import packets
+from estreamer.packets import dump, layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,23 +19,23 @@ PORTS = (50123, 443)
 HELLO = b"Hello, world. " * 3
 
 
-def names(decoded: packets.Decoded) -> list[tuple[str, int, int]]:
+def names(decoded: layers.Decoded) -> list[tuple[str, int, int]]:
     return [(layer.name, layer.offset, layer.length) for layer in decoded.layers]
 
 
-def told(decoded: packets.Decoded, layer: str) -> dict[str, str]:
+def told(decoded: layers.Decoded, layer: str) -> dict[str, str]:
     found = decoded.layer(layer)
     assert found is not None
     return dict(found.fields)
 
 
-def payload(decoded: packets.Decoded, content: bytes) -> bytes:
+def payload(decoded: layers.Decoded, content: bytes) -> bytes:
     return content[decoded.payload_offset :][: decoded.payload_length]
 
 
 def test_tcp_over_ipv4_over_ethernet() -> None:
     frame = made.frame(made.tcp(*FOUR, PORTS, HELLO))
-    decoded = packets.decode(frame)
+    decoded = layers.decode(frame)
     assert names(decoded) == [("Ethernet", 0, 14), ("IPv4", 14, 20), ("TCP", 34, 20)]
     assert (decoded.payload_offset, payload(decoded, frame), decoded.problem) == (54, HELLO, "")
     assert told(decoded, "Ethernet") == {
@@ -70,7 +70,7 @@ def test_tcp_over_ipv4_over_ethernet() -> None:
 
 def test_tcp_options_move_the_payload() -> None:
     frame = made.frame(made.tcp(*SIX, PORTS, HELLO, bytes.fromhex("020405b401010402")))
-    decoded = packets.decode(frame)
+    decoded = layers.decode(frame)
     assert names(decoded) == [("Ethernet", 0, 14), ("IPv6", 14, 40), ("TCP", 54, 28)]
     assert (decoded.payload_offset, payload(decoded, frame)) == (82, HELLO)
     assert told(decoded, "TCP")["options"] == "020405b401010402"
@@ -78,7 +78,7 @@ def test_tcp_options_move_the_payload() -> None:
 
 def test_udp_over_ipv6_and_two_vlan_tags() -> None:
     frame = made.frame(made.udp(*SIX, (50123, 53), HELLO), [(0x88A8, 7), (0x8100, 100)])
-    decoded = packets.decode(frame)
+    decoded = layers.decode(frame)
     assert names(decoded) == [
         ("Ethernet", 0, 14),
         ("802.1ad", 14, 4),
@@ -117,7 +117,7 @@ def test_udp_over_ipv6_and_two_vlan_tags() -> None:
 )
 def test_icmp_of_either_version(ends: tuple[str, str], name: str, kind: str, begin: int) -> None:
     frame = made.frame(made.echo(*ends, HELLO))
-    decoded = packets.decode(frame)
+    decoded = layers.decode(frame)
     assert names(decoded)[-1] == (name, begin, 8)
     assert (decoded.payload_offset, payload(decoded, frame), decoded.problem) == (begin + 8, HELLO, "")
     fields = told(decoded, name)
@@ -127,13 +127,13 @@ def test_icmp_of_either_version(ends: tuple[str, str], name: str, kind: str, beg
 
 def test_icmp_error_has_no_identifier() -> None:
     message = struct.pack(">BBHI", 3, 1, 0, 0) + b"quoted"
-    decoded = packets.decode(made.ip(made.ICMP, message, *FOUR), packets.RAW_IP)
+    decoded = layers.decode(made.ip(made.ICMP, message, *FOUR), layers.RAW_IP)
     assert told(decoded, "ICMP") == {"type": "3 (destination unreachable)", "code": "1", "checksum": "0x0000"}
     assert (decoded.payload_offset, decoded.payload_length) == (28, 6)
 
 
 def test_an_arp_request_tells_its_operation_and_both_ends() -> None:
-    decoded = packets.decode(made.arp(*FOUR))
+    decoded = layers.decode(made.arp(*FOUR))
     assert names(decoded) == [("Ethernet", 0, 14), ("ARP", 14, 28)]
     assert told(decoded, "ARP") == {
         "operation": "1 (request)",
@@ -148,21 +148,21 @@ def test_an_arp_request_tells_its_operation_and_both_ends() -> None:
 @pytest.mark.parametrize("link", [12, 14, 101])
 def test_raw_ip_begins_with_the_ip_header(link: int) -> None:
     packet = made.udp(*FOUR, PORTS, HELLO)
-    decoded = packets.decode(packet, link)
+    decoded = layers.decode(packet, link)
     assert names(decoded) == [("IPv4", 0, 20), ("UDP", 20, 8)]
     assert (decoded.payload_offset, payload(decoded, packet)) == (28, HELLO)
 
 
 def test_padding_of_a_short_frame_is_no_payload() -> None:
     frame = made.frame(made.udp(*FOUR, PORTS, b"ab"))
-    decoded = packets.decode(frame)
+    decoded = layers.decode(frame)
     assert (len(frame), decoded.payload_offset, decoded.payload_length) == (60, 42, 2)
 
 
 def test_tunnelled_ip_is_followed() -> None:
     inner = made.udp(*SIX, PORTS, HELLO)
     packet = made.ip(41, inner, *FOUR)
-    decoded = packets.decode(packet, packets.RAW_IP)
+    decoded = layers.decode(packet, layers.RAW_IP)
     assert names(decoded) == [("IPv4", 0, 20), ("IPv6", 20, 40), ("UDP", 60, 8)]
     assert payload(decoded, packet) == HELLO
 
@@ -171,7 +171,7 @@ def test_extension_headers_of_ipv6_are_passed() -> None:
     options = bytes([made.UDP, 0, 1, 4, 0, 0, 0, 0])
     datagram = made.udp(*SIX, PORTS, HELLO)[40:]
     packet = made.ip(0, options + datagram, *SIX)
-    decoded = packets.decode(packet, packets.RAW_IP)
+    decoded = layers.decode(packet, layers.RAW_IP)
     assert names(decoded) == [("IPv6", 0, 40), ("IPv6 Hop-by-Hop Options", 40, 8), ("UDP", 48, 8)]
     assert (payload(decoded, packet), decoded.problem) == (HELLO, "")
 
@@ -179,8 +179,8 @@ def test_extension_headers_of_ipv6_are_passed() -> None:
 @pytest.mark.parametrize("ends", [FOUR, SIX])
 def test_fragments_say_what_they_are(ends: tuple[str, str]) -> None:
     datagram = made.udp(*ends, PORTS, bytes(2000))[20 if ends == FOUR else 40 :]
-    first = packets.decode(made.ip(made.UDP, datagram[:1400], *ends, more=1), packets.RAW_IP)
-    later = packets.decode(made.ip(made.UDP, datagram[1400:], *ends, offset=1400), packets.RAW_IP)
+    first = layers.decode(made.ip(made.UDP, datagram[:1400], *ends, more=1), layers.RAW_IP)
+    later = layers.decode(made.ip(made.UDP, datagram[1400:], *ends, offset=1400), layers.RAW_IP)
     assert first.layers[-1].name == "UDP"
     assert first.problem == "The first fragment of a larger packet: the rest of that is in later fragments."
     assert first.payload_length == 1392
@@ -210,16 +210,16 @@ def test_fragments_say_what_they_are(ends: tuple[str, str]) -> None:
     ],
 )
 def test_what_is_not_decoded_says_why(content: bytes, link: int, problem: str) -> None:
-    decoded = packets.decode(content, link)
+    decoded = layers.decode(content, link)
     assert decoded.problem == problem
 
 
 def test_a_cut_packet_is_decoded_as_far_as_it_goes() -> None:
     frame = made.frame(made.tcp(*FOUR, PORTS, HELLO))
-    within = packets.decode(frame[:40])
+    within = layers.decode(frame[:40])
     assert names(within) == [("Ethernet", 0, 14), ("IPv4", 14, 20)]
     assert within.problem == "The packet ends within its TCP header: 6 of 20 bytes are there."
-    behind = packets.decode(frame[:60])
+    behind = layers.decode(frame[:60])
     assert (behind.payload_offset, behind.payload_length) == (54, 6)
     assert behind.problem == "The packet was cut: by its IPv4 header it has 82 bytes from there, 46 came."
 
@@ -247,24 +247,24 @@ def hostile(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(hostile(), st.sampled_from([1, 1, 1, 101, 0, 147, 65535]))
 def test_no_bytes_break_the_decoder(content: bytes, link: int) -> None:
-    decoded = packets.decode(content, link)
+    decoded = layers.decode(content, link)
     end = 0
     for layer in decoded.layers:
         assert layer.offset == end
         end += layer.length
     assert decoded.payload_offset == end <= len(content)
     assert 0 <= decoded.payload_length <= len(content) - end
-    rows = list(packets.dump(content, decoded))
+    rows = list(dump.dump(content, decoded))
     assert bytes.fromhex("".join(row.hex for row in rows)) == content
     assert [row.offset for row in rows] == list(range(0, len(content), 16))
-    assert packets.link_type(content) in (packets.ETHERNET, packets.RAW_IP)
+    assert layers.link_type(content) in (layers.ETHERNET, layers.RAW_IP)
 
 
 def test_many_nested_headers_come_to_an_end() -> None:
     content = b""
     for _ in range(100):
         content = made.ip(4, content, *FOUR)
-    assert packets.decode(content, packets.RAW_IP).problem == "The packet has more than 24 headers."
+    assert layers.decode(content, layers.RAW_IP).problem == "The packet has more than 24 headers."
 
 
 EXTENSION = bytes([60, 255]) + bytes(2046)
@@ -284,24 +284,24 @@ LONG = {
 
 
 @pytest.mark.parametrize("kind", LONG)
-@pytest.mark.parametrize("link", [packets.ETHERNET, packets.RAW_IP])
+@pytest.mark.parametrize("link", [layers.ETHERNET, layers.RAW_IP])
 def test_the_time_and_memory_of_hostile_packets_are_bounded(kind: str, link: int) -> None:
     """Of the longest packet too: a header is read by itself, and there are at most 24 of them."""
-    content = LONG[kind](packets.LONGEST)
+    content = LONG[kind](layers.LONGEST)
     tracemalloc.start()
     try:
-        decoded = packets.decode(content, link)
-        assert tracemalloc.get_traced_memory()[1] < 8 * packets.LONGEST
+        decoded = layers.decode(content, link)
+        assert tracemalloc.get_traced_memory()[1] < 8 * layers.LONGEST
     finally:
         tracemalloc.stop()
     assert len(decoded.layers) <= 24
     assert sum(len(value) for layer in decoded.layers for _, value in layer.fields) < 10_000
-    assert is_linear(lambda size: packets.decode(LONG[kind](size), link), 16_384)
+    assert is_linear(lambda size: layers.decode(LONG[kind](size), link), 16_384)
 
 
 def test_the_rows_of_a_dump_name_the_layers_that_begin_there() -> None:
     frame = made.frame(made.udp(*FOUR, PORTS, b"\x00\x7fAb~\xff"))
-    rows = list(packets.dump(frame, packets.decode(frame)))
+    rows = list(dump.dump(frame, layers.decode(frame)))
     assert [row.layers for row in rows] == [("Ethernet", "IPv4"), (), ("UDP", "Payload"), ()]
     assert rows[0].hex == frame[:16].hex(" ")
     assert rows[2].text[-6:] == "..Ab~."
@@ -310,7 +310,7 @@ def test_the_rows_of_a_dump_name_the_layers_that_begin_there() -> None:
 @pytest.mark.parametrize("ends", [FOUR, SIX])
 def test_link_type_is_told_from_the_bytes(ends: tuple[str, str]) -> None:
     packet = made.udp(*ends, PORTS, HELLO)
-    assert packets.link_type(packet) == packets.RAW_IP
-    assert packets.link_type(made.frame(packet)) == packets.ETHERNET
-    assert packets.link_type(made.frame(packet, [(0x8100, 5)])) == packets.ETHERNET
-    assert packets.link_type(made.ethernet(HELLO, 0x88CC)) == packets.ETHERNET
+    assert layers.link_type(packet) == layers.RAW_IP
+    assert layers.link_type(made.frame(packet)) == layers.ETHERNET
+    assert layers.link_type(made.frame(packet, [(0x8100, 5)])) == layers.ETHERNET
+    assert layers.link_type(made.ethernet(HELLO, 0x88CC)) == layers.ETHERNET

@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from estreamer import packet_download, packet_search, packets, search_text
-from estreamer.packet_download import Refusal, Search
-from estreamer.packet_search import searching
+from estreamer.packets import download, pcap, search_text
+from estreamer.packets.download import Refusal, Search
+from estreamer.splunkd import packet_search
+from estreamer.splunkd.packet_search import searching
 
 from standins.fmc import packets as made
 from standins.places import APP
@@ -272,7 +273,7 @@ def test_search_that_does_not_end_is_answered_within_25_seconds_and_canceled(
     head.endless = True
     begin = time.monotonic()
     assert refusal(endpoint.ask({"flow": FLOW, **RANGE}, "analyst-token")) == (504, TOO_SLOW)
-    assert packet_download.SEARCH_SECONDS <= time.monotonic() - begin < 25
+    assert download.SEARCH_SECONDS <= time.monotonic() - begin < 25
     assert (head.canceled, head.jobs) == (1, {})
 
 
@@ -298,7 +299,7 @@ def asked_in_time(head: SearchHead, time_of_day: Time) -> dict[str, Any]:
         "server": {"rest_uri": head.uri},
     }
     run = searching(request, time_of_day.clock, time_of_day.wait)
-    return packet_download.answer(request, run, time_of_day.clock)
+    return download.answer(request, run, time_of_day.clock)
 
 
 def test_search_that_splunkd_does_not_confirm_to_have_canceled_is_said_to_end_by_itself(
@@ -332,7 +333,7 @@ def test_splunkd_is_not_asked_for_a_job_without_a_pause(head: SearchHead) -> Non
 def test_time_that_ends_while_rows_come_gives_no_file(head: SearchHead) -> None:
     late = Time()
     request = {"session": {"user": "analyst", "authtoken": "analyst-token"}, "server": {"rest_uri": head.uri}}
-    query = packet_download.search_for({"flow": FLOW, **RANGE})
+    query = download.search_for({"flow": FLOW, **RANGE})
     rows = searching(request, late.clock, late.wait)(query, 20.0)
     next(rows)
     late.now = 21.0
@@ -346,7 +347,7 @@ def test_rows_that_stop_coming_give_no_file(head: SearchHead, monkeypatch: pytes
     head.stalled = True
     nearly = Time()
     monkeypatch.setattr(packet_search, "SHORTEST_REQUEST", 0.2)
-    monkeypatch.setattr(packet_download, "SEARCH_SECONDS", 0.5)
+    monkeypatch.setattr(download, "SEARCH_SECONDS", 0.5)
     status, text = refusal(asked_in_time(head, nearly))
     assert (status, text.startswith("The search did not come to its end. No answer came from")) == (504, True)
     assert (head.canceled, head.jobs) == (1, {})
@@ -356,7 +357,7 @@ def test_rows_that_stop_coming_give_no_file(head: SearchHead, monkeypatch: pytes
 def test_answer_is_there_before_splunk_web_gives_up() -> None:
     """A request has a connection, a TLS handshake and an answer to wait for, each as long as it may take."""
     steps = 3
-    late = packet_download.SEARCH_SECONDS + steps * packet_search.SHORTEST_REQUEST
+    late = download.SEARCH_SECONDS + steps * packet_search.SHORTEST_REQUEST
     assert late + packet_search.CANCEL_SECONDS <= 25
     assert late + steps * packet_search.CANCEL_SECONDS < 30
 
@@ -436,8 +437,8 @@ def test_a_row_whose_values_no_file_can_hold_is_left_out_and_counted_and_fails_n
 
 def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
     most = {"packet_time": "4294967295.999999", "packet_link_type": "65535", "packet_wire_length": "4294967295"}
-    found = packet_download.collect([{**GOOD, **most}])
-    assert packets.pcap_file(found.packets, found.link)[20:40] == struct.pack(
+    found = download.collect([{**GOOD, **most}])
+    assert pcap.pcap_file(found.packets, found.link)[20:40] == struct.pack(
         "<IIIII", 65_535, 4_294_967_295, 999_999, 2, 4_294_967_295
     )
 
@@ -445,7 +446,7 @@ def test_the_greatest_numbers_of_a_file_are_in_a_file() -> None:
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ascii(wrong)[:60])
 def test_without_a_packet_that_a_file_can_hold_there_is_a_sentence(wrong: dict[str, Any]) -> None:
     with pytest.raises(Refusal, match="No packet is left for a file: 1 were found") as refused:
-        packet_download.collect([{**GOOD, **wrong}])
+        download.collect([{**GOOD, **wrong}])
     assert refused.value.status == 404
 
 
@@ -466,15 +467,15 @@ def row_of(size: int) -> dict[str, Any]:
 def test_too_much_gives_no_part_of_it(size: int, count: int) -> None:
     row = row_of(size)
     with pytest.raises(Refusal, match="more than 10000 packets or 16 MiB") as refused:
-        packet_download.collect(row for _ in range(count))
+        download.collect(row for _ in range(count))
     assert refused.value.status == 413
-    found = packet_download.collect(row for _ in range(count - 1))
+    found = download.collect(row for _ in range(count - 1))
     assert (len(found.packets), found.left_out) == (count - 1, 0)
 
 
 def test_rows_that_are_left_out_count_for_the_limit() -> None:
     with pytest.raises(Refusal, match="more than 10000 packets"):
-        packet_download.collect({**GOOD, "packet_hex": "x"} for _ in range(10_001))
+        download.collect({**GOOD, "packet_hex": "x"} for _ in range(10_001))
 
 
 def test_search_is_narrowed_by_words_that_the_index_knows(endpoint: Endpoint, head: SearchHead) -> None:
@@ -494,7 +495,7 @@ def test_packets_of_events_of_other_hosts_are_not_decoded(addon: Path) -> None:
         packet(1, FRAMES[1], InitiatorIP="203.0.113.9", ResponderIP=ENDS[1]),
         packet(2, FRAMES[2], InitiatorIP="203.0.113.9"),
     ]
-    search = packet_download.search_for({"address": ENDS[0], **RANGE})
+    search = download.search_for({"address": ENDS[0], **RANGE})
     data = Searched(Knowledge.read(addon), events)
     found = spl.run(search.query, data, now=1744760000.0, earliest=float(BEGIN), latest=float(END))
     assert [row["packet_time"] for row in found.rows] == ["1744752702.000000", "1744752700.000000"]
@@ -507,5 +508,5 @@ def test_endpoint_runs_with_the_session_of_the_user_and_splunk_web_passes_it_on_
     assert settings["match"] == f"/{APP}_packets"
     web = read_conf(addon / "default/web.conf")[f"expose:{APP}_packets"]
     assert web == {"pattern": f"{APP}_packets", "methods": "GET"}
-    for script in ("estreamer_packets_rest.py", "estreamer/packet_endpoint.py", "estreamer/packet_search.py"):
+    for script in ("estreamer_packets_rest.py", "estreamer/rest/packets.py", "estreamer/splunkd/packet_search.py"):
         assert not re.search("(?i)system_?auth", (addon / "bin" / script).read_text(encoding="utf-8"))

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from estreamer import packet_events, packets
-from estreamer.packet_events import NoPacket, Options
+from estreamer.packets import find as packet_events
+from estreamer.packets import layers
+from estreamer.packets.find import NoPacket, Options
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def find(options: Options | None = None, **event: Any) -> packet_events.Found:
 @pytest.mark.parametrize("name", ["PacketData", "packet", "SomethingNobodyHeardOf"])
 def test_every_encoding_is_recognised_under_any_name(name: str, text: str, encoding: str) -> None:
     found = find(**{name: text})
-    assert (found.field, found.encoding, found.content, found.link) == (name, encoding, FRAME, packets.ETHERNET)
+    assert (found.field, found.encoding, found.content, found.link) == (name, encoding, FRAME, layers.ETHERNET)
 
 
 def test_length_tells_which_of_two_texts_is_the_packet() -> None:
@@ -254,19 +255,19 @@ def test_no_text_breaks_the_search_for_a_packet(raw: str) -> None:
 
 
 def test_made_events_of_all_protocols_are_found_and_decoded() -> None:
-    layers: set[str] = set()
+    met: set[str] = set()
     encodings: set[str] = set()
     for record in varied_events(7, 6000):
         if record.kind != "IntrusionPacket":
             continue
         event = json.loads(record.payload)
         found = packet_events.find(event, Options(), record.archival)
-        decoded = packets.decode(found.content, found.link)
+        decoded = layers.decode(found.content, found.link)
         encodings.add(found.encoding)
-        layers |= {layer.name for layer in decoded.layers}
+        met |= {layer.name for layer in decoded.layers}
         address = decoded.layer("IPv4", "IPv6")
         if address:
             assert address.value("source") == event["InitiatorIP"]
             assert address.value("destination") == event["ResponderIP"]
-    assert layers >= {"Ethernet", "802.1Q", "802.1ad", "IPv4", "IPv6", "TCP", "UDP", "ICMP", "ICMPv6"}
+    assert met >= {"Ethernet", "802.1Q", "802.1ad", "IPv4", "IPv6", "TCP", "UDP", "ICMP", "ICMPv6"}
     assert encodings == {"hex", "base64"}

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from estreamer import packet_rows
+from estreamer.packets import rows as packet_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

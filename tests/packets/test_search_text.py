@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from estreamer import packet_download, search_text
-from estreamer.packet_download import Row, Search
-from estreamer.search_text import Unquotable
+from estreamer.packets import download, search_text
+from estreamer.packets.download import Row, Search
+from estreamer.packets.search_text import Unquotable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +146,7 @@ def ask(query: Any) -> tuple[dict[str, Any], list[Search]]:
         ran.append(search)
         yield {"packet_time": "1.000000", "packet_link_type": "1", "packet_wire_length": "2", "packet_hex": "abcd"}
 
-    return packet_download.answer({"method": "GET", "query": query}, run), ran
+    return download.answer({"method": "GET", "query": query}, run), ran
 
 
 def checked(query: Any) -> bool:
@@ -254,6 +254,6 @@ def test_every_search_in_the_code_is_made_by_the_one_module() -> None:
             if called == "Search":
                 made.append((path.name, ast.unparse(node.args[0]).partition("(")[0]))
             posted += [(path.name, ast.unparse(one.value)) for one in node.keywords if one.arg == "search"]
-    assert made == [("packet_download.py", "search_text.pipeline")]
+    assert made == [("download.py", "search_text.pipeline")]
     # The second filters a listing of storage/passwords by the add-on's own realm: no search is run.
     assert posted == [("packet_search.py", "search.query"), ("stored_secrets.py", "f'realm={self._realm}'")]

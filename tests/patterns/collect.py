@@ -18,18 +18,18 @@ SCRIPTS = ROOT / "appserver" / "static" / "js" / "build" / "custom"
 METHODS = ("match", "fullmatch", "search", "findall", "finditer", "split", "sub", "subn")
 
 PASSED_ON: Mapping[str, str] = {
-    "drop_rules._BARE": "match",
-    "drop_rules._COMMENT": "match",
-    "drop_rules._OPERATOR": "match",
-    "drop_rules._SPACE": "match",
-    "drop_rules._WORD": "match",
-    "packet_download._FIELD": "match",
-    "packet_download._FLOW": "match",
-    "packet_download._TIME": "match",
+    "events.drop_rules._BARE": "match",
+    "events.drop_rules._COMMENT": "match",
+    "events.drop_rules._OPERATOR": "match",
+    "events.drop_rules._SPACE": "match",
+    "events.drop_rules._WORD": "match",
+    "packets.download._FIELD": "match",
+    "packets.download._FLOW": "match",
+    "packets.download._TIME": "match",
 }
 """Patterns that a function is given, which does this with them."""
 
-IN_INSTANCES: Mapping[str, str] = {"events._Member": "match"}
+IN_INSTANCES: Mapping[str, str] = {"events.facts._Member": "match"}
 """Classes whose instances hold patterns, all of them made where the module begins, and what is done with these."""
 
 _SCRIPT_PATTERN = re.compile(r"[=(,:]\s*/((?:[^/\\\n*]|\\.)(?:[^/\\\n]|\\.)*)/([a-z]*)")
@@ -91,7 +91,11 @@ class _Module:
         return [method for one in classes for method in one.body]
 
     def _in_instances(self) -> Iterator[Used]:
-        names = {name.partition(".")[2]: method for name, method in IN_INSTANCES.items() if self._room in name}
+        names = {
+            name.rpartition(".")[2]: method
+            for name, method in IN_INSTANCES.items()
+            if self._room == name.rpartition(".")[0]
+        }
         for name, value in vars(importlib.import_module(self._name)).items() if names else ():
             method = names.get(type(value).__name__)
             for attribute, pattern in vars(value).items() if method else ():

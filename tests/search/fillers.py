@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from estreamer import events
+from estreamer.events import facts
 
 from standins.fmc.events import RECORD_TYPES
 from tests.search.case import ABSENT, text
@@ -29,8 +29,8 @@ def _untyped(event: Mapping[str, Any]) -> str:
     """Return an event that the FMC sent without its type, as the input delivers it."""
     kind = event["EventType"]
     payload = text(event, {"EventType": ABSENT}).encode()
-    assert events.describe(payload, RECORD_TYPES[kind])[2] == events.UNNAMED
-    return events.with_event_type(payload, kind).decode()
+    assert facts.describe(payload, RECORD_TYPES[kind])[2] == facts.UNNAMED
+    return facts.with_event_type(payload, kind).decode()
 
 
 _ALL = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from estreamer import repair
+from estreamer.events import repair
 
 from standins.search import Knowledge
 from tests.search.case import ABSENT, Case, case, connection, differences, file, found, intrusion

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estreamer import events
+from estreamer.events import facts
 
 from standins.fmc.events import RECORD_TYPES
 from standins.fmc.variety import varied_events
@@ -157,8 +157,8 @@ def test_no_varied_event_is_outside_the_groups_of_what_the_mapping_makes(knowled
     lacking = []
     for record in varied_events(5, 1500):
         payload = record.payload
-        if events.describe(payload, RECORD_TYPES.get(record.kind, 0))[2] == events.UNNAMED:
-            payload = events.with_event_type(payload, record.kind)
+        if facts.describe(payload, RECORD_TYPES.get(record.kind, 0))[2] == facts.UNNAMED:
+            payload = facts.with_event_type(payload, record.kind)
         fields = found(knowledge, payload.decode()).fields
         wanted = NEVER_EMPTY.get(record.kind, "").split()
         lacking += [(name, payload) for name in wanted if name in FILLED and not fields.get(name)]

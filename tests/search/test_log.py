@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from estreamer import splunk
-from estreamer.splunk import LONGEST_VALUE, SplunkLog
+from estreamer.splunkd import names
+from estreamer.splunkd.log_file import LONGEST_VALUE, SplunkLog
 
 from standins.search import Indexed, Knowledge, KnowledgeError
 from standins.search.knowledge import Event
@@ -70,7 +70,7 @@ def test_names_of_the_files_are_those_that_the_monitoring_panels_look_for(log: t
     said, file = log
     said.info("started")
     assert file.is_file()
-    assert file.name == f"{splunk.APP.lower()}_{splunk.SCHEME}_main.log"
+    assert file.name == f"{names.APP.lower()}_{names.SCHEME}_main.log"
 
 
 def test_time_of_a_line_is_its_own_to_the_millisecond(knowledge: Knowledge) -> None:

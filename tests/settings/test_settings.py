@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 
 import pytest
-from estreamer import request, settings, wire
+from estreamer import settings
 from estreamer.errors import Problem
+from estreamer.protocol import fully_qualified, wire
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -102,7 +103,7 @@ def test_a_switch_that_is_neither_on_nor_off_is_refused():
 def test_an_input_with_defaults():
     found = settings.parse_input("main", {**INPUT, "disabled": "0", "python.version": "python3", "index": "default"})
     assert found.event_types == ("ConnectionEvent", "IntrusionEvent", "FileEvent")
-    assert found.fields == {name: tuple(request.DEFAULT_FIELDS[name]) for name in found.event_types}
+    assert found.fields == {name: tuple(fully_qualified.DEFAULT_FIELDS[name]) for name in found.event_types}
     assert found.start_from == wire.NOW
     assert (found.request_style, found.settle, found.index, found.failover_account) == ("auto", 30, None, None)
     assert found.trusts_planned_restart

@@ -65,7 +65,7 @@ def ran(tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str
 @pytest.mark.parametrize(
     ("named", "older"),
     [
-        (["tests/wire", "tests/browser/"], ["tests/wire"]),
+        (["tests/protocol", "tests/browser/"], ["tests/protocol"]),
         (["tests/dashboards/test_pages.py::test_x[a/b]", "tests"], ["tests"]),
         (["tests/benchmarks"], ["tests/benchmarks"]),
         ([], ["tests"]),

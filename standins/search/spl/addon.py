@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from estreamer import packet_rows
+from estreamer.packets import rows as packet_rows
 
 from standins.search.evals.values import text, texts
 

@@ -186,7 +186,7 @@ def test_columns_come_in_the_order_of_the_commands() -> None:
     assert found.column("colours") == [2, 1, 1]
 
 
-def test_every_command_is_shown_by_a_test_of_this_room() -> None:
+def test_every_command_is_shown_by_a_test_of_this_folder() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     missing = {name for name in COMMAND_NAMES if not re.search(rf"""[|"'] ?{name}[ "']""", text)}
     assert missing == set()

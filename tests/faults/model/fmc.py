@@ -68,7 +68,7 @@ class Fmc:
 
 
 class Connection:
-    """The input's end of a connection, in the form of `estreamer.tls.Connection`."""
+    """The input's end of a connection, in the form of `estreamer.connection.tls.Connection`."""
 
     peer = types.SimpleNamespace(
         address="fmc",

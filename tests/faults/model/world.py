@@ -1,9 +1,9 @@
-"""One sequence of faults: the real loop of an input, in a world whose time, network, disk and splunkd are simulated.
+"""One sequence of faults: the real loop of an input in a world whose time, network, disk and splunkd are simulated.
 
-`estreamer.stream.run` runs as it is, with `Session`, `Delivery`, `Bookmark` and `Output`; real are also the pipe and
-the bookmark's files. The world moves on whenever the input receives or waits: splunkd reads, and the next action of the
-sequence takes place. A life of the input ends by a stop, by a kill, or because its reader is gone; splunkd starts it
-again. In the end all faults are lifted, and what splunkd has is compared with what happened.
+`estreamer.input.loop.run` runs as it is, with `Session`, `Delivery`, `Bookmark` and `Output`; real are also the pipe
+and the bookmark's files. The world moves on whenever the input receives or waits: splunkd reads, and the next action of
+the sequence takes place. A life of the input ends by a stop, by a kill, or because its reader is gone; splunkd starts
+it again. In the end all faults are lifted, and what splunkd has is compared with what happened.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from estreamer import delivery, output, stream
 from estreamer.bookmark import journal, limits
-from estreamer.drop_rules import DropRules
 from estreamer.errors import Problem, Stop
+from estreamer.events.drop_rules import DropRules
+from estreamer.input import delivery, loop
+from estreamer.outputs import splunkd_pipe
 from estreamer.settings import Account, InputSettings
 
 from tests.bookmark import system as system_of_bookmark
@@ -32,7 +33,7 @@ from tests.bookmark.collisions import forged
 from tests.faults.model.fmc import Connection, Fmc, Framing
 from tests.faults.model.splunkd import Life, Pipe, Splunkd
 from tests.faults.model.system import Killed, System
-from tests.stream.harness import STANZA, input_settings
+from tests.input.harness import STANZA, input_settings
 
 BEGIN = 1_700_000_000
 MOST_TICKS = 60_000
@@ -142,14 +143,14 @@ class World:
             (limits, {"GENERATION_SIZE": self.setting.generation_size}),
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
-            (output, {"os": self.system}),
+            (splunkd_pipe, {"os": self.system}),
             (delivery, {"time": clock}),
             (
-                stream,
+                loop,
                 {"time": clock, "Waiting": lambda: SimulatedWaiting(self), "reader_identity": lambda: self.parent},
             ),
-            (stream, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
-            (stream, {"Backoff": lambda: _BACKOFF(self.random.random)}),
+            (loop, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
+            (loop, {"Backoff": lambda: _BACKOFF(self.random.random)}),
         ]
         with ExitStack() as stack:
             for module, names in patches:
@@ -167,7 +168,7 @@ class World:
         self.reason = None
         self.read_rest = True
         try:
-            code = stream.run(
+            code = loop.run(
                 self._input_settings(), self._account, _Log(self.log), str(self.folder), STANZA, self.pipe.writer
             )
         except Killed:
@@ -484,12 +485,12 @@ _ENDING: tuple[Action, ...] = (
     ("rest", 0),
     ("finish", 0),
 )
-_BACKOFF = stream.Backoff
+_BACKOFF = loop.Backoff
 _CREDENTIALS = types.SimpleNamespace(end=types.SimpleNamespace(not_after=None))
 
 
 class SimulatedWaiting:
-    """`estreamer.waiting.Waiting` in simulated time: the world moves on in it."""
+    """`estreamer.connection.waiting.Waiting` in simulated time: the world moves on in it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -549,7 +550,7 @@ def _takes(descriptor: int) -> bool:
 
 
 class _Tls:
-    """`estreamer.tls`, whose connections are simulated."""
+    """`estreamer.connection.tls`, whose connections are simulated."""
 
     def __init__(self, world: World) -> None:
         self._world = world

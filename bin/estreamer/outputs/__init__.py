@@ -1,0 +1,1 @@
+"""Where events go, and when they are safe there."""

@@ -1,0 +1,1 @@
+"""The packets in events: found, decoded, dumped, and written to files."""

@@ -1,0 +1,1 @@
+"""What the pages and administrators ask of the add-on by REST."""

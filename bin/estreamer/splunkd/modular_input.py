@@ -1,0 +1,177 @@
+"""The modular input as splunkd starts it: its scheme, the check of its arguments, and a run until it is told to stop.
+
+The libraries are imported where they are used: splunkd asks every input for its scheme at each start, and that must be
+quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from .. import printable
+from ..errors import Problem, SessionRefused
+from .confs import Confs
+from .documents import Task, bad_document, parameters_of, parse, read_document, read_task
+from .log_file import SplunkLog, complain
+
+if TYPE_CHECKING:
+    pass
+
+
+class Argument(NamedTuple):
+    """An argument of the scheme, as splunkd wants to know it."""
+
+    name: str
+    title: str
+    description: str
+    required: bool = False
+    data_type: str = "string"
+
+
+ARGUMENTS = (
+    Argument("account", "Account", "The Management Center to receive events from.", required=True),
+    Argument("failover_account", "Failover account", "The other Management Center of a high-availability pair."),
+    Argument("event_types", "Event types", "ConnectionEvent, IntrusionEvent, IntrusionPacket, FileEvent, or some."),
+    Argument("connection_fields", "Connection fields", "Field sets and fields of connection events."),
+    Argument("intrusion_fields", "Intrusion fields", "Field sets and fields of intrusion events."),
+    Argument("packet_fields", "Packet fields", "Field sets and fields of intrusion packets."),
+    Argument("file_fields", "File fields", "Field sets and fields of file events."),
+    Argument("start_from", "Start from", "Where the first start begins: now, oldest, or an ISO 8601 time."),
+    Argument("drop_rules", "Drop rules", "Events that are counted and not written."),
+    Argument("request_style", "Request style", "auto, single or two-step."),
+    Argument("settle", "Settle", "Seconds that Splunk has to process what it has read.", data_type="number"),
+    Argument("planned_restart", "Planned restart", "trust or resend: what to do after a restart of Splunk."),
+)
+"""What an input has beyond what every input of Splunk has (name, index, interval and so on)."""
+
+
+def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
+    """Do what splunkd asks for: `--scheme`, `--validate-arguments`, or without argument run; return the exit code."""
+    if list(arguments) == ["--scheme"]:
+        _answer(scheme())
+        return 0
+    if list(arguments) == ["--validate-arguments"]:
+        return validate_arguments(stdin)
+    if arguments:
+        return complain(f"Unknown arguments {' '.join(arguments)}: use --scheme, --validate-arguments, or none.", 2)
+    return run(stdin)
+
+
+def scheme() -> str:
+    """Return the scheme of the input as XML."""
+    listed = "".join(
+        f'<arg name="{argument.name}"><title>{_escape(argument.title)}</title>'
+        f"<description>{_escape(argument.description)}</description><data_type>{argument.data_type}</data_type>"
+        f"<required_on_create>{str(argument.required).lower()}</required_on_create>"
+        "<required_on_edit>false</required_on_edit></arg>"
+        for argument in ARGUMENTS
+    )
+    return (
+        "<scheme><title>Cisco Secure Firewall eStreamer</title>"
+        "<description>Fully-qualified events from a Secure Firewall Management Center.</description>"
+        "<use_external_validation>true</use_external_validation><use_single_instance>false</use_single_instance>"
+        f"<streaming_mode>xml</streaming_mode><endpoint><args>{listed}</args></endpoint></scheme>\n"
+    )
+
+
+def validate_arguments(stdin: BinaryIO) -> int:
+    """Check the arguments of an input that is about to be saved; return the exit code, 0 when they are right."""
+    try:
+        _validate(stdin)
+    except Problem as problem:
+        _answer(f"<error><message>{_escape(problem.text)}</message></error>\n")
+        return 1
+    except Exception as error:  # the user would see nothing but that the script failed
+        _answer(f"<error><message>The arguments cannot be checked: {type(error).__name__}.</message></error>\n")
+        return complain(f"Unexpected {type(error).__name__} in --validate-arguments: {traceback.format_exc()}")
+    return 0
+
+
+def _validate(stdin: BinaryIO) -> None:
+    from splunklib.modularinput import ValidationDefinition  # noqa: PLC0415 - see the head of the module
+
+    from ..settings import parse_input  # noqa: PLC0415
+
+    definition = parse(ValidationDefinition, read_document(stdin))
+    name = definition.metadata.get("name")
+    if not name:
+        raise bad_document("it has no item")
+    parse_input(name, parameters_of(definition.parameters))
+
+
+def run(stdin: BinaryIO) -> int:
+    """Run the input that stdin describes until it is told to stop; return the exit code."""
+    stream_descriptor = _keep_stdout_for_the_stream()
+    _quieten_libraries()
+    try:
+        task = read_task(stdin)
+        log = SplunkLog(task.stanza)
+    except Problem as problem:
+        return complain(f"{problem.text} (code={problem.code})")
+    except Exception as error:  # there is no log file to tell it
+        return complain(f"Unexpected {type(error).__name__}: {traceback.format_exc()}")
+    try:
+        return _run(task, log, stream_descriptor)
+    except Problem as problem:
+        log.error("input_cannot_run", code=problem.code, problem=problem.text)
+        return complain(f"{problem.text} (code={problem.code}, input={task.stanza})")
+    except SessionRefused:
+        text = "splunkd no longer accepts the session key of this input. It ends, and Splunk starts it with a new one."
+        log.error("input_cannot_run", code="session_refused", problem=text)
+        return complain(f"{text} (code=session_refused, input={task.stanza})")
+    except Exception as error:  # nothing may end without a trace
+        log.error("unexpected_error", error=type(error).__name__, traceback=traceback.format_exc())
+        return complain(f"Unexpected {type(error).__name__} in input {task.stanza}: see its log file.")
+
+
+def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
+    from ..connection.waiting import Waiting  # noqa: PLC0415
+    from ..errors import Stop  # noqa: PLC0415
+    from ..input import loop  # noqa: PLC0415 - see the head of the module
+    from ..settings import parse_input  # noqa: PLC0415
+
+    confs = Confs(task.server_uri, task.session_key)
+    try:
+        # splunkd may be slow to answer, or not answer at all while it stops.
+        with Waiting() as waiting:
+            log.set_level(waiting.call(confs.log_level))
+        waiting.check()
+    except Stop as stop:
+        log.info("stopped", reason=str(stop))
+        return 0
+    settings = parse_input(task.name, task.parameters)
+    log.describe(settings.index or "default")
+    return loop.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, stream_descriptor)
+
+
+def _keep_stdout_for_the_stream() -> int:
+    """Return a descriptor of the pipe to splunkd, and let everything that prints by accident go to stderr."""
+    sys.stdout.flush()
+    stream_descriptor = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return stream_descriptor
+
+
+def _quieten_libraries() -> None:
+    """Keep what libraries log and warn of from stderr, where splunkd takes each line of it for an error."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.captureWarnings(True)
+    # A log file on a full disk is no reason to fill splunkd's log with tracebacks.
+    logging.raiseExceptions = False
+
+
+def _escape(text: str) -> str:
+    """Return a text as XML 1.0 can hold it. The standard library's own brings a web client along: too slow here."""
+    return printable.line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _answer(text: str) -> None:
+    """Write to splunkd on stdout."""
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
