@@ -131,6 +131,17 @@ def test_fast_runs_under_one_python_and_builds_nothing(
     assert ran == {"3.13": ["not package", *tool.FAST]}
 
 
+def test_style_alone_runs_no_test_and_installs_no_system_package(
+    tool: ModuleType, ran: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(tool, "passes", lambda name, command, package=None: names.append(name) or True)
+    monkeypatch.setattr(tool, "install_system_packages", lambda *wanted: pytest.fail("something was installed"))
+    assert tool.main(["--style"]) == 0
+    assert {"ruff check", "ruff format", "mypy"} <= set(names)
+    assert not [name for name in names if "tests" in name]
+
+
 def test_fast_says_that_page_scripts_are_not_checked_where_node_packages_are_missing(
     tool: ModuleType,
     ran: dict[str, list[str]],
