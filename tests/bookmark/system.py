@@ -6,13 +6,13 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+import estreamer.bookmark as package
 import pytest
-from estreamer.bookmark import bookmark
 
 
 def users() -> list[ModuleType]:
     """Return the modules of the bookmark that ask the operating system for anything."""
-    names = [bookmark.__name__, *(f"{bookmark.__name__}.{one.name}" for one in pkgutil.iter_modules(bookmark.__path__))]
+    names = [f"{package.__name__}.{one.name}" for one in pkgutil.iter_modules(package.__path__)]
     return [module for module in map(importlib.import_module, names) if hasattr(module, "os")]
 
 

@@ -285,7 +285,7 @@ def test_deep_nesting_is_no_trouble() -> None:
     data = b""
     for _ in range(5000):
         data = der(0x30, data)
-    assert refusal(data).code == "pkcs12_not_pkcs12"
+    assert refusal(data).code == "pkcs12_unsupported"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

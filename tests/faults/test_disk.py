@@ -455,7 +455,7 @@ SOMEBODY_ELSES = {"the folder": ("",), "the lock": ("lock",), "a journal": ("000
 _AS_NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from estreamer.bookmark import Bookmark
+from estreamer.bookmark.bookmark import Bookmark
 from estreamer.errors import Problem
 os.setuid(65534)
 try:

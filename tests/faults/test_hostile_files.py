@@ -172,7 +172,18 @@ def nests() -> Iterator[bytes]:
 
 def test_nests_of_any_kind_are_refused_at_once():
     for data in nests():
-        assert refusal(data).code in ("pkcs12_not_pkcs12", "pkcs12_too_large")
+        assert refusal(data).code in ("pkcs12_not_pkcs12", "pkcs12_too_large", "pkcs12_unsupported")
+
+
+@pytest.mark.parametrize("depth", [10, 20, 40, 100])
+@pytest.mark.parametrize("endless", [False, True])
+def test_endless_key_derivation_is_refused_however_deep_it_lies(good: bytes, depth: int, endless: bool):
+    """The library reads bags within bags: a count that the walk does not reach must not reach the library."""
+    version, safe, checksum = children(good)
+    deep = ber(SEQUENCE, ber(OCTETS, b"salt"), count(1 << 40))
+    for _ in range(depth):
+        deep = ber(SEQUENCE, deep, endless=endless)
+    assert refusal(ber(SEQUENCE, version, safe, checksum, deep)).code == "pkcs12_unsupported"
 
 
 def test_a_file_of_nothing_but_beginnings_is_refused_at_once():

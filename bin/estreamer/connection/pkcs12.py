@@ -468,7 +468,9 @@ def _check_form(data: bytes) -> None:
 
 _SEQUENCE, _OCTET_STRING, _INTEGER, _CONSTRUCTED = 0x30, 0x04, 0x02, 0x20
 _INDEFINITE = b"\x80"
-_MAX_DEPTH = 20
+_MAX_DEPTH = 60
+"""Elements within elements that are looked into. A Management Center's file has 16; the library stops at some 30 within
+each octet string, and a count that lies deeper than this walk goes must not reach it."""
 
 
 @dataclass(frozen=True)
@@ -529,10 +531,16 @@ def _iteration_counts(data: bytes, depth: int = 0) -> Iterator[int]:
     """Yield the counts of key derivation rounds that lie open: integers that follow an octet string, the salt.
 
     So they stand in the parameters of password based encryption and of the MAC. Stops at anything that is not BER.
+    Raises Problem `pkcs12_unsupported` for elements that lie too deep to be looked into.
     """
+    if depth > _MAX_DEPTH:
+        raise Problem(
+            "pkcs12_unsupported",
+            f"The PKCS#12 file has more than {_MAX_DEPTH} elements within each other. {_NEW_FILE}.",
+        )
     previous: int | None = None
     position = 0
-    while position < len(data) and depth < _MAX_DEPTH:
+    while position < len(data):
         element = _element(data, position)
         if element is None or element.end > len(data):
             return

@@ -1,4 +1,4 @@
-"""What the input can say to its log; `splunk` says it to Splunk's, tests keep it in memory.
+"""What the input can say to its log; `splunkd.log_file` says it to Splunk's, tests keep it in memory.
 
 A server can have the same lines logged again and again, thousands of times a second: `CalmLog` stands in front of the
 log and lets through one such line a minute, which says how often it happened.

@@ -92,7 +92,7 @@ class Confs:
         return level if level in LOG_LEVELS else "INFO"
 
     def _stanza(self, conf: str, name: str) -> dict[str, str | None] | None:
-        """Return a stanza as splunkd lists it, None when there is none. Raises what `management.Client` raises."""
+        """Return a stanza as splunkd lists it, None when there is none. Raises what `client.Client` raises."""
         from .client import Refused, named  # noqa: PLC0415 - see the head of the module
 
         try:
