@@ -20,12 +20,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 from estreamer.bookmark.bookmark import Bookmark
 from estreamer.connection.waiting import Waiting
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
+from estreamer.input.logs import SharedLog
 from estreamer.input.status import Reporter
 from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
@@ -171,7 +172,7 @@ def delivery(descriptor: int, timers: Timers, clock: Callable[[], float]) -> Ite
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
-        reporter = Unwritten(Silence(), folder, stanza)
+        reporter = Unwritten(cast(SharedLog, Silence()), folder, stanza)
         delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting)
         describer, output = delivering._describer, delivering._output
         output._inspector = Inspector(clock)
@@ -201,7 +202,7 @@ class Unwritten(Reporter):
 class Silence:
     """A log that keeps nothing."""
 
-    def __getattr__(self, name: str) -> Callable[..., Silence]:
+    def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: self
 
 

@@ -174,7 +174,7 @@ class Input:
             legacy_certificates=False,
         )
 
-    def run(self, until: Callable[[Input], None]) -> int:
+    def run(self, until: Callable[[Input], object]) -> int:
         """Run the stream until `until` returns, then stop it by SIGTERM; return its exit code."""
         self.reader = Reader()
         self.reader.start()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -57,7 +58,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 def output(pipe: Pipe, **settings: str | None) -> Output:
-    defaults: dict[str, str | None] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
+    defaults: dict[str, Any] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
     return Output(pipe.writer, **{**defaults, **settings})
 
 

@@ -200,3 +200,9 @@ def test_a_system_package_is_looked_for_by_what_shows_it(tool: ModuleType, monke
     wanted = (*tool.PROGRAMS, *tool.LIBRARIES)
     assert [package for package in wanted if not tool.has_package(package)] == ["tcpdump", "libmagic1"]
     assert set(tool.FAST_PACKAGES) <= set(wanted)
+
+
+def test_types_are_checked_wherever_style_is(tool: ModuleType) -> None:
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.mypy]")[2]
+    checked = ast.literal_eval(settings.partition("files = ")[2].partition("\n")[0])
+    assert sorted(checked) == sorted("bin/estreamer" if one == "bin" else one for one in tool.STYLE)
