@@ -24,10 +24,12 @@ from typing import Any, Callable, cast
 
 from estreamer.bookmark.bookmark import Bookmark
 from estreamer.connection.waiting import Waiting
+from estreamer.events.records import FullyQualifiedRecords
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
 from estreamer.input.logs import SharedLog
 from estreamer.input.status import Reporter
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
 
@@ -160,7 +162,7 @@ def go(way: str, data: list[bytes], timers: Timers, clock: Callable[[], float] =
                 least.take(portion)
         else:
             with delivery(descriptor, timers, clock) as deliver:
-                receive = timers.timed("frame", Session(b"{}", 0, "single", 0.0).receive)
+                receive = timers.timed("frame", Session(FullyQualified(b"{}", 0), 0.0).receive)
                 for portion in data:
                     deliver(receive(portion, 0.0).events, None)
 
@@ -173,10 +175,11 @@ def delivery(descriptor: int, timers: Timers, clock: Callable[[], float]) -> Ite
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
         reporter = Unwritten(cast(SharedLog, Silence()), folder, stanza)
-        delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting)
-        describer, output = delivering._describer, delivering._output
+        records = FullyQualifiedRecords()
+        delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting, records)
+        output = delivering._output
         output._inspector = Inspector(clock)
-        describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
+        records.describe = timers.timed("describe", records.describe)  # type: ignore[method-assign]
         output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
         output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]

@@ -24,6 +24,7 @@ from estreamer.events import facts, repair
 from estreamer.events.drop_rules import DropRules
 from estreamer.outputs.splunkd_pipe import Output
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Misuse, Session
 
 from bench.fuzz import reference
@@ -59,7 +60,7 @@ def _pieces(stream: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 def _heard(pieces: list[bytes]) -> tuple[reference.Outcome, int]:
     """Return what a session makes of pieces, and how many bytes it holds in the end."""
-    under_test = Session(b"{}", 0, "single", 0.0)
+    under_test = Session(FullyQualified(b"{}", 0), 0.0)
     without = _bytes_in(vars(under_test))
     heard = reference.Outcome()
     for piece in pieces:

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import (
     MOST_UNKNOWN_TYPES,
     OTHER_TYPES,
@@ -25,7 +26,7 @@ NULL = bytes.fromhex("0001000000000000")
 
 
 def session(style: str = "single", now: float = 0.0) -> Session:
-    return Session(b'{"Events":{}}', 1000, style, now)
+    return Session(FullyQualified(b'{"Events":{}}', 1000, style), now)
 
 
 def feed(data: bytes):
@@ -33,16 +34,16 @@ def feed(data: bytes):
 
 
 def test_single_request_is_one_message_with_the_document():
-    assert session().greeting == bytes.fromhex("0001 0002 00000015 000003E8 00800000") + b'{"Events":{}}'
+    assert session().request == bytes.fromhex("0001 0002 00000015 000003E8 00800000") + b'{"Events":{}}'
 
 
 def test_two_step_request_asks_without_flags_first_and_with_the_document_next():
     first = bytes.fromhex("0001 0002 00000008 000003E8 00000000")
-    assert session("two-step").greeting == first + session("single").greeting
+    assert session("two-step").request == first + session("single").request
 
 
-def test_an_unknown_request_style_is_misuse():
-    with pytest.raises(Misuse):
+def test_an_unknown_request_style_is_refused():
+    with pytest.raises(ValueError, match="auto"):
         session("auto")
 
 

@@ -23,6 +23,7 @@ from ..errors import Problem, Stop
 from ..events import facts, repair
 from ..outputs.pace import Pace
 from ..outputs.splunkd_pipe import Chunk, Output, ReaderGone
+from ..protocol.family import AS_IT_IS, Records
 from ..protocol.session import UNSTAMPED, Event
 from ..settings import InputSettings
 from .figures import Figures, Standing, Warnings, log_figures
@@ -49,11 +50,6 @@ BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
 
 
-def _own_second(event: Event) -> int:
-    """Return the time of an event in whole seconds, 0 when it has none that fits the bookmark."""
-    return facts.second_of(event[2], event[1])
-
-
 @dataclass(frozen=True)
 class _Batch:
     """Events on their way, in columns: whole columns are handled by one call where that can be.
@@ -73,7 +69,8 @@ class _Batch:
 class Delivery:
     """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe.
 
-    `reporter` is its log, and is told about once a second how many events were written since the start.
+    `reporter` is its log, and learns about once a second how many events were written since the start. `records` reads
+    what lies in a record.
     """
 
     def __init__(
@@ -84,6 +81,7 @@ class Delivery:
         stanza: str,
         descriptor: int,
         waiting: Waiting,
+        records: Records,
     ) -> None:
         self.figures = Figures()
         self.account = ""
@@ -100,7 +98,7 @@ class Delivery:
         self._rules = settings.drop_rules
         self._kinds_with_rules = frozenset(settings.drop_rules.kinds())
         self._identify = settings.failover_account is not None
-        self._describer = facts.Describer()
+        self._records = records
         self._settling = bookmark.settling
         self._settling_refused = False
         self._next_figures = time.monotonic() + FIGURES_INTERVAL
@@ -140,7 +138,10 @@ class Delivery:
         It is the event's own time, the only one that is the same whenever the event is sent again. No event is archived
         before it happens, so resuming there misses none.
         """
-        return [event if event[0] != UNSTAMPED else (_own_second(event), event[1], event[2]) for event in received]
+        second = self._records.second
+        return [
+            event if event[0] != UNSTAMPED else (second(event[2], event[1]), event[1], event[2]) for event in received
+        ]
 
     def deliver(self, received: list[Event], duplicates: DuplicateFilter | None, moment: Moment | None = None) -> None:
         """Write events to splunkd and record them in the bookmark, all but duplicates and what a rule drops.
@@ -294,16 +295,19 @@ class Delivery:
             return False
         identity = None
         if duplicates.needs_identity:
-            identity = facts.identity(payload, facts.describe(payload, record_type)[0])
+            ((event_type, _, _),) = self._records.describe((payload,), (record_type,))
+            identity = self._records.identity(payload, event_type)
         return duplicates.is_duplicate(archival, payload, identity)
 
     def _prepare(self, received: list[Event]) -> _Batch:
         """Return events in columns, with what is to be written of them. The hot path: a pass for each thing."""
         archivals, record_types, payloads = zip(*received)
-        described = self._describer.describe(payloads, record_types)
+        described = self._records.describe(payloads, record_types)
         identities = None
         if self._identify:
-            identities = [facts.identity(payload, kind) for payload, (kind, _, _) in zip(payloads, described)]
+            identities = [
+                self._records.identity(payload, event_type) for payload, (event_type, _, _) in zip(payloads, described)
+            ]
         places: Sequence[int] = range(len(received))
         texts: Sequence[bytes] = payloads
         if self._kinds_with_rules:
@@ -317,22 +321,18 @@ class Delivery:
         shapes = [shape for _, _, shape in described]
         if any(shapes):
             texts = [
-                text if shape == facts.SOUND else self._mended(text, record_types[place], shape)
+                text if shape == AS_IT_IS else self._mended(text, record_types[place], shape)
                 for text, place, shape in zip(texts, places, shapes)
             ]
         return _Batch(archivals, payloads, identities, times, texts, places)
 
     def _mended(self, payload: bytes, record_type: int, shape: int) -> bytes:
-        """Return what is to be written of a payload that is not sound by its ends, or does not say what it is."""
-        if shape == facts.UNSOUND:
-            payload, problems = repair.mend(payload, record_type)
-            self.figures.malformed += bool(problems)
-            self.figures.problems.update(problems)
-            shape = facts.describe(payload, record_type)[2]
-        if shape == facts.UNNAMED:
-            self.figures.event_types_added += 1
-            payload = facts.with_event_type(payload, facts.KIND_OF_RECORD_TYPE[record_type])
-        return payload
+        """Return what is to be written of a payload that is not delivered as it is, and count why."""
+        text, problems, event_type_added = self._records.text(payload, record_type, shape)
+        self.figures.malformed += bool(problems)
+        self.figures.problems.update(problems)
+        self.figures.event_types_added += event_type_added
+        return text
 
     def _is_dropped(self, kind: str, payload: bytes) -> bool:
         if kind not in self._kinds_with_rules:

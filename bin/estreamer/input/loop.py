@@ -16,8 +16,10 @@ from ..bookmark.lock import patiently
 from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
+from ..events.records import FullyQualifiedRecords
 from ..outputs.splunkd_pipe import ReaderGone, machine_run, reader_identity
 from ..protocol import fully_qualified, wire
+from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
 from ..settings import Account, InputSettings
 from .delivery import Delivery
@@ -97,7 +99,7 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza)
-            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting)
+            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, FullyQualifiedRecords())
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
         finally:
             bookmark.close()
@@ -272,7 +274,7 @@ class Stream:
         self._bookmark.begin(name, begin, reader_identity(), self._stanza)
         if resume is not None and resume.ahead is not None:
             self._report_clock(name, resume.ahead, timestamp)
-        session = Session(self._document, timestamp, style, time.monotonic())
+        session = Session(FullyQualified(self._document, timestamp, style), time.monotonic())
         return session, None if resume is None else resume.duplicates
 
     def _style(self, name: str) -> str:
@@ -408,7 +410,7 @@ class _Conversation:
             return problem
 
     def _converse(self, on_first_event: Callable[[], None]) -> NoReturn:
-        self._connection.send(self._session.greeting)
+        self._connection.send(self._session.request)
         more = True
         while True:
             self._waiting.check()
@@ -443,6 +445,8 @@ class _Conversation:
         received = self._session.receive(data, time.monotonic())
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)
+        if received.answers:
+            self._connection.send(received.answers)
         if received.events:
             events = self._delivery.stamp(received.events) if received.unstamped else received.events
             self._deliver(events, Moment.of(wall, monotonic))
