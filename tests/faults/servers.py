@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from estreamer.input import logs, loop
@@ -87,7 +87,7 @@ def serving(folder: Path, archive: Archive, behaviour: Behaviour | None = None, 
 
 @contextmanager
 def serving_all(
-    folder: Path, archives: dict[str, Archive], behaviour: Behaviour | None = None, **settings: object
+    folder: Path, archives: dict[str, Archive], behaviour: Behaviour | None = None, **settings: Any
 ) -> Iterator[Input]:
     """The same with a server for each archive: the first account, and the one to fail over to."""
     with ExitStack() as stack:

@@ -64,7 +64,8 @@ class Holding(Management):
 
 @pytest.fixture
 def management() -> Iterator[Holding]:
-    with Holding() as one:
+    one = Holding()
+    with one:
         yield one
         one.released.set()
 
@@ -268,7 +269,7 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
     behaviour = Behaviour(style="mixed", bundle_size=20)
     with FmcServer(archive, behaviour=behaviour) as server, disk.instead(write_all=write_slowly):
         under_test = Input(tmp_path, {"fmc": server}, surroundings=Surroundings(files=disk))
-        assert under_test.run(lambda running: told.wait(30) and None) == 0
+        assert under_test.run(lambda running: told.wait(30)) == 0
         took = time.monotonic() - asked[0]
         arrived = under_test.reader.payloads()
         archive.extend(EventGenerator(seed=3, start=archive.newest()).events(0, FIRST))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.bookmark.bookmark import Bookmark
@@ -14,7 +15,7 @@ from estreamer.bookmark.folder import folder_of, remove
 from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import delivery, loop
+from estreamer.input import delivery, loop, recording
 from estreamer.outputs.settling import Settling
 from estreamer.outputs.splunkd_pipe import reader_identity
 from estreamer.outputs.xml_stream import Chunk, XmlStream
@@ -41,7 +42,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Return what makes an input and its server of an archive and a behaviour; the client must have behaved."""
     servers: list[FmcServer] = []
 
-    def start(archive: Archive, behaviour: Behaviour | None = None, **settings: object) -> Input:
+    def start(archive: Archive, behaviour: Behaviour | None = None, **settings: Any) -> Input:
         server = FmcServer(archive, behaviour=behaviour or Behaviour())
         server.start()
         servers.append(server)
@@ -92,7 +93,7 @@ def test_a_stop_and_a_start_lose_and_double_nothing(make: Make, style: str):
     under_test = make(archive, Behaviour(style=style, bundle_size=7))
     arrived = []
     for wanted in (100, 100, 1):
-        assert under_test.run(lambda running, count=wanted: running.reader.wait_for(count)) == 0
+        assert under_test.run(lambda running: running.reader.wait_for(wanted)) == 0  # noqa: B023 - it is called here
         arrived += under_test.reader.payloads()
     arrived += under_test.run_for(6000 - len(arrived))
     assert arrived == payloads_of(archive)
@@ -132,7 +133,7 @@ def test_a_dribble_of_single_bytes_arrives_whole(make: Make):
     assert under_test.run_for(15) == payloads_of(archive)
 
 
-READINGS = {
+READINGS: dict[str, dict[str, Any]] = {
     "type 3 and version 0 outside, 1 inside bundles": {
         "event_data_types": (3,),
         "bare_version": 0,
@@ -153,7 +154,7 @@ READINGS = {
 @pytest.mark.parametrize("reading", READINGS)
 def test_every_reading_of_the_protocol_is_understood(make: Make, reading: str):
     archive = archive_of(300)
-    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])  # type: ignore[arg-type]
+    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])
     under_test = make(archive, behaviour)
     server_made = 300 // 50 if "server_made_every" in READINGS[reading] else 0
     arrived = under_test.run_for(300 + server_made)
@@ -493,7 +494,7 @@ def test_an_account_that_cannot_be_read_is_tried_again(make: Make):
 def test_a_disk_that_refuses_the_bookmark_holds_acknowledgements_back_until_it_takes_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
+    monkeypatch.setattr(recording, "BOOKMARK_RETRY", 0.05)
     archive = archive_of(100)
     under_test = make(archive, Behaviour(style="bundles", bundle_size=100))
     refusals, really = [28, 28, 28], Bookmark.delivered

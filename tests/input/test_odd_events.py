@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.events import repair
@@ -25,7 +26,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Return what makes an input and its server of an archive and a behaviour; the client must have behaved."""
     servers: list[FmcServer] = []
 
-    def start(archive: Archive, behaviour: Behaviour | None = None, **settings: object) -> Input:
+    def start(archive: Archive, behaviour: Behaviour | None = None, **settings: Any) -> Input:
         server = FmcServer(archive, behaviour=behaviour or Behaviour())
         server.start()
         servers.append(server)

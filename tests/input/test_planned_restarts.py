@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.clock import Clock
@@ -30,7 +31,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Return what makes an input whose events never settle by time."""
     servers: list[FmcServer] = []
 
-    def start(**settings: object) -> Input:
+    def start(**settings: Any) -> Input:
         server = FmcServer(Archive.generated(COUNT, EventGenerator()))
         server.start()
         servers.append(server)

@@ -92,7 +92,8 @@ def test_events_of_the_last_hour_are_counted_over_a_restart(reporter: status.Rep
 
 
 def test_file_is_written_every_few_seconds_at_most(tmp_path: Path) -> None:
-    hand, disk, writes = Hand(), Disk(), []
+    hand, disk = Hand(), Disk()
+    writes: list[float] = []
     status.path_of(str(tmp_path), STANZA).parent.mkdir()
     reporter = status.Reporter(Silent(), str(tmp_path), STANZA, hand.clock, disk)
 
@@ -114,7 +115,7 @@ def written(**changes: object) -> bytes:
     return json.dumps({**whole, **changes}).encode()
 
 
-WRONG = {
+WRONG: dict[str, list[object]] = {
     "state": ["other", 1, None, ["connected"]],
     "since": [None, "x", -1, 1e300, float("nan"), True],
     "reported_at": [None, "2026", float("inf")],

@@ -18,14 +18,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from estreamer.bookmark import journal, limits
 from estreamer.clock import Clock
+from estreamer.connection import tls
+from estreamer.connection.pkcs12 import Credentials
+from estreamer.connection.waiting import Waiting
 from estreamer.errors import Stop
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import delivery, loop
+from estreamer.input import loop, recording
 from estreamer.input.surroundings import Surroundings
 from estreamer.outputs.output import Before, Output
 from estreamer.outputs.splunkd_pipe import Splunkd as RealDestination
@@ -160,15 +163,15 @@ class World:
         return Surroundings(
             clock=self.clock,
             files=self.system,
-            waiting=lambda _: SimulatedWaiting(self),
-            credentials=lambda *_: _CREDENTIALS,
+            waiting=lambda _: cast(Waiting, SimulatedWaiting(self)),
+            credentials=lambda *_: cast(Credentials, _CREDENTIALS),
             connect=self._connect,
             jitter=self.random.random,
         )
 
-    def _connect(self, host: str, *_: object, **__: object) -> Connection:
+    def _connect(self, host: str, *_: object, **__: object) -> tls.Connection:
         self.tick()
-        return self.fmcs[host].connect(self.note_batch)
+        return cast(tls.Connection, self.fmcs[host].connect(self.note_batch))
 
     def _live(self) -> None:
         """Run the input once."""
@@ -472,7 +475,7 @@ class World:
     def _do_disk_free(self, number: int) -> None:
         if self.system.disk_full:
             # Some time goes by before the input tries again.
-            self.refused_until = self.now + delivery.BOOKMARK_RETRY + 0.5
+            self.refused_until = self.now + recording.BOOKMARK_RETRY + 0.5
         self.system.disk_full = False
 
     def _do_calm(self, number: int) -> None:
@@ -555,9 +558,11 @@ class SimulatedWaiting:
     def wait(self, descriptor: int, for_write: bool, timeout: float | None) -> bool:
         raise AssertionError("the connection is simulated")
 
-    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
+    def writable(
+        self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False, readable: Sequence[int] = ()
+    ) -> None:
         if not ignore_stop:
-            self.until((), descriptors, timeout)
+            self.until(readable, descriptors, timeout)
         elif not any(map(_takes, descriptors)):
             self._world.pass_time(min(timeout, 0.3))
 
