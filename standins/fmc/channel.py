@@ -12,7 +12,7 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator
-from typing import Callable, NoReturn
+from typing import Any, Callable, NoReturn, cast
 
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.pki import Pki
@@ -233,5 +233,5 @@ class Channel:
 
 def _common_name(tls: ssl.SSLSocket) -> str | None:
     subject = (tls.getpeercert() or {}).get("subject", ())
-    names = dict(attribute for relative in subject for attribute in relative)
+    names = {str(name): str(value) for relative in subject for name, value in cast(Any, relative)}
     return names.get("commonName")

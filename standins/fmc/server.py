@@ -9,7 +9,7 @@ import selectors
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.channel import Channel
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class FmcServer:
+Archived = TypeVar("Archived", bound=Source)
+"""What a server serves: a test that adds events to it knows which kind of archive it has."""
+
+
+class FmcServer(Generic[Archived]):
     """An eStreamer server on a loopback port; a context manager.
 
     It serves `archive`, which outlives it, and shows the certificates of `pki`. `behaviour` may be replaced at any
@@ -33,7 +37,7 @@ class FmcServer:
 
     def __init__(
         self,
-        archive: Source,
+        archive: Archived,
         pki: Pki | None = None,
         behaviour: Behaviour | None = None,
         *,
@@ -51,7 +55,7 @@ class FmcServer:
         self._listener: _Listener | None = None
         self._restarters: list[threading.Thread] = []
 
-    def __enter__(self) -> FmcServer:
+    def __enter__(self) -> FmcServer[Archived]:
         self.start()
         return self
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from standins import loopback
@@ -97,7 +97,7 @@ class SplunkWeb:
             raise Refused(405, "Method Not Allowed")
         page = PAGE.match(parts.path)
         if page:
-            return self._pages.page(*page.groups(), target, session)
+            return self._pages.page(page[1], page[2], target, session)
         return self._pages.file(parts.path, session)
 
     def _pass_on(
@@ -134,7 +134,7 @@ class _Handler(loopback.SplunkHandler):
                 self.close_connection = True
                 raise Refused(413, "the request is too large")
             body = self.rfile.read(length)
-            reply = self.web.answer(self.command, self.path, self.headers, body)
+            reply = self.web.answer(self.command, self.path, cast("Mapping[str, str]", self.headers), body)
         except Refused as refused:
             self.web.refusals.append((self.command, self.path, refused.status))
             text = json.dumps({"messages": [{"type": "ERROR", "text": refused.text}]})
