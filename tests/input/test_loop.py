@@ -15,7 +15,7 @@ from estreamer.bookmark.bookmark import Bookmark
 from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import delivery, loop
+from estreamer.input import delivery, loop, recording
 from estreamer.outputs.settling import Settling
 from estreamer.outputs.splunkd_pipe import reader_identity
 from estreamer.outputs.xml_stream import Chunk, XmlStream
@@ -494,7 +494,7 @@ def test_an_account_that_cannot_be_read_is_tried_again(make: Make):
 def test_a_disk_that_refuses_the_bookmark_holds_acknowledgements_back_until_it_takes_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
+    monkeypatch.setattr(recording, "BOOKMARK_RETRY", 0.05)
     archive = archive_of(100)
     under_test = make(archive, Behaviour(style="bundles", bundle_size=100))
     refusals, really = [28, 28, 28], Bookmark.delivered

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from estreamer.input import delivery
+from estreamer.input import writing
 from estreamer.outputs import pace as pace_of_reader
 from estreamer.outputs import splunkd_pipe
 from estreamer.outputs.pace import BEHIND_AFTER, UNSEEN_AFTER, Pace
@@ -252,7 +252,7 @@ def test_a_reader_that_is_behind_at_the_stop_itself_is_not_trusted(
         if next(polls) == 5:
             under_test.reader.may_read.set()
 
-    monkeypatch.setattr(delivery, "time", types.SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(writing, "time", types.SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=sleep))
 
     def stall(running: Input) -> None:
         running.reader.wait_for(COUNT)

@@ -22,10 +22,10 @@ from estreamer.bookmark.duplicates import DuplicateFilter
 from estreamer.connection.waiting import Waiting
 from estreamer.errors import Stop
 from estreamer.events.records import FullyQualifiedRecords
-from estreamer.input import delivery as delivery_module
+from estreamer.input import writing
 from estreamer.input.delivery import Delivery
 from estreamer.input.status import Reporter
-from estreamer.outputs.output import Output, ReceiverGone
+from estreamer.outputs.output import NOTHING, Interest, Output, ReceiverGone
 from estreamer.protocol.session import Event
 from estreamer.settings import parse_input
 from hypothesis import settings
@@ -58,6 +58,8 @@ class Receiver:
 
 class AcknowledgedOutput:
     """Takes events as long as there is room in its window. Settled is what was acknowledged, in order."""
+
+    receiver = "the receiver"
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -117,8 +119,8 @@ class AcknowledgedOutput:
     def waited(self, seconds: float, now: float) -> None:
         return
 
-    def descriptors(self) -> Sequence[int]:
-        return ()
+    def interest(self) -> Interest:
+        return NOTHING
 
     def next_due(self) -> float:
         return math.inf
@@ -169,7 +171,9 @@ class Blocked(Waiting):
         if self.stops:
             raise Stop("told to stop")
 
-    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
+    def writable(
+        self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False, readable: Sequence[int] = ()
+    ) -> None:
         if not self._machine.acknowledge_some(5):
             self.stops = True
         if not ignore_stop:
@@ -187,7 +191,7 @@ class Acknowledging(RuleBasedStateMachine):
     @initialize(settle=st.integers(0, 3))
     def begin(self, settle: int) -> None:
         self.folder = tempfile.mkdtemp()
-        self.patch = mock.patch.object(delivery_module, "STOP_GRACE", 0.0)
+        self.patch = mock.patch.object(writing, "STOP_GRACE", 0.0)
         self.patch.start()
         self.receiver = Receiver()
         self.events: list[Event] = []
@@ -284,7 +288,7 @@ class Acknowledging(RuleBasedStateMachine):
         if not planned or self.output.pending():
             self.note_what_may_double()
         if self.output.dead:
-            self.delivery.forget_reader()
+            self.delivery.forget_receiver()
         self.delivery.close(planned=planned)
         self.bookmark.close()
         self.go_on()

@@ -106,7 +106,7 @@ def test_a_full_disk_blocks_says_so_and_goes_on_in_the_middle_of_a_line(tmp_path
     disk.room = len(EVENTS[0]) + 1 + 10
     assert output.offer(lines) == 1
     assert "disk is full" in str(output.blocked())
-    assert output.descriptors() == ()
+    assert output.interest() == ((), ())
     assert output.offer(lines) == 1
     disk.room = None
     assert output.offer(lines) == 50

@@ -163,19 +163,21 @@ class Waiting:
             raise failure[0]
         return outcome[0]
 
-    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
-        """Wait until one of the descriptors may take bytes, at most `timeout` seconds; without any, for the time.
+    def writable(
+        self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False, readable: Sequence[int] = ()
+    ) -> None:
+        """Wait until one of the descriptors may take bytes, or one of `readable` has some; without any, for the time.
 
-        Raises Stop, unless that is to be ignored.
+        Waits at most `timeout` seconds. Raises Stop, unless that is to be ignored.
         """
         if sys.platform == "win32":
             time.sleep(min(timeout, _PIPE_POLL_INTERVAL))
             if not ignore_stop:
                 self.check()
         elif ignore_stop:
-            select.select([], descriptors, [], timeout)
+            select.select(readable, descriptors, [], timeout)
         else:
-            self.until((), descriptors, timeout)
+            self.until(readable, descriptors, timeout)
 
     def _select(self, readable: list[int], writable: list[int], left: float | None) -> tuple[list[int], list[int]]:
         timeout = PARENT_CHECK_INTERVAL if left is None else min(max(left, 0.0), PARENT_CHECK_INTERVAL)

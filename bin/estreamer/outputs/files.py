@@ -21,7 +21,7 @@ from itertools import accumulate
 
 from .. import causes
 from ..events import repair
-from .output import Before, Output, ReceiverGone
+from .output import NOTHING, Before, Interest, Output, ReceiverGone
 
 FORCE_INTERVAL = 1.0
 """Seconds between two times at which written lines are forced to the disk."""
@@ -65,6 +65,8 @@ class Lines:
 
 class JsonLinesFile:
     """A file as an output: see `output.Output`."""
+
+    receiver = "the disk"
 
     def __init__(self, path: str, now: float) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o640)
@@ -136,9 +138,9 @@ class JsonLinesFile:
     def waited(self, seconds: float, now: float) -> None:
         """Nothing follows from how long an offer waits."""
 
-    def descriptors(self) -> Sequence[int]:
+    def interest(self) -> Interest:
         """Return nothing: only time tells when a full disk takes more."""
-        return ()
+        return NOTHING
 
     def next_due(self) -> float:
         """Return when lines are forced to the disk next."""

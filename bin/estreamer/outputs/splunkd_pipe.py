@@ -6,14 +6,13 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from .output import Before, Output
+from .output import NOTHING, Before, Interest, Output
 from .pace import Pace
 from .settling import Settling
-from .xml_stream import Chunk, XmlStream
+from .xml_stream import READER_GONE, Chunk, XmlStream
 
 SOURCETYPE = "cisco:sfw:estreamer"
 
@@ -42,6 +41,8 @@ class Splunkd:
 
 class SplunkdPipe:
     """The pipe as an output: see `output.Output`."""
+
+    receiver = "splunkd"
 
     def __init__(self, splunkd: Splunkd, before: Before, now: float) -> None:
         self._stream = XmlStream(
@@ -88,9 +89,9 @@ class SplunkdPipe:
         """Note that the present write has waited for so many seconds in all."""
         self._pace.waited(seconds, now)
 
-    def descriptors(self) -> Sequence[int]:
-        """Return the pipe."""
-        return (self._stream.descriptor,)
+    def interest(self) -> Interest:
+        """Return the pipe while it is full, nothing while it is not."""
+        return NOTHING if self._complete else Interest(writable=(self._stream.descriptor,))
 
     def next_due(self) -> float:
         """Return infinity: nothing is due by the clock alone."""
@@ -116,8 +117,8 @@ class SplunkdPipe:
         return self._settling.unrecorded()
 
     def gone(self) -> str | None:
-        """Return whether splunkd has closed the pipe."""
-        return "splunkd has closed the pipe" if self._stream.reader_is_gone() else None
+        """Return that splunkd has closed the pipe, if it has."""
+        return READER_GONE if self._stream.reader_is_gone() else None
 
     def finish(self) -> None:
         """End the XML, if the pipe takes that at once."""

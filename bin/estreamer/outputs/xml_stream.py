@@ -23,6 +23,8 @@ from .output import ReceiverGone
 _STARTS_KEPT = 1024
 """Beginnings of events that are kept, one for each time: far more seconds than a batch has."""
 
+READER_GONE = "splunkd has closed the pipe"
+
 _OPENING = b"<stream>\n"
 _CLOSING = b"</stream>\n"
 _MIDDLE = b"</time><data>"
@@ -192,7 +194,7 @@ class XmlStream:
         except BlockingIOError:
             return 0
         except ConnectionError as error:
-            raise ReceiverGone("splunkd has closed the pipe") from error
+            raise ReceiverGone(READER_GONE) from error
         except OSError as error:
             raise ReceiverGone(causes.sentence("The pipe to splunkd cannot be written", error).rstrip(".")) from error
         self.written_bytes += taken

@@ -24,7 +24,7 @@ from unittest import mock
 from estreamer.bookmark import journal, limits
 from estreamer.errors import Problem, Stop
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import delivery, loop
+from estreamer.input import delivery, loop, recording, writing
 from estreamer.outputs import xml_stream
 from estreamer.outputs.output import Before, Output
 from estreamer.outputs.splunkd_pipe import Splunkd as RealDestination
@@ -146,7 +146,7 @@ class World:
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
             (xml_stream, {"os": self.system}),
-            (delivery, {"time": clock}),
+            *((module, {"time": clock}) for module in (delivery, recording, writing)),
             (loop, {"time": clock, "Waiting": lambda: SimulatedWaiting(self)}),
             (loop, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
             (loop, {"Backoff": lambda: _BACKOFF(self.random.random)}),
@@ -452,7 +452,7 @@ class World:
     def _do_disk_free(self, number: int) -> None:
         if self.system.disk_full:
             # Some time goes by before the input tries again.
-            self.refused_until = self.now + delivery.BOOKMARK_RETRY + 0.5
+            self.refused_until = self.now + recording.BOOKMARK_RETRY + 0.5
         self.system.disk_full = False
 
     def _do_calm(self, number: int) -> None:
@@ -534,9 +534,11 @@ class SimulatedWaiting:
     def wait(self, descriptor: int, for_write: bool, timeout: float | None) -> bool:
         raise AssertionError("the connection is simulated")
 
-    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
+    def writable(
+        self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False, readable: Sequence[int] = ()
+    ) -> None:
         if not ignore_stop:
-            self.until((), descriptors, timeout)
+            self.until(readable, descriptors, timeout)
         elif not any(map(_takes, descriptors)):
             self._world.pass_time(min(timeout, 0.3))
 
