@@ -20,7 +20,6 @@ REASON = f"Longer than {MOST_OF_A_CLASS} lines:"
 IN_WORK = {
     "bin/estreamer/bookmark/bookmark.py: Bookmark",
     "bin/estreamer/bookmark/history.py: History",
-    "bin/estreamer/input/delivery.py: Delivery",
     "bin/estreamer/input/loop.py: Stream",
 }
 """What is still too long, and is being taken apart: nothing comes in here."""
