@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from standins.fmc.pki import Pki, shared_pki
 from standins.places import APP, ROOT
@@ -23,7 +23,7 @@ from tests.logs import close_logs
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
 
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 # No test depends on how fast the machine is; each has the limit of all tests, `timeout` in pyproject.toml.
 

@@ -328,26 +328,14 @@ def soak(options: argparse.Namespace) -> Result:
     generator = EventGenerator(
         options.seed, start=start, per_second=int(options.rate), duplicates_every=DUPLICATES_EVERY
     )
-    behaviour = {"style": options.style, "bundle_size": BUNDLE_SIZE}
-    told = ["--seed", options.seed, "--start", start, "--per-second", int(options.rate)]
-    told += ["--duplicates-every", DUPLICATES_EVERY]
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        accounts = ("fmc", "other") if "failover" in options.faults else ("fmc",)
-        servers = [stack.enter_context(generated(folder / name, 0, behaviour, *map(str, told))) for name in accounts]
-        links = [stack.enter_context(Link(server.port)) for server in servers]
-        splunkd = stack.enter_context(Splunkd(folder / "splunk", options.python, keep="numbers", restart_after=0.0))
-        splunkd.install(package())
-        for name, server, link in zip(accounts, servers, links):
-            create_account(splunkd, name, link.port, server.pkcs12.read_bytes())
-        create_input(splunkd, settle=str(options.settle), failover_account="".join(accounts[1:]))
-        splunkd.start()
-        splunkd.wait_for_input()
+        stage = set_up(stack, options, start)
+        splunkd, servers = stage.splunkd, list(stage.servers)
         feeder, observer = Feeder(servers, generator, options.rate), Observer(splunkd)
         begun = time.monotonic()
         feeder.start()
         observer.start()
-        happenings = disturb(Stage(splunkd, servers, links, options.settle, min(PAUSE, options.every / 2)), options)
+        happenings = disturb(stage, options)
         ended = time.monotonic()
         feeder.stop()
         wait_for_the_rest(splunkd, feeder.numbers)
@@ -372,6 +360,28 @@ def soak(options: argparse.Namespace) -> Result:
         moments,
         violations,
     )
+
+
+def set_up(stack: ExitStack, options: argparse.Namespace, start: int) -> Stage:
+    """Return servers without events yet, links to them, and a splunkd whose input runs; `stack` ends them all.
+
+    `start` is the first archival second.
+    """
+    behaviour = {"style": options.style, "bundle_size": BUNDLE_SIZE}
+    told = ["--seed", options.seed, "--start", start, "--per-second", int(options.rate)]
+    told += ["--duplicates-every", DUPLICATES_EVERY]
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    accounts = ("fmc", "other") if "failover" in options.faults else ("fmc",)
+    servers = [stack.enter_context(generated(folder / name, 0, behaviour, *map(str, told))) for name in accounts]
+    links = [stack.enter_context(Link(server.port)) for server in servers]
+    splunkd = stack.enter_context(Splunkd(folder / "splunk", options.python, keep="numbers", restart_after=0.0))
+    splunkd.install(package())
+    for name, server, link in zip(accounts, servers, links):
+        create_account(splunkd, name, link.port, server.pkcs12.read_bytes())
+    create_input(splunkd, settle=str(options.settle), failover_account="".join(accounts[1:]))
+    splunkd.start()
+    splunkd.wait_for_input()
+    return Stage(splunkd, servers, links, options.settle, min(PAUSE, options.every / 2))
 
 
 def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:

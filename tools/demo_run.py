@@ -103,15 +103,9 @@ def show_stand_ins(folder: Path) -> None:
     server = FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=50, faults=(cut,)))
     with server, Splunkd(folder, keep="events") as splunkd:
         steps.say(f"A Management Center is served by a stand-in on port {server.port}, with {len(archive)} events")
-        install(steps, splunkd)
-        create(
-            splunkd,
-            "account",
-            ACCOUNT,
-            account_form(server.address, str(server.port), server.pkcs12(password=PASSWORD)),
+        set_up(
+            steps, splunkd, account_form(server.address, str(server.port), server.pkcs12(password=PASSWORD)), "oldest"
         )
-        steps.say("The account is created through the add-on's REST endpoint; its secrets are in storage/passwords")
-        create(splunkd, "input", INPUT, {"name": "demo", "account": "demo", "index": "main", "start_from": "oldest"})
         steps.say("The input is created; Splunk starts it")
         begun = time.monotonic()
         splunkd.start()
@@ -160,11 +154,7 @@ def show_real(options: argparse.Namespace, folder: Path) -> None:
     form = real_account_form(options)
     check_account(steps, form)
     with Splunkd(folder, keep="events") as splunkd:
-        install(steps, splunkd)
-        create(splunkd, "account", ACCOUNT, form)
-        steps.say("The account is created through the add-on's REST endpoint; its secrets are in storage/passwords")
-        given = {"name": "demo", "account": "demo", "index": "main", "start_from": options.start_from}
-        create(splunkd, "input", INPUT, given)
+        set_up(steps, splunkd, form, options.start_from)
         splunkd.start()
         steps.say("The input runs; press Ctrl-C to end")
         shown = follow(splunkd, interrupted)
@@ -234,6 +224,15 @@ def account_form(host: str, port: str, pkcs12: bytes) -> dict[str, str]:
     """Return what the account form sends."""
     encoded = base64.b64encode(pkcs12).decode()
     return {"name": "demo", "host": host, "port": port, "pkcs12": encoded, "pkcs12_password": PASSWORD}
+
+
+def set_up(steps: Steps, splunkd: Splunkd, account: dict[str, str], start_from: str) -> None:
+    """Install the package, and create the account and the input."""
+    install(steps, splunkd)
+    create(splunkd, "account", ACCOUNT, account)
+    steps.say("The account is created through the add-on's REST endpoint; its secrets are in storage/passwords")
+    given = {"name": "demo", "account": "demo", "index": "main", "start_from": start_from}
+    create(splunkd, "input", INPUT, given)
 
 
 def install(steps: Steps, splunkd: Splunkd) -> None:

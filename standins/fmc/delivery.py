@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from standins.fmc.archive import NOW
-from standins.fmc.behaviour import BEFORE_EVENTS, Behaviour, Fault
+from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.events import RECORD_TYPES, Record
+from standins.fmc.stops import Stops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,6 @@ KEEPALIVE = HEADER.pack(1, 0, 0)
 
 _BATCH = 256
 _BARE_BETWEEN_BUNDLES = 3
-_NUMBERS = {"gap": 1, "repeat": -1}
 _EVENT_TYPE = re.compile(rb'"EventType"\s*:\s*"[^"\\]*"\s*(?:,\s*)?')
 
 
@@ -77,7 +77,7 @@ class Delivery:
     def __init__(
         self,
         behaviour: Behaviour,
-        faults: list[Fault],
+        faults: Sequence[Fault],
         source: Source,
         timestamp: int,
         wanted: Mapping[str, Sequence[str]],
@@ -85,7 +85,7 @@ class Delivery:
     ) -> None:
         resumes = timestamp not in (0, NOW)
         since = max(0, timestamp - behaviour.repeat_seconds) if resumes else timestamp
-        self.stops: list[tuple[int, Fault]] = []
+        self.stops = Stops(faults)
         self._behaviour = behaviour
         self._source = source
         self._position = source.position_since(since)
@@ -101,12 +101,6 @@ class Delivery:
         self._index = 0
         self._extras = 0
         self._bundle_is_next = behaviour.style != "bare"
-        in_stream = [fault for fault in faults if fault.where not in BEFORE_EVENTS or fault.after_bytes is not None]
-        self._faults = sorted(
-            (fault for fault in in_stream if fault.after_bytes is None), key=lambda fault: fault.after_events
-        )
-        self.stops += [(fault.after_bytes, fault) for fault in in_stream if fault.after_bytes is not None]
-        self.stops.sort(key=lambda stop: stop[0])
 
     def next(self, *, bundle_allowed: bool, bare_room: int | None) -> Chunk | None:
         """Return what is to be sent next, or None while there is nothing, or what there is has to wait."""
@@ -163,7 +157,7 @@ class Delivery:
         return chunk
 
     def _bundle(self) -> Chunk | None:
-        records = self._records(self._bundle_room())
+        records = self._records(self.stops.bundle_room(self._index, self._behaviour.bundle_size))
         if not records:
             return None
         self._sequence += 1
@@ -171,7 +165,7 @@ class Delivery:
         parts = [b""]
         start = self._offset
         self._offset += BUNDLE_HEADERS.size
-        self._stop_at("bundle header", start + 12)
+        self.stops.place("bundle header", self._index, start + 12)
         for record in records:
             self._before_event(parts)
             self._event(record, self._behaviour.bundled_version, parts)
@@ -185,21 +179,8 @@ class Delivery:
 
     def _ripe(self) -> None:
         """Give the faults that have their place before the next message an offset, without waiting for that message."""
-        for fault in [
-            fault for fault in self._faults if fault.action in _NUMBERS and fault.after_events <= self._index
-        ]:
-            self._faults.remove(fault)
-            self._sequence += _NUMBERS[fault.action]
-        self._stop_at("between", self._offset)
-
-    def _bundle_room(self) -> int:
-        """Return how many events the next bundle may hold: it ends where a message or a gap has its place."""
-        ends = [
-            fault.after_events - self._index
-            for fault in self._faults
-            if fault.action in {*_NUMBERS, "error", "say"} and fault.where == "between"
-        ]
-        return min([self._behaviour.bundle_size, *ends])
+        self._sequence += self.stops.misnumbering(self._index)
+        self.stops.place("between", self._index, self._offset)
 
     def _before_event(self, parts: list[bytes]) -> None:
         every = self._behaviour.unknown_every
@@ -220,7 +201,7 @@ class Delivery:
     def _event(self, record: Record, version: int, parts: list[bytes]) -> None:
         payload = self._payload(record)
         message = self._message(record, payload, version)
-        if self._faults and self._faults[0].after_events <= self._index:
+        if self.stops.awaits(self._index):
             self._stops_in(len(message), len(payload))
         parts.append(message)
         self._offset += len(message)
@@ -264,10 +245,4 @@ class Delivery:
         if self._behaviour.style == "bare":
             within["bundle header"] = within["header"]
         for place, offset in within.items():
-            self._stop_at(place, self._offset + offset)
-
-    def _stop_at(self, place: str, offset: int) -> None:
-        for fault in [fault for fault in self._faults if fault.where == place and fault.after_events <= self._index]:
-            self._faults.remove(fault)
-            self.stops.append((offset, fault))
-        self.stops.sort(key=lambda stop: stop[0])
+            self.stops.place(place, self._index, self._offset + offset)

@@ -8,8 +8,8 @@ import ssl
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from standins.fmc.channel import IGNORE_UNEXPECTED_EOF
 from standins.fmc.events import SAMPLES
-from standins.fmc.server import IGNORE_UNEXPECTED_EOF
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -7,6 +7,7 @@ app does not have, an endpoint that no web.conf exposes, a change without the fo
 
 from __future__ import annotations
 
-from .server import Login, SplunkWeb
+from .server import SplunkWeb
+from .sessions import Login
 
 __all__ = ["Login", "SplunkWeb"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from .install import App, InstallError
 from .ledger import BrokenRule, LogLine, Run, Violation
 from .life import StandInError
+from .management import Answer
 from .scheme import SchemeError
-from .splunkd import Answer, Splunkd
+from .splunkd import Splunkd
 from .stream import Event, StreamError, StreamParser, digest, number
 
 __all__ = [

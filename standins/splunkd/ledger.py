@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from .index import Journal, NumberJournal
+from .life import StandInError
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Ledger:
     """Keeps what was heard from the reader processes; any thread may ask, and wait for a change."""
 
     def __init__(self, keep: str) -> None:
+        if keep not in ("events", "digests", "numbers"):
+            raise StandInError(f"keep={keep!r} is none of 'events', 'digests' and 'numbers'")
         self._keep = keep
         self._changed = threading.Condition(threading.RLock())
         self._journals: dict[str, list[Journal]] = {}
@@ -99,12 +102,15 @@ class Ledger:
         with self._changed:
             return self._counts.get(stanza, 0)
 
-    def entries(self, stanza: str) -> list[Any]:
+    def entries(self, stanza: str, kind: str) -> list[Any]:
+        """Return what is kept of each event, in the order of arrival. Raises StandInError if it is of another kind."""
+        self._check_kind(kind)
         with self._changed:
             return [entry for journal in self._journals.get(stanza, []) for entry in journal.entries()]
 
     def arrivals(self, stanza: str) -> tuple[array[float], array[int]]:
         """Return the moments and the numbers of events, in the order of their arrival."""
+        self._check_kind("numbers")
         moments, numbers = array("d"), array("Q")
         with self._changed:
             for journal in self._journals.get(stanza, []):
@@ -127,6 +133,11 @@ class Ledger:
     def living(self, stanza: str) -> Watched | None:
         with self._changed:
             return self._living.get(stanza)
+
+    def pid(self, stanza: str) -> int | None:
+        """Return the process id of the running input, None when it does not run."""
+        watched = self.living(stanza)
+        return None if watched is None else watched.pid
 
     def violations(self) -> list[Violation]:
         with self._changed:
@@ -226,6 +237,10 @@ class Ledger:
         # Process ids come round again: the latest run with this one is meant.
         place = max(place for place, run in enumerate(self._runs) if run.pid == pid)
         self._runs[place] = replace(self._runs[place], **values)
+
+    def _check_kind(self, kind: str) -> None:
+        if kind != self._keep:
+            raise StandInError(f"{self._keep} are kept, not {kind}")
 
     def _describe(self) -> str:
         living = {stanza: watched.pid for stanza, watched in self._living.items()}

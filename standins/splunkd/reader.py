@@ -26,6 +26,7 @@ import selectors
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Callable
 
@@ -79,6 +80,34 @@ class Run:
         return self.exited_at - self.asked_to_stop_at
 
 
+class JournalWriter:
+    """The journal of one stanza, as it is written; `keep` says what of each event."""
+
+    def __init__(self, path: str, keep: str) -> None:
+        self._keep = keep
+        self._file = open(path, "ab")  # noqa: SIM115
+
+    def write(self, received: float, events: Sequence[Event]) -> None:
+        """Append events that were received at one moment, so that others can read them when this returns."""
+        self._file.write(self._records(received, events))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _records(self, received: float, events: Sequence[Event]) -> bytes:
+        if self._keep == "numbers":
+            return b"".join([ARRIVAL.pack(received, number(event.data)) for event in events])
+        lines = [json.dumps(self._record(received, event), separators=(",", ":")) for event in events]
+        return ("\n".join(lines) + "\n").encode("ascii")
+
+    def _record(self, received: float, event: Event) -> list[Any]:
+        if self._keep == "digests":
+            return [received, digest(event.data)]
+        time_text = None if event.time is None else str(event.time)
+        return [received, event.data, time_text, event.source, event.sourcetype, event.host, event.index]
+
+
 class Input:
     """One enabled stanza: its order, its faults and its present run."""
 
@@ -91,7 +120,7 @@ class Input:
         self.start_at: float | None = time.monotonic()
         self.on_stopped: list[Callable[[], None]] = []
         self._reader = reader
-        self._journal = open(order.journal, "ab")  # noqa: SIM115
+        self._journal = JournalWriter(order.journal, order.keep)
 
     def close(self) -> None:
         self._journal.close()
@@ -207,24 +236,11 @@ class Input:
         if not run.accepted:
             return
         now = time.monotonic()
-        self._journal.write(self._records(now, run.accepted))
-        self._journal.flush()
+        self._journal.write(now, run.accepted)
         count = len(run.accepted)
         run.events += count
         run.accepted.clear()
         self._say("journal", count=count)
-
-    def _records(self, now: float, events: list[Event]) -> bytes:
-        if self.order.keep == "numbers":
-            return b"".join([ARRIVAL.pack(now, number(event.data)) for event in events])
-        lines = [json.dumps(self._record(now, event), separators=(",", ":")) for event in events]
-        return ("\n".join(lines) + "\n").encode("ascii")
-
-    def _record(self, now: float, event: Event) -> list[Any]:
-        if self.order.keep == "digests":
-            return [now, digest(event.data)]
-        time_text = None if event.time is None else str(event.time)
-        return [now, event.data, time_text, event.source, event.sourcetype, event.host, event.index]
 
     def _read_stderr(self, run: Run) -> None:
         piece = os.read(run.stderr.fileno(), READ_SIZE)

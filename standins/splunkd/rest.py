@@ -92,6 +92,18 @@ class RestServer:
 
         self._server = loopback.Server(Handler, context)
 
+    def come_up(self) -> None:
+        """Answer again."""
+        self.down = False
+
+    def go_down(self) -> None:
+        """End connections without an answer."""
+        self.down = True
+
+    def fail(self, fault: Fault | None) -> None:
+        """Ask `fault` about each request from here on."""
+        self.fault = fault
+
     @property
     def uri(self) -> str:
         return self._server.uri

@@ -12,6 +12,7 @@ goes before default.meta. Whoever has `admin_all_objects` is let through everywh
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -49,6 +50,18 @@ class Sessions:
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
         self._tokens: dict[str, str] = {}
+
+    def log_in(self, user: User) -> str:
+        """Return the session key of a new session."""
+        key = secrets.token_hex(24)
+        self.admit(key, user)
+        return key
+
+    def token(self, session_key: str) -> str:
+        """Return a new authentication token of the user of a session."""
+        token = secrets.token_urlsafe(24)
+        self.admit_token(token, session_key)
+        return token
 
     def admit(self, session_key: str, user: User) -> None:
         self._users[session_key] = user

@@ -368,7 +368,7 @@ def test_death_leaves_the_pipe_unread(start: Start) -> None:
 
 
 def test_orphan_that_stays_is_killed_and_a_violation(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("standins.splunkd.splunkd.ORPHAN_LIMIT", 0.2)
+    monkeypatch.setattr("standins.splunkd.orphans.ORPHAN_LIMIT", 0.2)
     splunkd = start(WAIT)
     splunkd.wait_for(1)
     pid = splunkd.input_pid()
@@ -461,8 +461,8 @@ def test_inputs_are_taken_along_when_nobody_closes(start: Start) -> None:
     splunkd.wait_for(1)
     watched = os.pidfd_open(splunkd.input_pid() or 0)
     try:
-        splunkd._living().quit()
-        splunkd._life = None
+        splunkd._inputs.life.quit()
+        splunkd._inputs.forget_life()
         signal.pidfd_send_signal(watched, 0)
     except ProcessLookupError:
         gone = True
