@@ -19,6 +19,7 @@ LAYERS = (
     ("printable", "errors", "causes", "windows"),
     ("protocol", "connection", "bookmark", "packets"),
     ("events",),
+    ("parameters",),
     ("settings", "outputs"),
     ("input",),
     ("splunkd", "cli"),

@@ -14,6 +14,7 @@ import pytest
 from defusedxml import ElementTree
 from estreamer import settings
 from estreamer.errors import Problem
+from estreamer.parameters import Whole
 from estreamer.splunkd import documents, modular_input
 
 from standins.places import ROOT
@@ -62,7 +63,7 @@ def test_scheme_is_one_that_splunkd_takes(capsysbinary: pytest.CaptureFixture[by
 
 
 def test_scheme_names_the_arguments_of_the_page_with_its_titles():
-    declared = {argument.name: argument.title for argument in modular_input.ARGUMENTS}
+    declared = {argument.name: argument.label for argument in modular_input.ARGUMENTS}
     assert declared == {name: field["label"] for name, field in form().items()}
 
 
@@ -75,7 +76,7 @@ def test_scheme_requires_what_the_page_requires():
 
 
 def test_scheme_takes_numbers_where_the_page_does():
-    numbers = {argument.name for argument in modular_input.ARGUMENTS if argument.data_type == "number"}
+    numbers = {argument.name for argument in modular_input.ARGUMENTS if isinstance(argument.type, Whole)}
     wanted = set()
     for name, field in form().items():
         validators = field.get("validators", [])

@@ -4,6 +4,7 @@
 
 import { onAccountSaved } from './accounts.js';
 import { dress, make } from './dom.js';
+import { KEPT } from './parameters.js';
 import { ask } from './splunkd.js';
 
 const NAMES = {
@@ -14,7 +15,7 @@ const NAMES = {
     accept: 'Client accepted',
     request: 'Request',
 };
-const CONTENT = ['name', 'host', 'port', 'fingerprint', 'legacy_certificates', 'certificate_fingerprint'];
+const CONTENT = [...KEPT, 'certificate_fingerprint'];
 // A table redraws its cells now and then: results outlive that, by what was checked.
 const results = new Map();
 const cells = new Set();
