@@ -1,8 +1,8 @@
 """Write what follows from the table of parameters, bin/estreamer/parameters.py: tools/python.sh tools/parameters.py.
 
-That is the forms in globalConfig.json, default/inputs.conf, the specs in README/, a module of the pages' scripts, and
-the tables of docs/input.md. With --check nothing is written: the differences are shown, and the status is 1 if there
-are any. tests/settings/test_parameters.py holds all of it to the table.
+That is the forms in globalConfig.json, default/inputs.conf, the specs in README/, the input's scheme, a module of the
+pages' scripts, and the tables of docs/input.md. With --check nothing is written: the differences are shown, and the
+status is 1 if there are any. tests/settings/test_parameters.py holds all of it to the table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from environment import ROOT
 
@@ -192,7 +193,34 @@ def _form(one: Parameter) -> str:
     return one.type.form if isinstance(one.type, (Line, Lines)) else "<string>"
 
 
-SCRIPT_HEAD = """/**
+SCHEME = """<scheme>
+<title>Cisco Secure Firewall eStreamer</title>
+<description>Fully-qualified events from a Secure Firewall Management Center.</description>
+<use_external_validation>true</use_external_validation>
+<use_single_instance>false</use_single_instance>
+<streaming_mode>xml</streaming_mode>
+<endpoint><args>
+{}</args></endpoint>
+</scheme>
+"""
+
+
+def scheme(tables: Tables, present: str) -> str:
+    """Return the scheme that the input gives to splunkd: what it has in addition to what every input has."""
+    return SCHEME.format("".join(_argument(one) for one in tables.input if one.scheme))
+
+
+def _argument(one: Parameter) -> str:
+    kind = "number" if isinstance(one.type, Whole) else "string"
+    return (
+        f'<arg name="{one.name}"><title>{escape(one.label)}</title><description>{escape(one.scheme)}</description>'
+        f"<data_type>{kind}</data_type><required_on_create>{str(one.required).lower()}</required_on_create>"
+        "<required_on_edit>false</required_on_edit></arg>\n"
+    )
+
+
+SCRIPT_HEAD = """// @ts-check
+/**
  * What the other scripts know of parameters. tools/parameters.py writes it from bin/estreamer/parameters.py.
  */
 
@@ -226,9 +254,14 @@ def script(tables: Tables, present: str) -> str:
         ),
         ("Bytes of a file.", "LARGEST", largest),
     )
-    return SCRIPT_HEAD + "\n".join(
-        f"/** {told} */\nexport const {name} = {_js(value)};\n" for told, name, value in parts
-    )
+    return SCRIPT_HEAD + "\n".join(_export(*part) for part in parts)
+
+
+def _export(told: str, name: str, value: object) -> str:
+    """Return the definition of a constant. What has texts by name may be asked for any name, as far as types go."""
+    by_name = isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
+    doc = f"/**\n * {told}\n *\n * @type {{Record<string, string>}}\n */" if by_name else f"/** {told} */"
+    return f"{doc}\nexport const {name} = {_js(value)};\n"
 
 
 def _js(value: object, indent: str = "") -> str:
@@ -306,6 +339,7 @@ WRITERS: Mapping[str, Writer] = {
     "globalConfig.json": forms,
     "default/inputs.conf": inputs_conf,
     "README/inputs.conf.spec": inputs_spec,
+    "bin/estreamer/splunkd/scheme.xml": scheme,
     ACCOUNT_CONF: account_spec,
     "appserver/static/js/build/custom/parameters.js": script,
     "docs/input.md": page,

@@ -22,7 +22,7 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events import facts, repair
 from estreamer.events.drop_rules import DropRules
-from estreamer.outputs.splunkd_pipe import Output
+from estreamer.outputs.xml_stream import XmlStream
 from estreamer.protocol import wire
 from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Misuse, Session
@@ -152,7 +152,7 @@ _READER, _WRITER = os.pipe()
 def output(data: bytes) -> None:
     """Payloads, separated by `\\xff|`, as XML."""
     payloads = data.split(b"\xff|")
-    written = Output(_WRITER, source="s<>&", sourcetype="t", host="h\x00", index="i")
+    written = XmlStream(_WRITER, source="s<>&", sourcetype="t", host="h\x00", index="i")
     chunk = written.encode([b"%d" % place for place in range(len(payloads))], payloads, range(1, 1 + len(payloads)))
     found = _texts(b"<stream>" + chunk.data + b"</stream>")
     assert len(found) == len(payloads)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from estreamer.bookmark.bookmark import Bookmark, folder_of
 from estreamer.errors import Problem
-from estreamer.input import delivery, loop
+from estreamer.input import loop, recording
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
@@ -245,7 +245,7 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ):
     """A file system with an error becomes read-only under open files: it refuses to cut them as well."""
-    monkeypatch.setattr(delivery, "BOOKMARK_RETRY", 0.05)
+    monkeypatch.setattr(recording, "BOOKMARK_RETRY", 0.05)
     monkeypatch.setattr(loop, "BACKOFF_FIRST", 0.05)
     disk = Refusing(number)
     system.replace(monkeypatch, disk)

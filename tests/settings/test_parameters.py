@@ -18,7 +18,6 @@ from defusedxml import ElementTree
 from estreamer import parameters, settings
 from estreamer.events import catalog
 from estreamer.parameters import Choice, Line, Page, Parameter, Reference, Switch, Upload, Whole
-from estreamer.splunkd import modular_input
 
 from standins.places import ROOT
 
@@ -98,8 +97,8 @@ def test_parameter_that_is_added_is_in_every_place_that_is_written_again(tool: M
     assert {"field": "sample_rate", "label": "Sample rate"} in pages["inputs"]["table"]["moreInfo"]
 
 
-def test_parameter_that_is_added_is_in_the_scheme_and_has_a_limit_by_rest():
-    scheme = ElementTree.fromstring(modular_input.scheme((*modular_input.ARGUMENTS, ADDED)))
+def test_parameter_that_is_added_is_in_the_scheme_and_has_a_limit_by_rest(tool: ModuleType):
+    scheme = ElementTree.fromstring(tool.scheme(tool.Tables(input=(*parameters.INPUT, ADDED)), ""))
     (argument,) = [one for one in scheme.iter("arg") if one.get("name") == "sample_rate"]
     assert argument.findtext("data_type") == "number"
     assert parameters.length_limits((*parameters.INPUT, ADDED))["sample_rate"] == parameters.USUAL_LENGTH

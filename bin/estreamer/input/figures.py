@@ -1,4 +1,4 @@
-"""What an input counts, and logs of it once a minute; and warnings that are worth a line once in a while."""
+"""What an input counts and logs once a minute, how it stands, and warnings that are worth a line once in a while."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Callable
 
 from ..bookmark import limits
 from .logs import Log
+from .preparation import Batch
 
 WARNING_INTERVAL = 3600.0
 """Seconds between two warnings of a clock that is ahead, and of a bookmark that is full."""
@@ -50,62 +51,141 @@ class Figures:
     """Messages of types that are not known here, which were skipped."""
     reconnects: int = 0
     blocked: float = 0.0
-    """Seconds in which splunkd took nothing although there was something for it."""
+    """Seconds in which the output took nothing although there was something for it."""
     dropped_by_rule: Counter[int] = field(default_factory=Counter)
     dropped_bytes_by_rule: Counter[int] = field(default_factory=Counter)
     """Bytes of the events themselves, which is what Splunk counts against the licence."""
 
+    def count_received(self, events: int, size: int) -> None:
+        """Count what a read has brought: so many events, in so many bytes."""
+        self.received += events
+        self.received_bytes += size
 
-@dataclass(frozen=True)
+    def count_oddities(self, gaps: int, unknown: int) -> None:
+        """Count gaps between bundles, and messages of unknown types."""
+        self.bundle_gaps += gaps
+        self.unknown_messages += unknown
+
+    def count_reconnect(self) -> None:
+        """Count an attempt to connect again."""
+        self.reconnects += 1
+
+    def count_prepared(self, batch: Batch) -> None:
+        """Count what became of events before they are written."""
+        self.odd_times += batch.odd_times
+        for rule, size in batch.dropped:
+            self.dropped += 1
+            self.dropped_by_rule[rule] += 1
+            self.dropped_bytes_by_rule[rule] += size
+        for _, problems, event_type_added in batch.repaired:
+            self.event_types_added += event_type_added
+            if problems:
+                self.count_malformed(1, Counter(problems))
+
+    def count_duplicates(self, events: int) -> None:
+        """Count events that were delivered before."""
+        self.duplicates += events
+
+    def count_written(self, events: int, size: int) -> None:
+        """Count what the output has taken: so many events, in so many bytes."""
+        self.written += events
+        self.written_bytes += size
+
+    def count_blocked(self, seconds: float) -> None:
+        """Count seconds in which the output took nothing."""
+        self.blocked += seconds
+
+    def count_malformed(self, events: int, problems: Counter[str]) -> None:
+        """Count events that are marked, and what was wrong with them."""
+        self.malformed += events
+        self.problems.update(problems)
+
+    def log(self, log: Log, standing: Standing, bookmark: int) -> None:
+        """Log the figures, and what was wrong with events in a line for each kind of it.
+
+        `bookmark` is the archival timestamp to resume from.
+        """
+        self._log_line(log, standing, bookmark)
+        for rule, count in sorted(self.dropped_by_rule.items()):
+            log.info("dropped_by_rule", rule=rule + 1, events=count, bytes=self.dropped_bytes_by_rule[rule])
+        if self.malformed:
+            kinds = ", ".join(f"{problem}: {count}" for problem, count in sorted(self.problems.items()))
+            log.warning("malformed", events=self.malformed, kinds=kinds, problem=MALFORMED)
+        if self.odd_times:
+            log.warning("odd_times", events=self.odd_times, problem=ODD_TIMES)
+        if self.written:
+            log.events_ingested(self.written, self.written_bytes)
+
+    def _log_line(self, log: Log, standing: Standing, bookmark: int) -> None:
+        since = standing.connected_since
+        log.info(
+            "figures",
+            account=standing.account,
+            state="connected" if since is not None else "not connected",
+            connected_since=None if since is None else round(since),
+            received=self.received,
+            received_bytes=self.received_bytes,
+            written=self.written,
+            written_bytes=self.written_bytes,
+            dropped=self.dropped,
+            dropped_bytes=sum(self.dropped_bytes_by_rule.values()),
+            duplicates=self.duplicates,
+            malformed=self.malformed,
+            odd_times=self.odd_times,
+            event_types_added=self.event_types_added,
+            bundle_gaps=self.bundle_gaps,
+            unknown_messages=self.unknown_messages,
+            reconnects=self.reconnects,
+            blocked=round(self.blocked, 1),
+            lag=standing.lag,
+            bookmark=bookmark,
+            client_certificate_expires=_seconds(standing.client_certificate_expires),
+            server_certificate_expires=_seconds(standing.server_certificate_expires),
+        )
+
+
 class Standing:
-    """What is so when figures are logged. `connected_since` is in Unix seconds, None while there is no connection;
-    `lag` is in seconds, `bookmark` an archival timestamp.
-    """
+    """How an input stands: its account, connection and certificates, and the last event that was recorded."""
 
-    account: str
-    connected_since: float | None
-    lag: int | None
-    bookmark: int
-    client_certificate_expires: datetime | None
-    server_certificate_expires: datetime | None
+    def __init__(self) -> None:
+        self.account = ""
+        """The name of the account in use."""
+        self.connected_since: float | None = None
+        """When the present connection was made, in Unix seconds; None while there is none."""
+        self.client_certificate_expires: datetime | None = None
+        self.server_certificate_expires: datetime | None = None
+        """When the chains of the account in use end, each with its first certificate that expires, as far as seen."""
+        self.last_archival = 0
+        """The archival timestamp of the last event that was recorded, 0 before there is one."""
+        self.lag: int | None = None
+        """Seconds between that timestamp and when the event was recorded."""
 
+    def use_account(self, name: str) -> None:
+        """Set the account in use. What was known of another one's certificates is forgotten."""
+        if name != self.account:
+            self.account = name
+            self.client_certificate_expires = self.server_certificate_expires = None
 
-def log_figures(log: Log, figures: Figures, standing: Standing) -> None:
-    """Log figures, and what was wrong with events in a line for each kind of it."""
-    since = standing.connected_since
-    log.info(
-        "figures",
-        account=standing.account,
-        state="connected" if since is not None else "not connected",
-        connected_since=None if since is None else round(since),
-        received=figures.received,
-        received_bytes=figures.received_bytes,
-        written=figures.written,
-        written_bytes=figures.written_bytes,
-        dropped=figures.dropped,
-        dropped_bytes=sum(figures.dropped_bytes_by_rule.values()),
-        duplicates=figures.duplicates,
-        malformed=figures.malformed,
-        odd_times=figures.odd_times,
-        event_types_added=figures.event_types_added,
-        bundle_gaps=figures.bundle_gaps,
-        unknown_messages=figures.unknown_messages,
-        reconnects=figures.reconnects,
-        blocked=round(figures.blocked, 1),
-        lag=standing.lag,
-        bookmark=standing.bookmark,
-        client_certificate_expires=_seconds(standing.client_certificate_expires),
-        server_certificate_expires=_seconds(standing.server_certificate_expires),
-    )
-    for rule, count in sorted(figures.dropped_by_rule.items()):
-        log.info("dropped_by_rule", rule=rule + 1, events=count, bytes=figures.dropped_bytes_by_rule[rule])
-    if figures.malformed:
-        kinds = ", ".join(f"{problem}: {count}" for problem, count in sorted(figures.problems.items()))
-        log.warning("malformed", events=figures.malformed, kinds=kinds, problem=MALFORMED)
-    if figures.odd_times:
-        log.warning("odd_times", events=figures.odd_times, problem=ODD_TIMES)
-    if figures.written:
-        log.events_ingested(figures.written, figures.written_bytes)
+    def use_client_certificate(self, expires: datetime | None) -> None:
+        """Note when the chain of the account's own certificate ends."""
+        self.client_certificate_expires = expires
+
+    def use_server_certificate(self, expires: datetime | None) -> None:
+        """Note when the chain of the server's certificate ends."""
+        self.server_certificate_expires = expires
+
+    def connected(self, now: float) -> None:
+        """Note that there is a connection (Unix seconds)."""
+        self.connected_since = now
+
+    def disconnected(self) -> None:
+        """Note that there is no connection."""
+        self.connected_since = None
+
+    def recorded(self, archival: int, now: float) -> None:
+        """Note the last event that was recorded (Unix seconds)."""
+        self.last_archival = archival
+        self.lag = max(0, round(now - archival))
 
 
 def _seconds(moment: datetime | None) -> int | None:

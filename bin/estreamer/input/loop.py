@@ -17,7 +17,8 @@ from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events.records import FullyQualifiedRecords
-from ..outputs.splunkd_pipe import ReaderGone, machine_run, reader_identity
+from ..outputs.output import Before, Destination, ReceiverGone
+from ..outputs.splunkd_pipe import machine_run
 from ..protocol import fully_qualified, wire
 from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
@@ -80,7 +81,7 @@ def run(
     log: SharedLog,
     checkpoint_dir: str,
     stanza: str,
-    stdout_fd: int,
+    destination: Destination,
 ) -> int:
     """Run an input until it is told to stop; return the exit code of the process.
 
@@ -90,7 +91,7 @@ def run(
     calm = CalmLog(log)
     with Waiting() as waiting:
         try:
-            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle)
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, destination)
         except Stop as stop:
             log.info("stopped", reason=str(stop))
             return 0
@@ -99,19 +100,23 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza)
-            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting, FullyQualifiedRecords())
-            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
+            before = Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence)
+            output = destination.open(before, time.monotonic())
+            delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords())
+            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination).run()
         finally:
             bookmark.close()
             calm.flush()
 
 
-def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
+def _open_bookmark(
+    waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, destination: Destination
+) -> Bookmark:
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
         clock = Clock(time.time, time.monotonic, machine_run())
-        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock)
+        return Bookmark.open(checkpoint_dir, stanza, reader=destination.receiver(), settle=settle, clock=clock)
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause)
 
@@ -128,8 +133,10 @@ class Stream:
         stanza: str,
         delivery: Delivery,
         waiting: Waiting,
+        destination: Destination,
     ) -> None:
         self._settings = settings
+        self._destination = destination
         self._accounts = accounts
         self._log = log
         self._bookmark = bookmark
@@ -148,12 +155,13 @@ class Stream:
             self._connect_forever()
         except Stop as stop:
             self._log.info("stopped", reason=str(stop))
-            planned = not (self._waiting.parent_is_gone or self._delivery.reader_is_gone())
+            planned = not (self._waiting.parent_is_gone or self._delivery.receiver_is_gone())
             if not planned:
-                self._delivery.forget_reader()
-        except ReaderGone as gone:
-            self._log.warning("reader_gone", problem=f"{gone}. What splunkd had not settled is delivered again.")
-            self._delivery.forget_reader()
+                self._delivery.forget_receiver()
+        except ReceiverGone as gone:
+            who = self._delivery.receiver
+            self._log.warning("reader_gone", problem=f"{gone}. What {who} had not settled is delivered again.")
+            self._delivery.forget_receiver()
         except Problem as problem:
             self._log.error("input_cannot_run", code=problem.code, problem=problem.text)
             return 1
@@ -176,7 +184,7 @@ class Stream:
             else:
                 failures += 1
                 current = (current + 1) % len(names)
-            self._delivery.figures.reconnects += 1
+            self._delivery.figures.count_reconnect()
             # After a failure the other account is tried at once; after both have failed it is time to wait.
             wait = 0.0 if failures % len(names) else self._backoff.next()
             self._log.warning(
@@ -200,7 +208,7 @@ class Stream:
 
     def _attempt(self, name: str) -> tuple[bool, bool, Problem]:
         """Connect to an account and serve it to the end; return whether that worked, and well, and what ended it."""
-        self._delivery.use_account(name)
+        self._delivery.standing.use_account(name)
         begun = time.monotonic()
         try:
             # splunkd may be slow to answer, or not answer at all while it stops.
@@ -208,18 +216,18 @@ class Stream:
             credentials = pkcs12.read(
                 account.pkcs12, account.pkcs12_password, datetime.now(timezone.utc), account.legacy_certificates
             )
-            self._delivery.client_certificate_expires = credentials.end.not_after
+            self._delivery.standing.use_client_certificate(credentials.end.not_after)
             connection = self._connect(account, credentials)
         except Problem as problem:
             return False, False, problem
-        self._delivery.server_certificate_expires = connection.peer.end.not_after
+        self._delivery.standing.use_server_certificate(connection.peer.end.not_after)
         try:
             session, end = self._serve(account, credentials, connection)
         except Problem as problem:
             # The disk takes no bookmark for this account: without one there is nothing to be asked for.
             return False, False, problem
         finally:
-            self._delivery.connected_since = None
+            self._delivery.standing.disconnected()
             connection.close()
         lasted = time.monotonic() - begun >= SERVED_AFTER
         return session.data_received or lasted, lasted or session.counts.events >= STEADY_EVENTS, end
@@ -244,14 +252,14 @@ class Stream:
         before = self._bookmark.state
         session, duplicates = self._open_session(account.name, style)
         self._delivery.use_host(account.host)
-        self._delivery.connected_since = time.time()
+        self._delivery.standing.connected(time.time())
         self._report_connected(account, connection, style)
         if before is not None:
             self._report_failover(before.source, account)
         conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
-        except (Stop, ReaderGone) as end:
+        except (Stop, ReceiverGone) as end:
             _say_goodbye(connection, session, str(end))
             raise
         if problem.code == "tls_closed" and not session.answered:
@@ -271,7 +279,7 @@ class Stream:
             if timestamp == wire.NOW:
                 # From here on it is a time: what happens before the next connection must not be lost.
                 begin = max(0, int(time.time()) - self._settings.settle)
-        self._bookmark.begin(name, begin, reader_identity(), self._stanza)
+        self._bookmark.begin(name, begin, self._destination.receiver(), self._stanza)
         if resume is not None and resume.ahead is not None:
             self._report_clock(name, resume.ahead, timestamp)
         session = Session(FullyQualified(self._document, timestamp, style), time.monotonic())
@@ -403,7 +411,7 @@ class _Conversation:
         self._sent = _Sent()
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
-        """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
+        """Converse until the connection ends, and return what ended it. Raises Stop or ReceiverGone."""
         try:
             self._converse(on_first_event)
         except Problem as problem:
@@ -431,10 +439,12 @@ class _Conversation:
         """Wait for the peer, for room to send, or for the next thing that is due."""
         connection = self._connection
         due = min(self._session.deadline, self._delivery.next_due)
-        sending = (connection.fileno(),) if connection.unsent() else ()
+        own = connection.fileno()
+        sending = (own,) if connection.unsent() else ()
         timeout = max(0.0, due - time.monotonic())
-        _, writable = self._waiting.until((connection.fileno(),), sending, timeout)
-        if writable:
+        output = self._delivery.interest()
+        _, writable = self._waiting.until((own, *output.readable), (*sending, *output.writable), timeout)
+        if own in writable:
             connection.flush()
             self._acknowledge()
 
@@ -443,8 +453,7 @@ class _Conversation:
             raise tls.closed_later(self._connection)
         wall, monotonic = self._sent.read()
         received = self._session.receive(data, time.monotonic())
-        self._delivery.figures.received += len(received.events)
-        self._delivery.figures.received_bytes += len(data)
+        self._delivery.figures.count_received(len(received.events), len(data))
         if received.answers:
             self._connection.send(received.answers)
         if received.events:
@@ -453,8 +462,7 @@ class _Conversation:
         if received.acknowledgements:
             self._owed += received.acknowledgements
             self._acknowledge()
-        self._delivery.figures.bundle_gaps += received.gaps
-        self._delivery.figures.unknown_messages += received.unknown
+        self._delivery.figures.count_oddities(received.gaps, received.unknown)
         if received.gap is not None:
             self._report_gap(received.gap, received.gaps)
         if received.unknown_types:

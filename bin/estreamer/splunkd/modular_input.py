@@ -13,15 +13,11 @@ import traceback
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from .. import parameters, printable
+from .. import printable
 from ..errors import Problem, SessionRefused
-from ..parameters import Parameter, Whole
 from .confs import Confs
 from .documents import Task, bad_document, parameters_of, parse, read_document, read_task
 from .log_file import SplunkLog, complain
-
-ARGUMENTS = tuple(one for one in parameters.INPUT if one.scheme)
-"""What an input has in addition to what every input of Splunk has (name, index, interval and so on)."""
 
 
 def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
@@ -36,25 +32,10 @@ def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
     return run(stdin)
 
 
-def scheme(arguments: Sequence[Parameter] = ARGUMENTS) -> str:
-    """Return the scheme of the input as XML."""
-    listed = "".join(
-        f'<arg name="{argument.name}"><title>{_escape(argument.label)}</title>'
-        f"<description>{_escape(argument.scheme)}</description><data_type>{_data_type(argument)}</data_type>"
-        f"<required_on_create>{str(argument.required).lower()}</required_on_create>"
-        "<required_on_edit>false</required_on_edit></arg>"
-        for argument in arguments
-    )
-    return (
-        "<scheme><title>Cisco Secure Firewall eStreamer</title>"
-        "<description>Fully-qualified events from a Secure Firewall Management Center.</description>"
-        "<use_external_validation>true</use_external_validation><use_single_instance>false</use_single_instance>"
-        f"<streaming_mode>xml</streaming_mode><endpoint><args>{listed}</args></endpoint></scheme>\n"
-    )
-
-
-def _data_type(argument: Parameter) -> str:
-    return "number" if isinstance(argument.type, Whole) else "string"
+def scheme() -> str:
+    """Return the scheme of the input as XML. tools/parameters.py writes it: the table itself takes long to import."""
+    with open(os.path.join(os.path.dirname(__file__), "scheme.xml"), encoding="utf-8") as file:
+        return file.read()
 
 
 def validate_arguments(stdin: BinaryIO) -> int:
@@ -111,6 +92,7 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
     from ..connection.waiting import Waiting  # noqa: PLC0415
     from ..errors import Stop  # noqa: PLC0415
     from ..input import loop  # noqa: PLC0415 - see the head of the module
+    from ..outputs.splunkd_pipe import Splunkd  # noqa: PLC0415
     from ..settings import parse_input  # noqa: PLC0415
 
     confs = Confs(task.server_uri, task.session_key)
@@ -124,7 +106,8 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
         return 0
     settings = parse_input(task.name, task.parameters)
     log.describe(settings.index or "default")
-    return loop.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, stream_descriptor)
+    splunkd = Splunkd(stream_descriptor, task.stanza, settings.index, settings.settle)
+    return loop.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, splunkd)
 
 
 def _keep_stdout_for_the_stream() -> int:

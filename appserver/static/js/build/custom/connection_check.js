@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The cell of the accounts table that checks the connection of a saved account, and reports each step.
  */
@@ -7,6 +8,7 @@ import { dress, make } from './dom.js';
 import { KEPT } from './parameters.js';
 import { ask } from './splunkd.js';
 
+/** @type {Record<string, string>} */
 const NAMES = {
     credentials: 'Client certificate',
     resolve: 'Name',
@@ -17,7 +19,10 @@ const NAMES = {
 };
 const CONTENT = [...KEPT, 'certificate_fingerprint'];
 // A table redraws its cells now and then: results outlive that, by what was checked.
+/** @typedef {{ok?: boolean, steps?: Array<{name: string, ok: boolean, text: string}>, problem?: string}} Result */
+/** @type {Map<string, Result>} */
 const results = new Map();
+/** @type {Set<ConnectionCheck>} */
 const cells = new Set();
 
 onAccountSaved((name) => {
@@ -29,6 +34,12 @@ onAccountSaved((name) => {
 });
 
 export default class ConnectionCheck {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {string} serviceName
+     * @param {HTMLElement} el
+     * @param {Row} row
+     */
     constructor(globalConfig, serviceName, el, row) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -49,6 +60,7 @@ export default class ConnectionCheck {
     }
 
     async check() {
+        /** @type {Result} */
         const mine = {};
         results.set(this.checked, mine);
         draw(this.checked);
@@ -60,6 +72,7 @@ export default class ConnectionCheck {
         }
     }
 
+    /** @returns {Promise<Result>} */
     async ask() {
         try {
             const [entry] = await ask(this.globalConfig, `check/${encodeURIComponent(this.row.name)}`, {});
@@ -81,15 +94,22 @@ export default class ConnectionCheck {
     }
 }
 
+/** @param {string} checked */
 function draw(checked) {
     cells.forEach((cell) => cell.checked === checked && cell.el.isConnected && cell.draw());
 }
 
-/** The steps that the save has taken: they are in its answer only. */
+/**
+ * The steps that the save has taken: they are in its answer only.
+ *
+ * @param {Row} row
+ * @returns {Result | undefined}
+ */
 function ofTheSave(row) {
     return row.connection_check ? { ok: true, steps: JSON.parse(row.connection_check) } : undefined;
 }
 
+/** @param {Result} result */
 function describe(result) {
     const verdict = result.ok ? 'The connection works.' : result.problem || 'The connection failed.';
     const steps = result.steps.map((step) =>

@@ -1,8 +1,13 @@
+// @ts-check
 /**
  * What the other scripts know of parameters. tools/parameters.py writes it from bin/estreamer/parameters.py.
  */
 
-/** The parameter that chooses the fields of each event type. */
+/**
+ * The parameter that chooses the fields of each event type.
+ *
+ * @type {Record<string, string>}
+ */
 export const FIELDS = {
     ConnectionEvent: 'connection_fields',
     IntrusionEvent: 'intrusion_fields',
@@ -38,7 +43,11 @@ export const CHOICES = {
     },
 };
 
-/** The defaults of parameters that have a control of their own. */
+/**
+ * The defaults of parameters that have a control of their own.
+ *
+ * @type {Record<string, string>}
+ */
 export const DEFAULTS = {
     start_from: 'now',
     event_types: 'ConnectionEvent,IntrusionEvent,FileEvent',
