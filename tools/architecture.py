@@ -19,6 +19,7 @@ LAYERS = (
     ("printable", "errors", "causes", "windows", "clock", "files"),
     ("protocol", "connection", "bookmark", "packets"),
     ("events",),
+    ("parameters",),
     ("settings", "outputs"),
     ("input",),
     ("splunkd", "cli"),

@@ -10,31 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from . import parameters
 from .errors import Problem
 from .events.drop_rules import DropRules
+from .parameters import ACCOUNT, INPUT, Choice, Line, Parameter, Switch, Upload, Whole
 from .protocol import fully_qualified, wire
 
-DEFAULT_PORT = 8302
-DEFAULT_SETTLE = 30
-DEFAULT_INTERVAL = 60
-LONGEST_INTERVAL = 3600
-"""Seconds until splunkd starts an input again that has ended. 0 would be a loop without a pause."""
+DEFAULT_PORT = int(parameters.named(ACCOUNT, "port").default)
+LARGEST_FILE = parameters.typed(ACCOUNT, "pkcs12", Upload)[1].largest
+"""Bytes of the PKCS#12 file of an account."""
 
-PLANNED_RESTARTS = ("trust", "resend")
-"""What a restart of Splunk means for what it has read: nothing is delivered again if Splunk was keeping up, or what had
-not settled is in any case."""
 
-LONGEST_SETTLE = 3600
-"""Seconds. Resuming goes back that far, and the server sends all of it again."""
-
-FIELD_PARAMETERS = {
-    "ConnectionEvent": "connection_fields",
-    "IntrusionEvent": "intrusion_fields",
-    "IntrusionPacket": "packet_fields",
-    "FileEvent": "file_fields",
-}
+FIELD_PARAMETERS = parameters.field_parameters(INPUT)
 """The parameter that holds the field sets and field names of each event type."""
 
+_LONGEST_HOST = parameters.typed(ACCOUNT, "host", Line)[1].longest
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}\Z")
 """The interface of a link-local IPv6 address: names of interfaces have at most 15 characters."""
@@ -84,27 +74,27 @@ class InputSettings:
     index: str | None
 
 
-def parse_account(name: str, parameters: Mapping[str, str | None]) -> Account:
-    """Return the account that the stored `parameters` describe. Raises Problem, naming the parameter that is wrong."""
-    given = _Given(parameters)
+def parse_account(name: str, stored: Mapping[str, str | None]) -> Account:
+    """Return the account that the `stored` parameters describe. Raises Problem, naming the parameter that is wrong."""
+    given = _Given(stored, ACCOUNT)
     return Account(
         name=name,
         host=parse_host(given.text("host")),
-        port=given.number("port", DEFAULT_PORT, 1, 65535),
+        port=given.number("port"),
         pkcs12=_parse_pkcs12(given.text("pkcs12")),
         # A password may begin or end with blanks: it is taken as it is.
-        pkcs12_password=parameters.get("pkcs12_password") or "",
+        pkcs12_password=stored.get("pkcs12_password") or "",
         fingerprint=parse_fingerprint(given.text("fingerprint")),
         legacy_certificates=given.switch("legacy_certificates"),
     )
 
 
-def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSettings:
-    """Return the input that `parameters` describe; those that are not an input's own are ignored.
+def parse_input(name: str, stored: Mapping[str, str | None]) -> InputSettings:
+    """Return the input that the `stored` parameters describe; those that are not an input's own are ignored.
 
     Raises Problem, naming the parameter that is wrong and what is allowed.
     """
-    given = _Given(parameters)
+    given = _Given(stored, INPUT)
     account = given.text("account")
     if not account:
         raise Problem("account_not_set", "account: choose the account of the Management Center to read from.")
@@ -120,21 +110,21 @@ def parse_input(name: str, parameters: Mapping[str, str | None]) -> InputSetting
         fields={event_type: _parse_fields(event_type, given) for event_type in event_types},
         start_from=parse_start(given.text("start_from")),
         drop_rules=DropRules.parse(given.text("drop_rules")),
-        request_style=given.one_of("request_style", fully_qualified.REQUEST_STYLES),
-        settle=given.number("settle", DEFAULT_SETTLE, 0, LONGEST_SETTLE),
-        trusts_planned_restart=given.one_of("planned_restart", PLANNED_RESTARTS) == "trust",
+        request_style=given.one_of("request_style"),
+        settle=given.number("settle"),
+        trusts_planned_restart=given.one_of("planned_restart") == "trust",
         index=given.index(),
     )
 
 
 def parse_interval(text: str) -> int:
     """Return the interval in seconds. Raises Problem `interval_invalid`."""
-    return _Given({"interval": text}).number("interval", DEFAULT_INTERVAL, 1, LONGEST_INTERVAL)
+    return _Given({"interval": text}, INPUT).number("interval")
 
 
 def parse_disabled(text: str) -> bool:
     """Return whether an input is switched off. Raises Problem `disabled_invalid`."""
-    return _Given({"disabled": text}).switch("disabled")
+    return _Given({"disabled": text}, INPUT).switch("disabled")
 
 
 def parse_check_connection(text: str) -> bool:
@@ -142,14 +132,16 @@ def parse_check_connection(text: str) -> bool:
 
     Raises Problem `check_connection_invalid`.
     """
-    return _Given({"check_connection": text or "1"}).switch("check_connection")
+    return _Given({"check_connection": text}, ACCOUNT).switch("check_connection")
 
 
 def parse_host(text: str) -> str:
     """Return a host name or IP address, an IPv6 address without its brackets. Raises Problem `host_invalid`."""
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     labels = host[:-1].split(".") if host.endswith(".") else host.split(".")
-    is_name = len(host) <= 253 and all(_HOST_LABEL.match(label) for label in labels) and not _is_numeric(labels)
+    is_name = (
+        len(host) <= _LONGEST_HOST and all(_HOST_LABEL.match(label) for label in labels) and not _is_numeric(labels)
+    )
     if _is_address(host) or (is_name and host == text):
         return host
     raise Problem(
@@ -261,32 +253,35 @@ def _is_numeric(labels: list[str]) -> bool:
 
 
 class _Given:
-    """The parameters of a stanza, read with their defaults."""
+    """The parameters of a stanza, read with the limits and defaults that a table gives them."""
 
-    def __init__(self, parameters: Mapping[str, str | None]) -> None:
-        self._parameters = parameters
+    def __init__(self, stored: Mapping[str, str | None], table: tuple[Parameter, ...]) -> None:
+        self._stored = stored
+        self._table = table
 
     def text(self, name: str) -> str:
-        return (self._parameters.get(name) or "").strip()
+        return (self._stored.get(name) or "").strip()
 
-    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
-        text = self.text(name)
-        if not text:
-            return default
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
-            raise Problem(f"{name}_invalid", f"{name}: enter a whole number from {lowest} to {highest}.")
+    def number(self, name: str) -> int:
+        parameter, limits = parameters.typed(self._table, name, Whole)
+        text = self.text(name) or parameter.default
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not limits.lowest <= int(text) <= limits.highest:
+            raise Problem(f"{name}_invalid", f"{name}: enter a whole number from {limits.lowest} to {limits.highest}.")
         return int(text)
 
     def switch(self, name: str) -> bool:
-        text = self.text(name).lower()
+        parameter, _ = parameters.typed(self._table, name, Switch)
+        # Blanks alone mean off, as ever; nothing means the default.
+        text = (self._stored.get(name) or parameter.default).strip().lower()
         if text not in _TRUE | _FALSE:
             raise Problem(f"{name}_invalid", f"{name}: enter 1 (on) or 0 (off).")
         return text in _TRUE
 
-    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        text = self.text(name) or allowed[0]
-        if text not in allowed:
-            raise Problem(f"{name}_invalid", f"{name}: choose among {', '.join(allowed)}.")
+    def one_of(self, name: str) -> str:
+        parameter, choice = parameters.typed(self._table, name, Choice)
+        text = self.text(name) or parameter.default
+        if text not in choice.labels:
+            raise Problem(f"{name}_invalid", f"{name}: choose among {', '.join(choice.labels)}.")
         return text
 
     def index(self) -> str | None:

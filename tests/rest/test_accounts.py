@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from estreamer.connection import pkcs12 as file_limits
+from estreamer import settings
 from estreamer.input import check
 
 from standins.fmc.pki import shared_pki
@@ -126,11 +125,10 @@ def account_form() -> list[dict[str, Any]]:
 
 
 def test_page_and_handler_have_the_same_limits() -> None:
+    known = (ROOT / "appserver/static/js/build/custom/parameters.js").read_text("utf-8")
+    assert f"export const LARGEST = {{\n    pkcs12: {settings.LARGEST_FILE},\n}};" in known
     control = (ROOT / "appserver/static/js/build/custom/pkcs12_file.js").read_text("utf-8")
-    found = re.search(r"^const LARGEST = (\d+) \* 1024;$", control, re.MULTILINE)
-    assert found is not None
-    assert int(found[1]) * 1024 == file_limits.MAX_STORED_SIZE
-    assert control.count(f"{found[1]} KB") == 2
+    assert control.count("${LARGEST_KB} KB") == 2
     lengths = {
         entity["field"]: validator["maxLength"]
         for entity in account_form()
@@ -143,7 +141,7 @@ def test_page_and_handler_have_the_same_limits() -> None:
 def test_largest_file_is_taken_and_a_larger_one_is_not(splunkd: Splunkd) -> None:
     content = base64.b64decode(pkcs12())
     answers = []
-    for size in (file_limits.MAX_STORED_SIZE + 1, file_limits.MAX_STORED_SIZE):
+    for size in (settings.LARGEST_FILE + 1, settings.LARGEST_FILE):
         # What follows the file in the file is no part of it; the lines of base64 are not counted.
         filled = base64.encodebytes(content + bytes(size - len(content))).decode()
         answers.append(splunkd.request("POST", ACCOUNT, account("filled", pkcs12=filled)))

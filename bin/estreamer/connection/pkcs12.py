@@ -28,9 +28,6 @@ from . import openssl_limits
 MAX_SIZE = 64 * 1024
 """Bytes. A file with one 4096-bit key and a chain of three certificates has less than 10 KB."""
 
-MAX_STORED_SIZE = 20 * 1024
-"""Bytes of a file that an account can have. Each 191 of them cost splunkd two requests when an account is saved."""
-
 MIN_RSA_BITS = 2048
 MIN_EC_BITS = 224
 """Smaller keys give less than 112 bits of security: what OpenSSL's security level 2 asks for."""

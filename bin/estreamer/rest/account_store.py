@@ -14,12 +14,13 @@ from splunklib.binding import HTTPError
 from splunktaucclib.rest_handler.error import RestError
 from splunktaucclib.rest_handler.handler import RestHandler
 
+from .. import parameters
 from ..errors import Problem, SessionRefused
 from ..splunkd.client import NO_ANSWER, Refused
 from ..splunkd.stored_secrets import MASKS, NOTHING, Replacement, SecretStore, StoredSecrets
 from . import handlers
 
-SECRETS = ("pkcs12", "pkcs12_password")
+SECRETS = parameters.secrets(parameters.ACCOUNT)
 
 UNREADABLE = "unreadable"
 """What an entry of an answer has beside its parameters: why its secrets cannot be read, "" if they can."""

@@ -191,9 +191,9 @@ class AccountHandler(handlers.StanzaHandler):
         handlers.check_lengths({name: value for name, value in given.items() if name != "pkcs12"})
         wanted = settings.parse_check_connection(given.pop(SWITCH, ""))
         account = settings.parse_account(self.callerArgs.id, {**stored, **given})
-        if len(account.pkcs12) > pkcs12.MAX_STORED_SIZE:
+        if len(account.pkcs12) > settings.LARGEST_FILE:
             raise admin.ArgValidationException(
-                f"pkcs12: the file is larger than {pkcs12.MAX_STORED_SIZE >> 10} KB, and a client's PKCS#12 file has a "
+                f"pkcs12: the file is larger than {settings.LARGEST_FILE >> 10} KB, and a client's PKCS#12 file has a "
                 "few thousand bytes. Upload the file of this client from the Management Center."
             )
         begun = CLOCK.monotonic()

@@ -10,13 +10,13 @@ from typing import Any
 from solnlib.utils import is_true
 from splunk import admin
 
+from .. import parameters
 from ..clock import CLOCK
 from ..errors import Problem
 from ..events import catalog
 from ..input import check, status
 from ..protocol import fully_qualified, wire
 from ..splunkd.confs import LOG_LEVELS, Confs
-from ..splunkd.modular_input import ARGUMENTS
 from ..splunkd.names import SCHEME
 from . import handlers
 from .accounts import step_entry
@@ -72,7 +72,7 @@ def _steps(confs: Confs, name: str) -> list[dict[str, object]]:
 class PreviewHandler(handlers.OwnHandler):
     """Checks the values as a save does, but for the accounts, and returns the request document."""
 
-    arguments = (*(argument.name for argument in ARGUMENTS), "index", "interval", "disabled")
+    arguments = tuple(one.name for one in parameters.INPUT if not one.fixed)
 
     @handlers.refusing
     def handleCreate(self, confInfo: Any) -> None:  # noqa: N802, N803

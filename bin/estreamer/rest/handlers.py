@@ -18,9 +18,8 @@ from splunk import admin
 from splunktaucclib.rest_handler.admin_external import AdminExternalHandler, get_splunkd_endpoint
 from splunktaucclib.rest_handler.error import RestError
 
-from .. import printable
+from .. import parameters, printable
 from ..errors import Problem, SessionRefused
-from ..events import drop_rules
 from ..splunkd import client, confs, log_file, names
 from ..splunkd.stored_secrets import SecretStore
 
@@ -34,20 +33,8 @@ INPUTS = f"data/inputs/{names.SCHEME}"
 
 CONTEXT = "authentication/current-context"
 
-LONGEST = {
-    "name": 100,
-    "host": 253,
-    "port": 9,
-    "pkcs12_password": 1024,
-    "drop_rules": drop_rules.MAX_LENGTH,
-    "connection_fields": 8192,
-    "intrusion_fields": 8192,
-    "packet_fields": 8192,
-    "file_fields": 8192,
-}
-"""Characters of a parameter, for those that may be longer than others; what else is wrong is found by parsing."""
-
-LONGEST_OTHER = 1024
+LONGEST = parameters.length_limits(parameters.ACCOUNT, parameters.INPUT)
+"""Characters of a parameter; others have the usual length. What else is wrong is found by parsing."""
 
 LONGEST_NAME_SHOWN = 100
 LONGEST_REFUSAL = 1000
@@ -56,10 +43,10 @@ LONGEST_REFUSAL = 1000
 LONGEST_SHOWN = 128 * 1024
 """Characters of a value in an answer: twice as many as drop rules may have. What is stored may be of any length."""
 
-IN_LINES = ("drop_rules",)
+IN_LINES = parameters.in_lines(parameters.INPUT)
 """Parameters that users write in several lines."""
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """What Python makes of bytes that are no UTF-8, or of an escape of half a character."""
@@ -297,10 +284,10 @@ class OwnHandler(_Handler, admin.MConfigHandler):  # type: ignore[misc]
 
 def check_name(what: str, name: str | None) -> str:
     """Return the name of a new account or input. Raises ArgValidationException."""
-    if not name or not _NAME.match(name):
+    if not name or len(name) > LONGEST["name"] or not _NAME.match(name):
         raise admin.ArgValidationException(
             f"name: begin the name of the {what} with a letter, followed by letters, digits, underscores or hyphens, "
-            "at most 100 in all."
+            f"at most {LONGEST['name']} in all."
         )
     if name == "default":
         raise admin.ArgValidationException("name: Splunk has another use for the name default. Choose another one.")
@@ -310,7 +297,7 @@ def check_name(what: str, name: str | None) -> str:
 def check_lengths(given: Mapping[str, str]) -> None:
     """Raise ArgValidationException for a parameter that is too long for anything sensible."""
     for name, value in given.items():
-        longest = LONGEST.get(name, LONGEST_OTHER)
+        longest = LONGEST.get(name, parameters.USUAL_LENGTH)
         if len(value) > longest:
             raise admin.ArgValidationException(f"{name}: at most {longest} characters are accepted.")
 

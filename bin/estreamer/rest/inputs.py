@@ -14,8 +14,6 @@ from ..protocol import fully_qualified
 from ..splunkd.names import SCHEME
 from . import handlers
 
-MULTILINE = "drop_rules"
-
 
 class InputHandler(handlers.StanzaHandler):
     """Creates, lists, edits and removes inputs."""
@@ -89,22 +87,28 @@ def tidy(given: dict[str, str]) -> None:
     of the file to it.
     """
     handlers.check_lengths(given)
-    given.update({parameter: value.strip() for parameter, value in given.items() if parameter != MULTILINE})
+    given.update({parameter: value.strip() for parameter, value in given.items() if parameter not in handlers.IN_LINES})
     for parameter in settings.FIELD_PARAMETERS.values():
         # Also those of event types that are not wanted: they would be wrong as soon as the type is.
         if parameter in given:
             given[parameter] = ",".join(fully_qualified.parse_names(parameter, given[parameter]))
-    if MULTILINE in given:
-        given[MULTILINE] = given[MULTILINE].replace("\r\n", "\n").replace("\r", "\n")
-        for number, line in enumerate(given[MULTILINE].split("\n"), 1):
-            if line.rstrip().endswith("\\"):
-                raise admin.ArgValidationException(
-                    f"drop_rules, line {number}, column {len(line.rstrip())}: a line must not end with a backslash."
-                )
-            if "\0" in line:
-                raise admin.ArgValidationException(
-                    f"drop_rules, line {number}, column {line.index(chr(0)) + 1}: there is a NUL character."
-                )
+    for parameter in handlers.IN_LINES:
+        if parameter in given:
+            given[parameter] = _tidy_lines(parameter, given[parameter])
+
+
+def _tidy_lines(parameter: str, text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.rstrip().endswith("\\"):
+            raise admin.ArgValidationException(
+                f"{parameter}, line {number}, column {len(line.rstrip())}: a line must not end with a backslash."
+            )
+        if "\0" in line:
+            raise admin.ArgValidationException(
+                f"{parameter}, line {number}, column {line.index(chr(0)) + 1}: there is a NUL character."
+            )
+    return text
 
 
 def parse(name: str, given: Mapping[str, str]) -> settings.InputSettings:

@@ -11,43 +11,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from .. import printable
 from ..errors import Problem, SessionRefused
 from .confs import Confs
 from .documents import Task, bad_document, parameters_of, parse, read_document, read_task
 from .log_file import SplunkLog, complain
-
-if TYPE_CHECKING:
-    pass
-
-
-class Argument(NamedTuple):
-    """An argument of the scheme, as splunkd wants to know it."""
-
-    name: str
-    title: str
-    description: str
-    required: bool = False
-    data_type: str = "string"
-
-
-ARGUMENTS = (
-    Argument("account", "Account", "The Management Center to receive events from.", required=True),
-    Argument("failover_account", "Failover account", "The other Management Center of a high-availability pair."),
-    Argument("event_types", "Event types", "ConnectionEvent, IntrusionEvent, IntrusionPacket, FileEvent, or some."),
-    Argument("connection_fields", "Connection fields", "Field sets and fields of connection events."),
-    Argument("intrusion_fields", "Intrusion fields", "Field sets and fields of intrusion events."),
-    Argument("packet_fields", "Packet fields", "Field sets and fields of intrusion packets."),
-    Argument("file_fields", "File fields", "Field sets and fields of file events."),
-    Argument("start_from", "Start from", "Where the first start begins: now, oldest, or an ISO 8601 time."),
-    Argument("drop_rules", "Drop rules", "Events that are counted and not written."),
-    Argument("request_style", "Request style", "auto, single or two-step."),
-    Argument("settle", "Settle", "Seconds that Splunk has to process what it has read.", data_type="number"),
-    Argument("planned_restart", "Planned restart", "trust or resend: what to do after a restart of Splunk."),
-)
-"""What an input has beyond what every input of Splunk has (name, index, interval and so on)."""
 
 
 def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
@@ -63,20 +33,9 @@ def main(arguments: Sequence[str], stdin: BinaryIO) -> int:
 
 
 def scheme() -> str:
-    """Return the scheme of the input as XML."""
-    listed = "".join(
-        f'<arg name="{argument.name}"><title>{_escape(argument.title)}</title>'
-        f"<description>{_escape(argument.description)}</description><data_type>{argument.data_type}</data_type>"
-        f"<required_on_create>{str(argument.required).lower()}</required_on_create>"
-        "<required_on_edit>false</required_on_edit></arg>"
-        for argument in ARGUMENTS
-    )
-    return (
-        "<scheme><title>Cisco Secure Firewall eStreamer</title>"
-        "<description>Fully-qualified events from a Secure Firewall Management Center.</description>"
-        "<use_external_validation>true</use_external_validation><use_single_instance>false</use_single_instance>"
-        f"<streaming_mode>xml</streaming_mode><endpoint><args>{listed}</args></endpoint></scheme>\n"
-    )
+    """Return the scheme of the input as XML. tools/parameters.py writes it: the table itself takes long to import."""
+    with open(os.path.join(os.path.dirname(__file__), "scheme.xml"), encoding="utf-8") as file:
+        return file.read()
 
 
 def validate_arguments(stdin: BinaryIO) -> int:

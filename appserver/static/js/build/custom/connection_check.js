@@ -5,6 +5,7 @@
 
 import { onAccountSaved } from './accounts.js';
 import { dress, make } from './dom.js';
+import { KEPT } from './parameters.js';
 import { ask } from './splunkd.js';
 
 /** @type {Record<string, string>} */
@@ -16,7 +17,7 @@ const NAMES = {
     accept: 'Client accepted',
     request: 'Request',
 };
-const CONTENT = ['name', 'host', 'port', 'fingerprint', 'legacy_certificates', 'certificate_fingerprint'];
+const CONTENT = [...KEPT, 'certificate_fingerprint'];
 // A table redraws its cells now and then: results outlive that, by what was checked.
 /** @typedef {{ok?: boolean, steps?: Array<{name: string, ok: boolean, text: string}>, problem?: string}} Result */
 /** @type {Map<string, Result>} */

@@ -3,15 +3,9 @@
  * What the controls of one form tell each other: the values of the parameters that make up the request.
  */
 
+import { FIELDS } from './parameters.js';
 import { ask } from './splunkd.js';
 
-/** @type {Record<string, string>} */
-const FIELDS = {
-    ConnectionEvent: 'connection_fields',
-    IntrusionEvent: 'intrusion_fields',
-    IntrusionPacket: 'packet_fields',
-    FileEvent: 'file_fields',
-};
 /** @type {WeakMap<Element, Values>} */
 const forms = new WeakMap();
 /** @type {Promise<EventType[]> | undefined} */
@@ -66,9 +60,6 @@ class Values {
         this.listeners.push({ control, listener });
     }
 }
-
-/** The parameters that make up the request. */
-export const REQUEST_PARAMETERS = ['event_types', ...Object.values(FIELDS)];
 
 /**
  * Return what was emptied and is needed for a request: `{ parameter, text }`, undefined if nothing.

@@ -3,12 +3,12 @@
  * The hook of the input form: before a save, what is wrong is shown at the parameter that it is about.
  */
 
-import { missing, REQUEST_PARAMETERS } from './form.js';
+import { missing } from './form.js';
+import { CHECKED } from './parameters.js';
 import { ask } from './splunkd.js';
 import { NO_TIME } from './start_from.js';
 
 const PARAMETER = /^([a-z_]+)(?:, line \d+, column \d+)?: /;
-const OWN = [...REQUEST_PARAMETERS, 'start_from', 'drop_rules', 'request_style', 'settle', 'planned_restart', 'interval'];
 
 export default class InputForm {
     /**
@@ -36,7 +36,7 @@ export default class InputForm {
         }
         /** @type {Record<string, string>} */
         const form = { name: values.name || 'preview' };
-        OWN.filter((parameter) => values[parameter] != null).forEach((parameter) => {
+        CHECKED.filter((parameter) => values[parameter] != null).forEach((parameter) => {
             form[parameter] = String(values[parameter]);
         });
         try {

@@ -4,9 +4,10 @@
  */
 
 import { dress, make, name } from './dom.js';
+import { LARGEST } from './parameters.js';
 
 const ENDINGS = /\.(pkcs12|p12|pfx)$/i;
-const LARGEST = 20 * 1024;
+const LARGEST_KB = LARGEST.pkcs12 / 1024;
 const STORED = '******';
 const UNUSABLE = '##UNUSABLE##';
 
@@ -62,7 +63,7 @@ export default class Pkcs12File {
         this.say(
             this.stored
                 ? 'The stored file is kept, unless you choose another one or drop it here.'
-                : 'Choose the file, or drop it here: .pkcs12, .p12 or .pfx, at most 20 KB.'
+                : `Choose the file, or drop it here: .pkcs12, .p12 or .pfx, at most ${LARGEST_KB} KB.`
         );
         this.setValue(this.stored ? STORED : '');
     }
@@ -88,8 +89,8 @@ export default class Pkcs12File {
             this.reset();
         } else if (!ENDINGS.test(file.name)) {
             this.refuse(`${file.name} does not end in .pkcs12, .p12 or .pfx. Choose the file from the Management Center.`);
-        } else if (file.size > LARGEST) {
-            this.refuse(`${file.name} is larger than 20 KB, and a client's PKCS#12 file has a few thousand bytes.`);
+        } else if (file.size > LARGEST.pkcs12) {
+            this.refuse(`${file.name} is larger than ${LARGEST_KB} KB, and a client's PKCS#12 file has a few thousand bytes.`);
         } else if (file.size === 0) {
             this.refuse(`${file.name} is empty. Download it again from the Management Center.`);
         } else {

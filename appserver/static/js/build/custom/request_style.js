@@ -5,9 +5,8 @@
 
 import { dress, later, make, name, widen } from './dom.js';
 import { missing, valuesOf } from './form.js';
+import { CHOICES, DEFAULTS } from './parameters.js';
 import { ask } from './splunkd.js';
-
-const STYLES = { auto: 'Automatic', single: 'Single message', 'two-step': 'Two steps' };
 
 export default class RequestStyle {
     /**
@@ -28,9 +27,9 @@ export default class RequestStyle {
         const root = dress(this.el);
         widen(root);
         const values = valuesOf(root);
-        const options = Object.entries(STYLES).map(([value, label]) => make('option', { value }, label));
+        const options = Object.entries(CHOICES.request_style).map(([value, label]) => make('option', { value }, label));
         const style = name(make('select', {}, ...options), root);
-        style.value = this.data.value || 'auto';
+        style.value = this.data.value || DEFAULTS.request_style;
         style.addEventListener('change', () => this.setValue(style.value));
         this.setValue(style.value);
 

@@ -4,6 +4,7 @@
  */
 
 import { dress, make, name, widen } from './dom.js';
+import { DEFAULTS } from './parameters.js';
 
 /** The value of the choice "A time" while none is given. */
 export const NO_TIME = 'Z';
@@ -32,7 +33,7 @@ export default class StartFrom {
         const root = dress(this.el);
         widen(root);
         const group = `sfw-start-${Math.random()}`;
-        const stored = String(this.data.value || 'now').trim();
+        const stored = String(this.data.value || DEFAULTS.start_from).trim();
         const word = ['now', 'oldest'].find((one) => one === stored.toLowerCase());
         this.time = make('input', { type: 'datetime-local', step: '1', min: '1970-01-01T00:00:01' });
         this.time.setAttribute('aria-label', 'Time in UTC');
