@@ -24,7 +24,7 @@ def main(script: str) -> None:
     import import_declare_test  # noqa: F401, PLC0415 - the add-on's libraries come first
     from estreamer.outputs import splunkd_pipe  # noqa: PLC0415
 
-    splunkd_pipe.XmlStream = event_writer_output()  # type: ignore[misc]
+    setattr(splunkd_pipe, "XmlStream", event_writer_output())  # noqa: B010 - the name is the module's own import
     runpy.run_path(script, run_name="__main__")
 
 

@@ -179,7 +179,7 @@ class Input:
         """Return the pipe of the present reader, as a destination."""
         return Splunkd(self.reader.writer, STANZA, self.settings.index, self.settings.settle)
 
-    def run(self, until: Callable[[Input], None]) -> int:
+    def run(self, until: Callable[[Input], object]) -> int:
         """Run the stream until `until` returns, then stop it by SIGTERM; return its exit code."""
         self.reader = Reader()
         self.reader.start()

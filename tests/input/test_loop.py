@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.bookmark import bookmark as bookmarks
@@ -92,7 +93,7 @@ def test_a_stop_and_a_start_lose_and_double_nothing(make: Make, style: str):
     under_test = make(archive, Behaviour(style=style, bundle_size=7))
     arrived = []
     for wanted in (100, 100, 1):
-        assert under_test.run(lambda running, count=wanted: running.reader.wait_for(count)) == 0
+        assert under_test.run(lambda running: running.reader.wait_for(wanted)) == 0  # noqa: B023 - it is called here
         arrived += under_test.reader.payloads()
     arrived += under_test.run_for(6000 - len(arrived))
     assert arrived == payloads_of(archive)
@@ -132,7 +133,7 @@ def test_a_dribble_of_single_bytes_arrives_whole(make: Make):
     assert under_test.run_for(15) == payloads_of(archive)
 
 
-READINGS = {
+READINGS: dict[str, dict[str, Any]] = {
     "type 3 and version 0 outside, 1 inside bundles": {
         "event_data_types": (3,),
         "bare_version": 0,
@@ -153,7 +154,7 @@ READINGS = {
 @pytest.mark.parametrize("reading", READINGS)
 def test_every_reading_of_the_protocol_is_understood(make: Make, reading: str):
     archive = archive_of(300)
-    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])  # type: ignore[arg-type]
+    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])
     under_test = make(archive, behaviour)
     server_made = 300 // 50 if "server_made_every" in READINGS[reading] else 0
     arrived = under_test.run_for(300 + server_made)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -59,7 +60,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 def output(pipe: Pipe, **settings: str | None) -> XmlStream:
-    defaults: dict[str, str | None] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
+    defaults: dict[str, Any] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
     return XmlStream(pipe.writer, **{**defaults, **settings})
 
 

@@ -131,6 +131,7 @@ def test_a_server_error_ends_the_session_with_its_text_and_code_after_the_events
     under_test = session()
     received = under_test.receive(event(b"a") + error(12, b"no such field: Foo") + event(b"never"), 1.0)
     assert [payload for _, _, payload in received.events] == [b"a"]
+    assert received.problem is not None
     assert received.problem.code == "server_error"
     assert "12" in received.problem.text
     assert "no such field: Foo" in received.problem.text
@@ -203,7 +204,9 @@ def test_a_silent_peer_is_dead_only_after_the_limit_while_keep_alives_are_unknow
     under_test = session(now=10.0)
     assert under_test.deadline == 10.0 + SILENCE_LIMIT
     assert under_test.check_alive(under_test.deadline - 1) is None
-    assert under_test.check_alive(under_test.deadline).code == "peer_dead"
+    ended = under_test.check_alive(under_test.deadline)
+    assert ended is not None
+    assert ended.code == "peer_dead"
 
 
 def test_the_limit_follows_the_longest_interval_of_keep_alives_seen():
@@ -289,7 +292,9 @@ endings = st.sampled_from([b"", *BROKEN.values(), error(3, b"bye")])
 
 def outcome(pieces: list[bytes]):
     under_test = session()
-    events, acknowledgements, unknown, problem = [], 0, [], None
+    acknowledgements, problem = 0, None
+    events: list[object] = []
+    unknown: list[int] = []
     for piece in pieces:
         if problem is not None:
             break

@@ -31,10 +31,8 @@ from tests.splunkd.management import SESSION_KEY, SETTINGS_CONF, Management
 STANZA = "estreamer_fqe://main"
 PASSWORD = "not-a-real-password"
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
-Fake = Callable[[InputSettings, Callable[[str], Account], Log, str, str, int], int]
-
-
 Accounts = Callable[[str], Account]
+Fake = Callable[[InputSettings, Accounts, Log, str, str, Splunkd], int]
 
 
 def document(management: Management, checkpoints: Path | str, **params: str) -> bytes:

@@ -100,13 +100,21 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza)
-            before = Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence)
-            output = destination.open(before, time.monotonic())
+            output = destination.open(_before(bookmark), time.monotonic())
             delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords())
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination).run()
+        except Problem as problem:
+            log.error("input_cannot_run", code=problem.code, problem=problem.text)
+            return 1
         finally:
             bookmark.close()
             calm.flush()
+
+
+def _before(bookmark: Bookmark) -> Before:
+    """Return what the output is to know of the process before this one."""
+    settled = 0 if bookmark.state is None else bookmark.state.settled
+    return Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence, settled)
 
 
 def _open_bookmark(
