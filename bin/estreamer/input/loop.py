@@ -17,7 +17,7 @@ from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events.records import FullyQualifiedRecords
-from ..outputs.output import Before, Destination, ReceiverGone
+from ..outputs.output import Destination, ReceiverGone
 from ..outputs.splunkd_pipe import machine_run
 from ..protocol import fully_qualified, wire
 from ..protocol.fully_qualified import FullyQualified
@@ -25,6 +25,7 @@ from ..protocol.session import OTHER_TYPES, Event, Session
 from ..settings import Account, InputSettings
 from .delivery import Delivery
 from .logs import CalmLog, Log, SharedLog
+from .recording import what_was_before
 from .status import Reporter
 
 RECEIVE_SIZE = 256 * 1024
@@ -100,7 +101,7 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza)
-            output = destination.open(_before(bookmark), time.monotonic())
+            output = destination.open(what_was_before(bookmark), time.monotonic())
             delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords())
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination).run()
         except Problem as problem:
@@ -109,12 +110,6 @@ def run(
         finally:
             bookmark.close()
             calm.flush()
-
-
-def _before(bookmark: Bookmark) -> Before:
-    """Return what the output is to know of the process before this one."""
-    settled = 0 if bookmark.state is None else bookmark.state.settled
-    return Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence, settled)
 
 
 def _open_bookmark(
