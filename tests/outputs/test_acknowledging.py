@@ -59,7 +59,7 @@ class Receiver:
 class AcknowledgedOutput:
     """Takes events as long as there is room in its window. Settled is what was acknowledged, in order."""
 
-    receiver = "The receiver"
+    receiver = "the receiver"
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 import os
 from pathlib import Path
@@ -89,6 +90,15 @@ def test_a_payload_with_a_line_end_is_one_line_and_marked(tmp_path: Path) -> Non
     assert (second, end) == (EVENTS[0], b"")
     assert b"a\\u000ab" in first
     assert output.take_problems() == (1, {"illegal characters": 1})
+    assert output.take_problems() == (0, {})
+
+
+def test_a_payload_over_several_lines_is_one_line_and_not_marked(tmp_path: Path) -> None:
+    output = opened(tmp_path / "events.jsonl")
+    assert written(output, [b'{\n"EventType":"FileEvent",\r\n"FileSize":1\n}', EVENTS[0]]) == 2
+    first, second, end = (tmp_path / "events.jsonl").read_bytes().split(b"\n")
+    assert json.loads(first) == {"EventType": "FileEvent", "FileSize": 1}
+    assert (second, end) == (EVENTS[0], b"")
     assert output.take_problems() == (0, {})
 
 

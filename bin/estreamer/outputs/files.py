@@ -81,7 +81,7 @@ class Lines:
 class JsonLinesFile:
     """A file as an output: see `output.Output`. Raises OSError where the file cannot be used."""
 
-    receiver = "The file"
+    receiver = "the disk"
 
     def __init__(self, path: str, before: Before, now: float) -> None:
         self._descriptor = _opened(path, cut=before.number > 0)
@@ -105,11 +105,14 @@ class JsonLinesFile:
 
     def encode(self, times: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> Lines:
         """Return events as lines; what is not JSON, or has a line end in it, is repaired and marked."""
-        unsound = self._inspector.unsound(texts)
+        unsound = set(self._inspector.unsound(texts))
+        unsound.update(place for place, text in enumerate(texts) if b"\n" in text)
         if unsound:
             texts = list(texts)
             for place in unsound:
                 texts[place], problems = repair.mend(texts[place])
+                # Line ends that are left stand between tokens.
+                texts[place] = texts[place].replace(b"\n", b" ")
                 self._marked += bool(problems)
                 self._problems.update(problems)
         return Lines(texts, numbers)

@@ -48,7 +48,7 @@ class Output(Protocol[Form]):
 
     @property
     def receiver(self) -> str:
-        """Who receives, as a sentence of the log begins: `splunkd`."""
+        """Who receives, as the log names it: `splunkd`."""
 
     @property
     def written_bytes(self) -> int:
