@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,8 +19,9 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop, recording
+from estreamer.outputs.output import Interest
 from estreamer.outputs.settling import Settling
-from estreamer.outputs.splunkd_pipe import reader_identity
+from estreamer.outputs.splunkd_pipe import SplunkdPipe, reader_identity
 from estreamer.outputs.xml_stream import Chunk, XmlStream
 from estreamer.protocol import session
 
@@ -25,7 +29,7 @@ from standins.fmc.archive import Archive, FailoverPair
 from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.events import EventGenerator, Record
 from standins.fmc.server import FmcServer
-from tests.input.harness import STANZA, Input, kinds, stop_reading
+from tests.input.harness import DEADLINE, STANZA, Input, kinds, stop_reading
 
 Make = Callable[..., Input]
 
@@ -702,3 +706,32 @@ class TestFailover:
         assert under_test.run(start_late) == 0
         assert under_test.log.fields_of("failover") == []
         assert {line["code"] for line in under_test.log.fields_of("connection_failed")} == {"tls_refused"}
+
+
+def test_an_output_with_something_to_read_is_served_while_no_event_arrives(make: Make, monkeypatch: pytest.MonkeyPatch):
+    """Nothing else is due: the answer of a receiver wakes the input."""
+    for name in ("LOOK_INTERVAL", "FIGURES_INTERVAL"):
+        monkeypatch.setattr(delivery, name, 1e6)
+    answers, receiver = os.pipe()
+    waits, served = threading.Event(), threading.Event()
+    really = SplunkdPipe.serve
+
+    def serve(self: SplunkdPipe, now: float) -> None:
+        really(self, now)
+        if waits.is_set() and select.select([answers], [], [], 0)[0]:
+            os.read(answers, 1)
+            served.set()
+
+    monkeypatch.setattr(SplunkdPipe, "serve", serve)
+    monkeypatch.setattr(SplunkdPipe, "interest", lambda _: Interest(readable=(answers,)))
+
+    def answer(running: Input) -> None:
+        running.reader.wait_for(10)
+        running.reader.wait_for_silence(0.3)
+        waits.set()
+        os.write(receiver, b"!")
+        assert served.wait(DEADLINE)
+
+    assert make(archive_of(10)).run(answer) == 0
+    for descriptor in (answers, receiver):
+        os.close(descriptor)

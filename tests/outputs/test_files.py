@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 from pathlib import Path
 
 import pytest
+from estreamer.errors import Problem
 from estreamer.outputs import files
 from estreamer.outputs.files import FORCE_INTERVAL, JsonLines, JsonLinesFile
-from estreamer.outputs.output import Before, Output, ReceiverGone
+from estreamer.outputs.output import NOTHING, Before, Output, ReceiverGone
 
 EVENTS = [b'{"EventType":"FileEvent", "FileSize":%d}' % number for number in range(50)]
 
 
-def opened(path: Path, boot: str = "boot") -> JsonLinesFile:
-    output: Output[files.Lines] = JsonLines(str(path), boot).open(Before(), 0.0)
+def opened(path: Path, before: Before = Before()) -> JsonLinesFile:  # noqa: B008 - it is frozen
+    output: Output[files.Lines] = JsonLines(str(path), "boot").open(before, 0.0)
     assert isinstance(output, JsonLinesFile)
     return output
 
@@ -90,11 +93,20 @@ def test_a_payload_with_a_line_end_is_one_line_and_marked(tmp_path: Path) -> Non
     assert output.take_problems() == (0, {})
 
 
+def test_a_payload_over_several_lines_is_one_line_and_not_marked(tmp_path: Path) -> None:
+    output = opened(tmp_path / "events.jsonl")
+    assert written(output, [b'{\n"EventType":"FileEvent",\r\n"FileSize":1\n}', EVENTS[0]]) == 2
+    first, second, end = (tmp_path / "events.jsonl").read_bytes().split(b"\n")
+    assert json.loads(first) == {"EventType": "FileEvent", "FileSize": 1}
+    assert (second, end) == (EVENTS[0], b"")
+    assert output.take_problems() == (0, {})
+
+
 @pytest.mark.parametrize("cut", [1, 5, len(EVENTS[1]), 200_000])
 def test_half_a_line_that_a_kill_left_is_cut_off_and_its_event_stands_once(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(EVENTS[0] + b"\n" + (EVENTS[1] * 5000)[:cut])
-    output = opened(path)
+    output = opened(path, Before(number=1))
     assert path.read_bytes() == EVENTS[0] + b"\n"
     written(output, [EVENTS[1]], 2)
     assert path.read_bytes() == EVENTS[0] + b"\n" + EVENTS[1] + b"\n"
@@ -106,7 +118,7 @@ def test_a_full_disk_blocks_says_so_and_goes_on_in_the_middle_of_a_line(tmp_path
     disk.room = len(EVENTS[0]) + 1 + 10
     assert output.offer(lines) == 1
     assert "disk is full" in str(output.blocked())
-    assert output.interest() == ((), ())
+    assert output.interest() == NOTHING
     assert output.offer(lines) == 1
     disk.room = None
     assert output.offer(lines) == 50
@@ -150,3 +162,48 @@ def test_the_receiver_is_the_file_in_this_run_of_the_machine(tmp_path: Path) -> 
     assert here == JsonLines(str(tmp_path / "b" / ".." / "a"), "boot").receiver()
     assert here != JsonLines(str(tmp_path / "b"), "boot").receiver()
     assert here != JsonLines(str(tmp_path / "a"), "another boot").receiver()
+
+
+def test_without_a_name_for_the_run_of_the_machine_no_process_relies_on_another_one(tmp_path: Path) -> None:
+    """The machine may have lost power between them, and with it what was not forced to the disk."""
+    one, other = (JsonLines(str(tmp_path / "a"), "") for _ in range(2))
+    assert one.receiver() == one.receiver()
+    assert one.receiver() != other.receiver()
+
+
+def test_half_a_line_that_is_not_of_this_input_is_kept_apart(tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    path.write_bytes(b'{"somebody": "else"}')
+    written(opened(path), EVENTS[:1])
+    assert path.read_bytes() == b'{"somebody": "else"}\n' + EVENTS[0] + b"\n"
+
+
+def test_what_a_killed_process_had_not_forced_is_forced_and_settles_although_nothing_more_arrives(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "events.jsonl"
+    written(opened(path), EVENTS)
+    output = opened(path, Before(number=50, settled=20))
+    assert output.next_due() == FORCE_INTERVAL
+    assert output.settled(FORCE_INTERVAL) == 50
+    assert output.next_due() == math.inf
+
+
+def test_a_failure_before_anything_was_forced_gives_back_what_had_not_settled(tmp_path: Path, disk: Disk) -> None:
+    output = opened(tmp_path / "events.jsonl", Before(number=50, settled=20))
+    written(output, EVENTS, 51)
+    disk.fsync_fails = True
+    output.finish()
+    assert output.not_taken() == 20
+
+
+def test_the_name_of_a_new_file_is_forced_to_the_disk(tmp_path: Path, disk: Disk) -> None:
+    disk.fsync_fails = True
+    with pytest.raises(Problem, match="cannot be written") as caught:
+        opened(tmp_path / "events.jsonl")
+    assert caught.value.code == "output_not_writable"
+
+
+def test_a_file_that_cannot_be_opened_is_a_problem_with_its_cause(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"nowhere.*cannot be written"):
+        opened(tmp_path / "nowhere" / "events.jsonl")

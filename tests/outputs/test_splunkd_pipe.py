@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from estreamer.outputs.output import ReceiverGone
-from estreamer.outputs.splunkd_pipe import reader_identity
+from estreamer.outputs.output import NOTHING, Before, Interest, ReceiverGone
+from estreamer.outputs.splunkd_pipe import Splunkd, SplunkdPipe, reader_identity
 from estreamer.outputs.xml_stream import XmlStream
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,3 +285,17 @@ def test_readers_differ_by_process_and_by_boot():
 
 def test_a_process_whose_start_cannot_be_read_is_known_by_its_number():
     assert reader_identity(2**30, lambda: "boot") == f"boot/{2**30}/-"
+
+
+def test_the_pipe_is_waited_for_while_it_is_full_and_only_then(pipe: Pipe):
+    under_test = SplunkdPipe(Splunkd(pipe.writer, "estreamer_fqe://a", None, 30), Before(), 0.0)
+    assert under_test.interest() == NOTHING
+    chunk = under_test.encode([b"1"] * 100, [b"{}" + b" " * 5000] * 100, range(1, 101))
+    assert under_test.offer(chunk) < 100
+    assert under_test.interest() == Interest(writable=(pipe.writer,))
+    while under_test.offer(chunk) < 100:
+        pipe.drain()
+    assert under_test.interest() == NOTHING
+    assert under_test.gone() is None
+    pipe.close_reader()
+    assert under_test.gone() == "splunkd has closed the pipe"

@@ -16,13 +16,14 @@ from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events.records import FullyQualifiedRecords
-from ..outputs.output import Before, Destination, ReceiverGone
+from ..outputs.output import Destination, ReceiverGone
 from ..protocol import fully_qualified, wire
 from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
 from ..settings import Account, InputSettings
 from .delivery import Delivery
 from .logs import CalmLog, Log, SharedLog
+from .recording import what_was_before
 from .status import Reporter
 from .surroundings import Surroundings
 
@@ -101,10 +102,12 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza, around.clock, around.files)
-            before = Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence)
-            output = destination.open(before, around.clock.monotonic())
+            output = destination.open(what_was_before(bookmark), around.clock.monotonic())
             delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords(), around.clock)
             return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination, around).run()
+        except Problem as problem:
+            log.error("input_cannot_run", code=problem.code, problem=problem.text)
+            return 1
         finally:
             bookmark.close()
             calm.flush()

@@ -9,7 +9,7 @@ from ..bookmark.entries import Entry
 from ..clock import CLOCK, Clock
 from ..connection.waiting import Waiting
 from ..errors import Problem
-from ..outputs.output import Output
+from ..outputs.output import Before, Output
 from .logs import Log
 
 RECORD_INTERVAL = 1.0
@@ -17,6 +17,12 @@ RECORD_INTERVAL = 1.0
 
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
+
+
+def what_was_before(bookmark: Bookmark) -> Before:
+    """Return what an output is to know of the process before this one."""
+    settled = 0 if bookmark.state is None else bookmark.state.settled
+    return Before(bookmark.seen, bookmark.recovery.may_be_behind, bookmark.sequence, settled)
 
 
 class Recording:

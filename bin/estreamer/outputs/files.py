@@ -3,23 +3,30 @@
 Constraints
 -----------
 * Only whole lines count. A crash can leave half a line at the end: it is cut off when the file is opened again, since
-  its event was not recorded and arrives again.
+  its event was not recorded and arrives again. Half a line that was there before the first event is not this input's:
+  it is kept, and ended.
 * What a process that was killed has written the system still has; what it had when the machine lost power it may not.
   So the receiver is the file in this run of the machine: after a restart of the machine, what was not forced to the
-  disk is delivered again, and may stand in the file twice.
+  disk is delivered again, and may stand in the file twice. Where the system does not tell its runs apart, no process
+  relies on what the one before it had not forced to the disk.
+* The name of the file is forced to the disk as well, or the file could be gone with all that is in it.
 * A disk that takes no more blocks the output. It says so, and goes on when there is space again.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
+import secrets
+import sys
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from .. import causes
+from ..errors import Problem
 from ..events import repair
 from .output import NOTHING, Before, Interest, Output, ReceiverGone
 
@@ -31,21 +38,29 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A file at `path`, made with mode 0640 where there is none. `boot` tells runs of the machine apart.
+    """A file at `path`, made with mode 0640 where there is none.
 
-    `open` raises OSError where the file cannot be used.
+    `boot` tells runs of the machine apart, "" where the system does not. `process` tells this process from others.
     """
 
     path: str
     boot: str
+    process: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def receiver(self) -> str:
         """Return what tells this file from another one."""
-        return f"{self.boot or '-'}/file/{os.path.realpath(self.path)}"
+        return f"{self.boot or self.process}/file/{os.path.realpath(self.path)}"
 
     def open(self, before: Before, now: float) -> Output[Lines]:
-        """Return the file as an output, without the part of a line that a crash left at its end."""
-        return JsonLinesFile(self.path, now)
+        """Return the file as an output, without the part of a line that a crash left at its end.
+
+        Raises Problem `output_not_writable` where the file cannot be used.
+        """
+        try:
+            return JsonLinesFile(self.path, before, now)
+        except OSError as error:
+            text = causes.sentence(f"The file {self.path} cannot be written", error, "Nothing is asked for.")
+            raise Problem("output_not_writable", text) from error
 
 
 class Lines:
@@ -64,13 +79,12 @@ class Lines:
 
 
 class JsonLinesFile:
-    """A file as an output: see `output.Output`."""
+    """A file as an output: see `output.Output`. Raises OSError where the file cannot be used."""
 
     receiver = "the disk"
 
-    def __init__(self, path: str, now: float) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o640)
-        os.ftruncate(self._descriptor, _end_of_lines(self._descriptor))
+    def __init__(self, path: str, before: Before, now: float) -> None:
+        self._descriptor = _opened(path, cut=before.number > 0)
         self._inspector = repair.Inspector()
         self._problems: Counter[str] = Counter()
         self._marked = 0
@@ -79,8 +93,9 @@ class JsonLinesFile:
         self._blocked: str | None = None
         self._gone: str | None = None
         self._force_at = now + FORCE_INTERVAL
-        self._recorded = 0
-        self._forced = 0
+        # What the process before had written and not forced is forced, and settles, with what follows.
+        self._recorded = before.number
+        self._forced = before.settled
         self._settled: deque[int] = deque()
         self.written_bytes = 0
 
@@ -90,11 +105,14 @@ class JsonLinesFile:
 
     def encode(self, times: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> Lines:
         """Return events as lines; what is not JSON, or has a line end in it, is repaired and marked."""
-        unsound = self._inspector.unsound(texts)
+        unsound = set(self._inspector.unsound(texts))
+        unsound.update(place for place, text in enumerate(texts) if b"\n" in text)
         if unsound:
             texts = list(texts)
             for place in unsound:
                 texts[place], problems = repair.mend(texts[place])
+                # Line ends that are left stand between tokens.
+                texts[place] = texts[place].replace(b"\n", b" ")
                 self._marked += bool(problems)
                 self._problems.update(problems)
         return Lines(texts, numbers)
@@ -143,8 +161,8 @@ class JsonLinesFile:
         return NOTHING
 
     def next_due(self) -> float:
-        """Return when lines are forced to the disk next."""
-        return self._force_at
+        """Return when lines are forced to the disk next; infinity while there are none."""
+        return self._force_at if self.pending() and not self._gone else math.inf
 
     def serve(self, now: float) -> None:
         """Force lines to the disk when that is due."""
@@ -199,6 +217,31 @@ class JsonLinesFile:
     def keeps(self, now: float) -> bool:
         """Return whether all lines are on the disk."""
         return not self.pending()
+
+
+def _opened(path: str, *, cut: bool) -> int:
+    """Return the file, opened to append to it. Half a line at its end is cut off, or else ended."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o640)
+    _force_name(path)
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    end = _end_of_lines(descriptor)
+    if cut:
+        os.ftruncate(descriptor, end)
+    elif end < size:
+        os.write(descriptor, b"\n")
+    return descriptor
+
+
+def _force_name(path: str) -> None:
+    """Force the name of a file to the disk, where folders can be opened for that."""
+    if sys.platform == "win32":
+        return
+    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _end_of_lines(descriptor: int) -> int:

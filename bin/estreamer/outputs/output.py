@@ -48,7 +48,7 @@ class Output(Protocol[Form]):
 
     @property
     def receiver(self) -> str:
-        """Who receives, as a sentence of the log begins: `splunkd`."""
+        """Who receives, as the log names it: `splunkd`."""
 
     @property
     def written_bytes(self) -> int:
@@ -141,12 +141,13 @@ class Before:
 
     `seen`: its receiver, which is the same, had taken the events up to these numbers at these moments, in monotonic
     seconds. `may_be_behind`: that the receiver kept up cannot be known. `number`: the events up to this one count as
-    delivered; those after it, if there were any, are delivered again.
+    delivered, those up to `settled` as settled; events after `number`, if there were any, are delivered again.
     """
 
     seen: Sequence[tuple[int, float]] = ()
     may_be_behind: bool = False
     number: int = 0
+    settled: int = 0
 
 
 class Destination(Protocol):
