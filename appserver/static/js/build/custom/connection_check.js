@@ -63,7 +63,7 @@ export default class ConnectionCheck {
         try {
             const [entry] = await ask(this.globalConfig, `check/${encodeURIComponent(this.row.name)}`, {});
             if (!entry?.content.steps) {
-                throw new Error('Splunk did not pass on how the check went. Look into the log of the add-on.');
+                throw new Error('Splunk did not return the result of the check. See the log of the add-on.');
             }
             return { ok: entry.content.ok === '1', steps: JSON.parse(entry.content.steps) };
         } catch (refusal) {

@@ -134,8 +134,8 @@ function warn(accounts) {
             'div',
             { className: 'sfw-banner sfw-warning', role: 'alert' },
             make('strong', {}, `Certificates that expire within ${WARNING_DAYS} days: `),
-            `${text}. Create the client anew on the Management Center (System > Integration > eStreamer), and give the `,
-            'file to the account here: with an expired certificate, inputs cannot connect. Where a CA certificate ends ',
+            `${text}. Create the client again on the Management Center (System > Integration > eStreamer), and give the `,
+            'file to the account here: with an expired certificate, inputs cannot connect. If a CA certificate ends ',
             'first, have the Management Center renew its CA before.'
         )
     );
