@@ -101,7 +101,7 @@ def _slow(log: InputLog, now: float) -> None:
     text = "The Management Center of the account 'fmc-b1' no longer serves: events come from that of 'fmc-b2'."
     hosts = {"account": "fmc-b2", "host": "fmc-b2.example.com", "previous_account": "fmc-b1"}
     log.say(lost - 20, "failover", **hosts, problem=text)
-    text = "The server left bundles out, or numbered them anew. Compare the event counts of that time."
+    text = "The server left bundles out, or began their numbers again. Compare the event counts of that time."
     log.say(lost + 900, "bundle_gap", expected=41, received=43, problem=text)
     for when, share in _times(now):
         account = "fmc-b1" if when < lost else "fmc-b2"

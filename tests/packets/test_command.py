@@ -58,14 +58,17 @@ def test_dump_and_layers_are_rows_of_their_own(command: Command) -> None:
     ("argument", "sentence"),
     [
         ("rows=all", "sfwpackets: rows=all is not known. Choose among packets, dump, layers."),
-        ("link=x", "sfwpackets: link=x is no link type. Give the number that PCAP files have for it, 1 for Ethernet."),
+        (
+            "link=x",
+            "sfwpackets: link=x is not a link type. Give the number that PCAP files have for it, 1 for Ethernet.",
+        ),
         ("PacketData", "sfwpackets: PacketData is not understood: arguments are written as name=value."),
         ("colour=red", "Unrecognized option: colour=red"),
         ("rows={0}", "sfwpackets: rows={0} is not known. Choose among packets, dump, layers."),
         ("encoding={x!r}{", "sfwpackets: encoding={x!r}{ is not known. Choose among auto, hex, base64."),
         (
             "packet=\x1b[2J",
-            "sfwpackets: packet='\\x1b[2J' is no packet id. One has 16 digits of 0-9 and a-f, "
+            "sfwpackets: packet='\\x1b[2J' is not a packet id. A packet id has 16 digits of 0-9 and a-f, "
             "as in the field packet_id.",
         ),
     ],

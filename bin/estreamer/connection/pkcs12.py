@@ -47,7 +47,7 @@ _ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "gener
 _MOST_AUTHORITIES = 50
 """CAs that are looked at for a chain. Files with two are common; each may have issued each."""
 
-_NEW_FILE = "Download the file of this client anew from the Management Center (System > Integration > eStreamer)"
+_NEW_FILE = "Download the file of this client again from the Management Center (System > Integration > eStreamer)"
 
 _Loaded = tuple[Optional[PrivateKeyTypes], list[x509.Certificate]]
 
@@ -310,7 +310,7 @@ def _open(data: bytes, password: bytes | None) -> _Loaded | None:
     except UnsupportedAlgorithm:
         raise Problem(
             "pkcs12_unsupported",
-            "The PKCS#12 file is encrypted, or holds a key, in a way that is not known here. Convert it: "
+            "The PKCS#12 file is encrypted, or holds a key, in a way that this add-on does not know. Convert it: "
             "openssl pkcs12 -in OLD -out all.pem; openssl pkcs12 -export -in all.pem -out NEW",
         ) from None
     except InternalError as error:
@@ -342,7 +342,7 @@ def _restricted(what: str, error: Exception | None) -> Problem:
 
 
 def _damaged() -> Problem:
-    return _not_pkcs12("it is damaged, or something else")
+    return _not_pkcs12("it is damaged, or another kind of file")
 
 
 def _wrong_password(password: str) -> Problem:
@@ -436,7 +436,7 @@ def _no_ca() -> Problem:
 
 def _not_pkcs12(why: str) -> Problem:
     return Problem(
-        "pkcs12_not_pkcs12", f"This is no PKCS#12 file: {why}. {_NEW_FILE} and supply it as it is, unconverted."
+        "pkcs12_not_pkcs12", f"This is not a PKCS#12 file: {why}. {_NEW_FILE} and supply it as it is, unconverted."
     )
 
 

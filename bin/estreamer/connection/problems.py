@@ -65,7 +65,7 @@ _MOST_SHOWN = 8
 """Addresses that a sentence names: a name may have any number of them."""
 
 _CHECK_ROUTES = "Check the address and this machine's routes."
-_NO_RESOURCES = "This machine has no more of what a connection needs: end what uses too much of it, or raise the limit."
+_NO_RESOURCES = "A resource that connections need is used up on this machine: end the process that uses too much, or raise the limit."
 _TO_AN_ADDRESS = {
     errno.ENETUNREACH: ("network unreachable", _CHECK_ROUTES),
     errno.EHOSTUNREACH: (
@@ -322,7 +322,7 @@ def of_verification(address: str, error: ssl.SSLCertVerificationError) -> Proble
         "tls_untrusted",
         f"The certificate of the server at {address} was not issued by the CA in the PKCS#12 file "
         f"({error.verify_message}). Check that the host is the Management Center that the file was downloaded from; if "
-        "its CA was made anew, download the file anew; and check that no device in between inspects TLS.",
+        "its CA was renewed, download the file again; and check that no device in between inspects TLS.",
     )
 
 
@@ -424,7 +424,7 @@ def client_refused(address: str, alert: str) -> Problem:
         "tls_client_certificate_refused",
         f"The server at {address} refused this client's certificate{why}. Check that the host is the Management Center "
         "that the PKCS#12 file was downloaded from, that the client still exists there (System > Integration > "
-        "eStreamer), and download the file anew.",
+        "eStreamer), and download the file again.",
     )
 
 

@@ -506,7 +506,7 @@ class Connection:
         """Note a failure when the peer takes nothing for too long; whoever was kept from sending tries again first."""
         self.flush()
         if self._stuck_since is not None and time.monotonic() - self._stuck_since >= TAKES_WITHIN:
-            why = f"it has taken nothing for {TAKES_WITHIN:.0f} seconds"
+            why = f"it has read nothing for {TAKES_WITHIN:.0f} seconds"
             self._fail(problems.not_reading(self._channel.address, why))
 
     def _fail(self, problem: Problem) -> None:

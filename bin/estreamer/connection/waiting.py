@@ -194,6 +194,6 @@ class Waiting:
 def _no_resources(error: Exception) -> Problem:
     return Problem(
         "no_resources",
-        f"This machine has no descriptor or thread left for the input ({error}). End what uses too many of them, or "
+        f"This machine has no descriptor or thread left for the input ({error}). End processes that use too many, or "
         "raise the limits of the user that runs Splunk (ulimit -n, ulimit -u).",
     )

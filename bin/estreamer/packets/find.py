@@ -202,7 +202,7 @@ def _lengths(event: Event) -> tuple[int, ...]:
 
 def _why_none(event: Event, options: Options) -> str:
     if not options.field:
-        return "No field of the event holds a packet that is recognised. Name the field by field=NAME."
+        return "No packet was recognized in any field of the event. Name the field by field=NAME."
     if options.field not in event:
         return f"The event has no field {options.field}."
     wanted = "hexadecimal or base64" if options.encoding == AUTO else options.encoding
@@ -238,6 +238,6 @@ def _moment(event: Event, time: float) -> tuple[int, int, tuple[str, ...]]:
         if second is not None:
             return second, whole_number(event.get(microsecond_name), 999_999) or 0, notes
         if event.get(second_name) is not None:
-            notes = (*notes, f"{second_name} {_shown(event[second_name])} is no time between 1970 and 2106.")
+            notes = (*notes, f"{second_name} {_shown(event[second_name])} is not a time between 1970 and 2106.")
     second, microsecond = divmod(round(time * 1_000_000), 1_000_000)
     return min(second, pcap.LAST_SECOND), microsecond, notes

@@ -165,7 +165,7 @@ def decode(content: bytes, link: int = ETHERNET) -> Decoded:
         walk.run(_ip)
     else:
         name = LINK_NAMES.get(link, "unknown")
-        walk.problem = f"Link type {link} ({name}) is not decoded here; a PCAP file of it tells Wireshark the type."
+        walk.problem = f"Link type {link} ({name}) is not decoded here. Wireshark reads the type from the PCAP file."
     return Decoded(tuple(walk.layers), walk.offset, max(walk.end - walk.offset, 0), walk.problem)
 
 
@@ -349,7 +349,9 @@ def _ip4(walk: _Walk) -> Step:
     # Length 0 is left to the network card to fill in where packets are taken before they are sent.
     total = header.len or len(walk.rest)
     if total < size:
-        walk.problem = f"The IPv4 header of {size} bytes is longer than the whole packet by its own account, {total}."
+        walk.problem = (
+            f"The IPv4 header of {size} bytes is longer than the total length of the packet in that header, {total}."
+        )
         return None
     walk.end_after("IPv4", total)
     walk.first_fragment(header.mf and not header.offset)
@@ -429,7 +431,7 @@ def _extension(walk: _Walk, number: int) -> Step:
 def _by_protocol(walk: _Walk, number: int, fragment: int) -> Step:
     if fragment:
         walk.problem = walk.problem or (
-            f"A later fragment, from byte {fragment} of the whole on: the header of its protocol "
+            f"A later fragment, from byte {fragment} of the packet on: the header of its protocol "
             f"{_named(number, _PROTOCOL_NAMES)} is in the first fragment."
         )
         return None

@@ -114,7 +114,7 @@ def _check_text(caller: Any) -> None:
     given = {"name": [caller.id], **caller.data}
     for name, values in given.items():
         if any(_SURROGATE.search(value or "") for value in values or ()):
-            raise admin.ArgValidationException(f"{name}: there are bytes in it that are no text in UTF-8.")
+            raise admin.ArgValidationException(f"{name}: the value has bytes that are not UTF-8 text.")
 
 
 def refusal_of(error: RestError) -> Exception:
@@ -144,7 +144,7 @@ def failure(error: Exception) -> str:
 
 def missing(what: str, name: str) -> Exception:
     """Return the refusal of a name that nothing has."""
-    return _EXCEPTIONS[404](f"There is no {what} {name[:LONGEST_NAME_SHOWN]!r}.")
+    return _EXCEPTIONS[404](f"The {what} {name[:LONGEST_NAME_SHOWN]!r} was not found.")
 
 
 def _see_log(kind: str) -> str:
@@ -303,7 +303,7 @@ def check_name(what: str, name: str | None) -> str:
             "at most 100 in all."
         )
     if name == "default":
-        raise admin.ArgValidationException("name: Splunk has another use for the name default. Choose another one.")
+        raise admin.ArgValidationException("name: the name default is reserved by Splunk. Choose another one.")
     return name
 
 

@@ -78,7 +78,7 @@ class InputHandler(handlers.StanzaHandler):
         for parameter, account in (("account", chosen.account), ("failover_account", chosen.failover_account)):
             if account and account not in accounts:
                 raise admin.ArgValidationException(
-                    f"{parameter}: there is no account {account[:100]!r}. Create it first, or choose another one."
+                    f"{parameter}: the account {account[:100]!r} was not found. Create it first, or choose another one."
                 )
 
 

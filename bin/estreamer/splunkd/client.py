@@ -312,7 +312,7 @@ def _no_answer(port: str, error: Exception, timeout: float) -> Problem:
     why = getattr(error, "strerror", None) or type(error).__name__
     return Problem(
         "splunkd_unreachable",
-        f"There is no connection to {port}: {why}. Check mgmtHostPort in web.conf, and this machine's network.",
+        f"{port} cannot be reached: {why}. Check mgmtHostPort in web.conf, and this machine's network.",
     )
 
 

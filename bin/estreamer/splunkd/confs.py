@@ -36,7 +36,7 @@ class Confs:
         try:
             self._client = Client(server_uri, session_key, APP)
         except ValueError:
-            raise bad_document("its server_uri is no address") from None
+            raise bad_document("its server_uri is not an address") from None
         self._secrets = SecretStore(self._client, APP, ACCOUNT_CONF)
 
     def account(self, name: str) -> Account:
@@ -51,8 +51,8 @@ class Confs:
         if stanza is None:
             raise Problem(
                 "account_missing",
-                f"There is no account {name!r}. Create it on the add-on's Configuration page, or choose another one "
-                "for this input.",
+                f"The account {name!r} was not found. Create it on the add-on's Configuration page, or choose "
+                "another one for this input.",
             )
         return parse_account(name, stanza)
 

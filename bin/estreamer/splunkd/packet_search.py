@@ -73,7 +73,7 @@ def searching(
             text = f"Splunk does not run the search. {refused.problem().text}"
             raise Refusal(refused.status, text) from None
         except Problem as problem:
-            raise Refusal(504, f"The search did not come to its end. {problem.text}") from None
+            raise Refusal(504, f"The search did not finish. {problem.text}") from None
 
     return run
 
@@ -137,7 +137,7 @@ def too_slow(canceled: bool) -> str:
     how = "was canceled" if canceled else f"ends on splunkd within {IDLE_SECONDS} seconds"
     return (
         f"The search for the packets took more than {SEARCH_SECONDS:.0f} seconds and {how}, since Splunk Web waits no "
-        "longer for an answer. There is no file, not even a part of one. Choose a shorter time range, or name a "
+        "longer for an answer. No file was made. Choose a shorter time range, or name a "
         "connection (flow) or a host (address)."
     )
 
@@ -219,4 +219,4 @@ def _read(job: str, count: int, splunkd: Splunkd) -> Iterator[Row]:
     except csv.Error:
         raise Refusal(502, "Splunk's answer to the search is not understood.") from None
     if seen != count:
-        raise Refusal(502, f"Splunk gave {seen} of {count} packets. There is no file, since it would lack some.")
+        raise Refusal(502, f"Splunk gave {seen} of {count} packets. No file was made, since packets would be missing.")

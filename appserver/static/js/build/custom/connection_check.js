@@ -39,7 +39,7 @@ export default class ConnectionCheck {
         cells.forEach((cell) => (cell.el === this.el || !cell.el.isConnected) && cells.delete(cell));
         cells.add(this);
         const root = dress(this.el);
-        this.button = make('button', { type: 'button', className: 'sfw-whole' }, 'Check connection');
+        this.button = make('button', { type: 'button', className: 'sfw-nowrap' }, 'Check connection');
         this.button.setAttribute('aria-label', `Check the connection of ${this.row.name}`);
         this.verdict = make('div', { role: 'status', className: 'sfw-text' });
         this.button.addEventListener('click', () => this.check());

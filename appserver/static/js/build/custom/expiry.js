@@ -36,8 +36,8 @@ export default class Expiry {
             root.append('unknown');
         } else {
             root.append(
-                make('div', { className: 'sfw-whole' }, date),
-                make('div', { className: `sfw-whole ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
+                make('div', { className: 'sfw-nowrap' }, date),
+                make('div', { className: `sfw-nowrap ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
             );
             if (endsByCa(this.row)) {
                 root.append(make('div', { className: 'sfw-note' }, `${this.row.certificate_ends_first} ends first`));
