@@ -154,8 +154,8 @@ def parse_host(text: str) -> str:
         return host
     raise Problem(
         "host_invalid",
-        f"host: {text[:100]!r} is neither a host name nor an IP address. Enter the address of the Management Center alone, "
-        "by its name, such as fmc.example.com, or by its IPv4 or IPv6 address; the port has a field of its own.",
+        f"host: {text[:100]!r} is neither a host name nor an IP address. Enter the address of the Management Center "
+        "alone, by its name, such as fmc.example.com, or by its IPv4 or IPv6 address; the port has a field of its own.",
     )
 
 
@@ -184,7 +184,8 @@ def parse_event_types(text: str) -> tuple[str, ...]:
         if name not in fully_qualified.EVENT_TYPES:
             raise Problem(
                 "event_type_unknown",
-                f"event_types: {name[:100]!r} is not a known event type. Choose among {', '.join(fully_qualified.EVENT_TYPES)}.",
+                f"event_types: {name[:100]!r} is not a known event type. "
+                f"Choose among {', '.join(fully_qualified.EVENT_TYPES)}.",
             )
     return names or fully_qualified.DEFAULT_EVENT_TYPES
 

@@ -84,9 +84,10 @@ def code(root: Path) -> Iterator[Text]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-                if " " in node.value.strip():
-                    yield Text(f"{path.relative_to(root)}:{node.lineno}", node.value)
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
+                continue
+            if " " in node.value.strip():
+                yield Text(f"{path.relative_to(root)}:{node.lineno}", node.value)
 
 
 SOURCES: tuple[Callable[[Path], Iterator[Text]], ...] = (pages, documents, dashboards, conf_files, scripts, code)

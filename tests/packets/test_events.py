@@ -78,7 +78,7 @@ def test_name_tells_where_bytes_do_not() -> None:
     ],
 )
 def test_what_nothing_speaks_for_is_no_packet(event: dict[str, Any]) -> None:
-    with pytest.raises(NoPacket, match=r"^No field of the event holds a packet that is recognised"):
+    with pytest.raises(NoPacket, match=r"^No packet was recognized in any field of the event"):
         find(**event)
 
 

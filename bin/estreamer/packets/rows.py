@@ -85,7 +85,8 @@ def parse(given: Mapping[str, str]) -> Arguments:
     unknown = sorted(set(given) - {"rows", "packet", "field", "encoding", "link"})
     if unknown:
         raise ValueError(
-            f"{shown(unknown[0])} is not an argument of this command. Its arguments are rows, packet, field, encoding, link."
+            f"{shown(unknown[0])} is not an argument of this command. "
+            "Its arguments are rows, packet, field, encoding, link."
         )
     rows = _one_of("rows", given.get("rows") or PACKETS, (PACKETS, DUMP, LAYERS))
     encoding = _one_of("encoding", given.get("encoding") or find.AUTO, find.ENCODINGS)
@@ -126,7 +127,8 @@ def parse_ids(text: str) -> frozenset[str]:
     for one in sorted(ids):
         if not _PACKET_ID.match(one):
             raise ValueError(
-                f"packet={shown(one)} is not a packet id. A packet id has 16 digits of 0-9 and a-f, as in the field packet_id."
+                f"packet={shown(one)} is not a packet id. "
+                "A packet id has 16 digits of 0-9 and a-f, as in the field packet_id."
             )
     return ids
 
