@@ -65,8 +65,10 @@ _MOST_SHOWN = 8
 """Addresses that a sentence names: a name may have any number of them."""
 
 _CHECK_ROUTES = "Check the address and this machine's routes."
-_NO_RESOURCES = "A resource that connections need is used up on this machine: end the process that uses too much, or raise its "
+_NO_RESOURCES = (
+    "A resource that connections need is used up on this machine: end the process that uses too much, or raise the "
     "limit."
+)
 _TO_AN_ADDRESS = {
     errno.ENETUNREACH: ("network unreachable", _CHECK_ROUTES),
     errno.EHOSTUNREACH: (
