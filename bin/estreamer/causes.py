@@ -48,7 +48,7 @@ _IN_USE = frozenset((32, 33))
 
 
 def text(error: OSError) -> str:
-    """Return the error's own text: what the system says of it, and its name."""
+    """Return the error's own text: the words of the system, and the name of the error."""
     said = error.strerror or (os.strerror(error.errno) if error.errno else str(error)) or type(error).__name__
     name = errno.errorcode.get(error.errno or 0)
     return f"{said} ({name})" if name else said

@@ -138,7 +138,7 @@ def parse_disabled(text: str) -> bool:
 
 
 def parse_check_connection(text: str) -> bool:
-    """Return whether a save is to check the connection: yes, unless told otherwise.
+    """Return whether a save is to check the connection: yes, unless it says otherwise.
 
     Raises Problem `check_connection_invalid`.
     """

@@ -121,6 +121,7 @@ def planted(tmp_path: Path) -> Path:
         "docs/page.md": "page anew\n",
         "docs/development.md": "developers anew\n",
         "docs/decisions/0001.md": "developers anew\n",
+        "docs/flow.svg": '<svg aria-label="drawing anew"><text x="1">caption anew</text></svg>',
         "globalConfig.json": json.dumps({"help": ["help anew"]}),
         "app.manifest": "{}",
         "bin/estreamer/events/catalog.json": "{}",
@@ -140,7 +141,7 @@ def planted(tmp_path: Path) -> Path:
 def test_every_kind_of_text_is_read_and_nothing_else(planted: Path) -> None:
     texts = [text for source in SOURCES for text in source(planted)]
     kinds = [word for text in texts for word in re.findall(r"(\w+) anew", text.text)]
-    pages = ["readme", "changelog", "security", "page"]
+    pages = ["readme", "changelog", "security", "page", "drawing", "caption"]
     shown = ["help", "label", "title", "query", "spec", "comment", "macro", "literal", "script", "template", "message"]
     assert kinds == [*pages, *shown]
     assert len(list(faults(texts))) == len(kinds)

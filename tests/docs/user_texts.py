@@ -40,6 +40,13 @@ def pages(root: Path) -> Iterator[Text]:
             yield from _lines(path, root, prose)
 
 
+def drawings(root: Path) -> Iterator[Text]:
+    """Yield the captions of drawings, and what a screen reader says of them."""
+    for path in sorted((root / "docs").glob("*.svg")):
+        for label, caption in re.findall(r'aria-label="([^"]*)"|<text[^>]*>(.*?)</text>', path.read_text("utf-8")):
+            yield Text(str(path.relative_to(root)), label or caption)
+
+
 def documents(root: Path) -> Iterator[Text]:
     """Yield labels, help and messages of the forms, and what is known of event types and fields."""
     catalog = root / "bin" / "estreamer" / "events" / "catalog.json"
@@ -90,7 +97,15 @@ def code(root: Path) -> Iterator[Text]:
                 yield Text(f"{path.relative_to(root)}:{node.lineno}", node.value)
 
 
-SOURCES: tuple[Callable[[Path], Iterator[Text]], ...] = (pages, documents, dashboards, conf_files, scripts, code)
+SOURCES: tuple[Callable[[Path], Iterator[Text]], ...] = (
+    pages,
+    drawings,
+    documents,
+    dashboards,
+    conf_files,
+    scripts,
+    code,
+)
 
 
 def _lines(path: Path, root: Path, text: str) -> Iterator[Text]:

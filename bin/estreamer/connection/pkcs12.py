@@ -1,4 +1,4 @@
-"""PKCS#12 files as a Management Center hands them out: key, certificate, CAs, and what a user should know of them.
+"""PKCS#12 files as a Management Center hands them out: key, certificate, CAs, and the facts that a user should know.
 
 Nothing secret leaves this module in clear: the key can only be had encrypted, and neither key nor password is part of
 any text, representation or exception.
@@ -54,7 +54,7 @@ _Loaded = tuple[Optional[PrivateKeyTypes], list[x509.Certificate]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is worth telling a user about a certificate. Times are UTC; `fingerprint` is SHA-256, lower-case hex."""
+    """What a user should know of a certificate. Times are UTC; `fingerprint` is SHA-256, lower-case hex."""
 
     subject: str
     common_name: str
@@ -72,7 +72,7 @@ class End:
     first: str
 
     def days_left(self, now: datetime) -> int:
-        """Return whole days until the chain ends; negative when it has ended."""
+        """Return full days until the chain ends; negative when it has ended."""
         return (self.not_after - now).days
 
 
@@ -151,7 +151,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
 
 
 def facts_of(certificate: x509.Certificate) -> Facts:
-    """Return what is worth telling a user about a certificate."""
+    """Return the facts about a certificate that a user should know."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Facts(
         subject=_name_text(certificate.subject),
@@ -164,7 +164,7 @@ def facts_of(certificate: x509.Certificate) -> Facts:
 
 
 def end_of(what: str, encoded: bytes, authorities: Iterable[bytes]) -> End | None:
-    """Return when a certificate (DER) ends with those of the CAs (DER) that have issued it; None if it is no X.509.
+    """Return when a certificate (DER) ends with those of the CAs (DER) that have issued it; None if it is not X.509.
 
     `what` names the certificate ("server certificate"). Of several ways to a root that one counts which lasts longest:
     a renewed CA takes the place of the old one. A CA that has issued no certificate of the chain does not matter.
@@ -220,7 +220,7 @@ def _has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> b
 
 
 def weaknesses_of(what: str, encoded: bytes) -> list[str]:
-    """Return what is too weak about a certificate (DER), in words that begin with `what`; nothing if it is no X.509."""
+    """Return the weakness of a certificate (DER), in words that begin with `what`; nothing if it is not X.509."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -270,7 +270,7 @@ def _weak_signature(certificate: x509.Certificate) -> str | None:
 def _load(data: bytes, password: str) -> tuple[_Loaded, tuple[str, ...]]:
     """Open the file, and return what is in it with notes; an absent password may have been written as the empty one.
 
-    A password that the file does not need is no error: the file is opened without it.
+    A password that the file does not need is not an error: the file is opened without it.
     """
     # The library would crash at a NUL, and show the password. A lone surrogate cannot be part of one; it must not end
     # up in an exception with the rest of it.
@@ -385,7 +385,7 @@ def _public_bytes(key: PublicKeyTypes) -> bytes:
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
-    """The rules by which OpenSSL takes a certificate for a CA; keyUsage may be absent, and is on real servers."""
+    """The rules by which OpenSSL treats a certificate as a CA; keyUsage may be absent, and is on real servers."""
     if certificate.version is x509.Version.v1:
         return _is_self_issued(certificate)
     try:
@@ -403,7 +403,7 @@ def _is_self_issued(certificate: x509.Certificate) -> bool:
 
 
 def _check_time(what: str, certificates: list[x509.Certificate], now: datetime) -> list[x509.Certificate]:
-    """Return the certificates that are valid at that time; raise when there is none."""
+    """Return the certificates that are valid at that time; raise if none is found."""
     valid = [c for c in certificates if c.not_valid_before_utc <= now <= c.not_valid_after_utc]
     if valid:
         return valid
@@ -441,7 +441,7 @@ def _not_pkcs12(why: str) -> Problem:
 
 
 def _check_form(data: bytes) -> None:
-    """Recognise what is often given by mistake, and what would keep the library busy."""
+    """Recognize what is often given by mistake, and what would keep the library busy."""
     if len(data) > MAX_SIZE:
         raise Problem(
             "pkcs12_too_large",

@@ -1,6 +1,6 @@
 """What went wrong with a connection, in words that say what to do: failures of sockets and TLS → Problem.
 
-Failures are told apart by numbers and names that OpenSSL and the system define, never by their texts, which differ
+Failures are distinguished by numbers and names that OpenSSL and the system define, never by their texts, which differ
 between versions.
 """
 
@@ -33,7 +33,7 @@ _CLIENT_REFUSED = frozenset(
         "CERTIFICATE_REQUIRED",
         "UNSUPPORTED_CERTIFICATE",
         "ACCESS_DENIED",
-        # The certificate's signature does not fit a CA of the same name: a CA that was made anew.
+        # The certificate's signature does not fit a CA of the same name: a CA that was renewed.
         "DECRYPT_ERROR",
     )
 )
@@ -100,7 +100,7 @@ _NO_ADDRESS = frozenset(
 
 
 def not_resolved(host: str, error: Exception | None) -> Problem:
-    """The name has no address; `error` is None when there was no answer in time."""
+    """The name has no address; `error` is None when no answer arrived in time."""
     instead = "or enter the Management Center's IP address."
     number = error.errno if isinstance(error, socket.gaierror) else None
     if error is None or number == socket.EAI_AGAIN:

@@ -1,7 +1,7 @@
 """The bytes of a packet: which layers they hold, and where each begins.
 
 Headers are read by dpkt, one at a time: its own way of going on from header to header lets errors of any kind through
-where the bytes of a packet are hostile, and does not tell where a header begins. A packet is whatever an attacker sent,
+where the bytes of a packet are hostile, and does not say where a header begins. A packet is whatever an attacker sent,
 so whatever dpkt raises ends the decoding at that layer, with a sentence, and never more than that.
 """
 
@@ -111,7 +111,7 @@ class Decoded:
     """The layers of a packet, and its payload: the bytes after the last of them that could be read.
 
     `payload_offset` and `payload_length` are bytes. Bytes after the end of the IP packet (the padding of a short
-    Ethernet frame) are no payload. `problem` is a sentence when the packet could not be read to its end, else "".
+    Ethernet frame) are not payload. `problem` is a sentence when the packet could not be read to its end, else "".
     """
 
     layers: tuple[Layer, ...]
@@ -136,7 +136,7 @@ def link_type(content: bytes) -> int:
 
 
 def looks_like_packet(content: bytes) -> bool:
-    """Return whether the bytes begin as a frame with a well-known type does, or as a whole IP packet."""
+    """Return whether the bytes begin as a frame with a well-known type does, or as a complete IP packet."""
     if _is_ip(content):
         return True
     kind = int.from_bytes(content[12:14], "big") if len(content) > 14 else 0
@@ -150,7 +150,7 @@ def _version(content: bytes) -> int:
 
 
 def _is_ip(content: bytes) -> bool:
-    """Return whether this is an IP packet from its first byte to its last; a cut one is not told from other bytes."""
+    """Return whether this is a complete IP packet; a cut one is not distinguished from other bytes."""
     if len(content) >= 20 and _version(content) == 4:
         return content[0] & 15 >= 5 and int.from_bytes(content[2:4], "big") == len(content)
     return len(content) >= 40 and _version(content) == 6 and int.from_bytes(content[4:6], "big") + 40 == len(content)

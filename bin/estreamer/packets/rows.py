@@ -60,7 +60,7 @@ PACKET_COLUMNS = (
     "packet_hex",
     "packet_problem",
 )
-"""The fields that a row for a packet has beside those of its event."""
+"""The fields that a row for a packet has in addition to those of its event."""
 
 DUMP_COLUMNS = ("_time", "packet_id", "offset", "hex", "text", "layer")
 LAYER_COLUMNS = ("_time", "packet_id", "layer", "offset", "length", "field", "value")

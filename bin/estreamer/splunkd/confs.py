@@ -57,7 +57,7 @@ class Confs:
         return parse_account(name, stanza)
 
     def stored_account(self, name: str) -> Mapping[str, str | None] | None:
-        """Return the parameters of an account as they are stored, its secrets in clear, None if there is none.
+        """Return the parameters of an account as they are stored, its secrets in clear, None if it is not found.
 
         Other accounts, and what is left of some that are gone, have no part in it. Raises Problem `account_unreadable`,
         or why splunkd does not answer; and SessionRefused.
@@ -92,7 +92,7 @@ class Confs:
         return level if level in LOG_LEVELS else "INFO"
 
     def _stanza(self, conf: str, name: str) -> dict[str, str | None] | None:
-        """Return a stanza as splunkd lists it, None when there is none. Raises what `client.Client` raises."""
+        """Return a stanza as splunkd lists it, None when it is not found. Raises what `client.Client` raises."""
         from .client import Refused, named  # noqa: PLC0415 - see the head of the module
 
         try:
