@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from standins.fmc.pki import Pki, shared_pki
 from standins.places import APP, ROOT
@@ -21,6 +22,10 @@ from tests.logs import close_logs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Playwright
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+# No test depends on how fast the machine is; each has the limit of all tests, `timeout` in pyproject.toml.
 
 STUCK_SECONDS = 300
 """After which a test that not even its time limit could end takes its process with it, and says where it hung.

@@ -14,7 +14,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def main(script: str) -> None:
@@ -22,18 +22,18 @@ def main(script: str) -> None:
     sys.path[0] = str(Path(script).parent)
     sys.argv = [script]
     import import_declare_test  # noqa: F401, PLC0415 - the add-on's libraries come first
-    from estreamer.input import delivery  # noqa: PLC0415
+    from estreamer.outputs import splunkd_pipe  # noqa: PLC0415
 
-    delivery.Output = event_writer_output()  # type: ignore[misc]
+    setattr(splunkd_pipe, "XmlStream", event_writer_output())  # noqa: B010 - the name is the module's own import
     runpy.run_path(script, run_name="__main__")
 
 
 def event_writer_output() -> Any:
     """Return an output that writes through EventWriter."""
-    from estreamer.outputs.splunkd_pipe import Output  # noqa: PLC0415
+    from estreamer.outputs.xml_stream import XmlStream  # noqa: PLC0415
     from splunklib.modularinput import Event, EventWriter  # noqa: PLC0415
 
-    class EventWriterOutput(Output):
+    class EventWriterOutput(XmlStream):
         def __init__(self, descriptor: int, *, source: str, sourcetype: str, host: str, index: str | None) -> None:
             super().__init__(descriptor, source=source, sourcetype=sourcetype, host=host, index=index)
             os.set_blocking(descriptor, True)
@@ -44,7 +44,7 @@ def event_writer_output() -> Any:
             self._host = host
 
         def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Any:
-            return [
+            events = [
                 Event(
                     data=payload.decode("utf-8"),
                     time=time.decode(),
@@ -55,13 +55,19 @@ def event_writer_output() -> Any:
                 )
                 for time, payload in zip(times, payloads)
             ]
+            return _Events(events, numbers)
 
-        def write(self, chunk: Any, wait: Any) -> int:
-            for event in chunk:
+        def push(self, chunk: Any) -> int:
+            for event in chunk.events:
                 self._writer.write_event(event)
-            return len(chunk)
+            return len(chunk.events)
 
     return EventWriterOutput
+
+
+class _Events(NamedTuple):
+    events: list[Any]
+    numbers: Sequence[int]
 
 
 class _Counting(io.TextIOBase):

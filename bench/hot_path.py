@@ -20,13 +20,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 from estreamer.bookmark.bookmark import Bookmark
 from estreamer.connection.waiting import Waiting
+from estreamer.events.records import FullyQualifiedRecords
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
+from estreamer.input.logs import SharedLog
 from estreamer.input.status import Reporter
+from estreamer.outputs.output import Before
+from estreamer.outputs.splunkd_pipe import Splunkd, SplunkdPipe
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
 
@@ -159,7 +164,7 @@ def go(way: str, data: list[bytes], timers: Timers, clock: Callable[[], float] =
                 least.take(portion)
         else:
             with delivery(descriptor, timers, clock) as deliver:
-                receive = timers.timed("frame", Session(b"{}", 0, "single", 0.0).receive)
+                receive = timers.timed("frame", Session(FullyQualified(b"{}", 0), 0.0).receive)
                 for portion in data:
                     deliver(receive(portion, 0.0).events, None)
 
@@ -171,15 +176,16 @@ def delivery(descriptor: int, timers: Timers, clock: Callable[[], float]) -> Ite
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
-        reporter = Unwritten(Silence(), folder, stanza)
-        delivering = Delivery(settings(), reporter, bookmark, stanza, descriptor, waiting)
-        describer, output = delivering._describer, delivering._output
-        output._inspector = Inspector(clock)
-        describer.describe = timers.timed("describe", describer.describe)  # type: ignore[method-assign]
-        output.encode = timers.timed("encode", output.encode)  # type: ignore[method-assign]
-        output.write = timers.timed("write", output.write)  # type: ignore[method-assign]
+        reporter = Unwritten(cast(SharedLog, Silence()), folder, stanza)
+        output = SplunkdPipe(Splunkd(descriptor, stanza, "main", 30), Before(), time.monotonic())
+        output._stream._inspector = Inspector(clock)
+        records = FullyQualifiedRecords()
+        records.describe = timers.timed("describe", records.describe)  # type: ignore[method-assign]
+        output.encode = timers.timed("encode", output.encode)
+        output.offer = timers.timed("write", output.offer)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
         bookmark.entry = timers.timed("digest", bookmark.entry)  # type: ignore[method-assign]
+        delivering = Delivery(settings(), reporter, bookmark, output, waiting, records)
         try:
             yield timers.timed("rest", delivering.deliver)
         finally:
@@ -201,7 +207,7 @@ class Unwritten(Reporter):
 class Silence:
     """A log that keeps nothing."""
 
-    def __getattr__(self, name: str) -> Callable[..., Silence]:
+    def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: self
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -74,7 +75,7 @@ def main() -> None:
 def runs(events: int, seconds: float, copies: int) -> list[Run]:
     """Return all runs."""
     full = [
-        Run(f"full rate, {style}", lambda folder, style=style: full_rate(folder, events, style), until(events))
+        Run(f"full rate, {style}", partial(full_rate, events=events, style=style), until(events))
         for style in ("bundles", "bare")
     ]
     killed = Run(
@@ -92,14 +93,14 @@ def runs(events: int, seconds: float, copies: int) -> list[Run]:
     bundles = [
         Run(
             f"bundles of {size} MiB",
-            lambda folder, size=size: big_bundles(folder, size, copies),
+            partial(big_bundles, size=size, copies=copies),
             until(copies * events_in(size)),
             size,
         )
         for size in BIG_BUNDLES
     ]
     large = [
-        Run(f"events of {size} MiB", lambda folder, size=size: big_events(folder, size, copies), until(copies), size)
+        Run(f"events of {size} MiB", partial(big_events, size=size, copies=copies), until(copies), size)
         for size in BIG_EVENTS
     ]
     return [*full, killed, quiet, stalled, *bundles, *large]

@@ -20,11 +20,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class SplunkHandler(Handler):
-    """Answers every method that Splunk knows by `serve`, which subclasses have."""
+    """Answers every method that Splunk knows by `serve`, which subclasses define."""
 
     protocol_version = "HTTP/1.1"
     server_version = "Splunkd"
     timeout = 30
+
+    def serve(self) -> None:
+        """Answer a request."""
+        raise NotImplementedError
 
     def do_GET(self) -> None:
         self.serve()

@@ -1,28 +1,19 @@
 """Make the page that renders dashboards in the tests: Splunk's own dashboard packages, bundled by esbuild.
 
-The packages are installed by npm as tests/dashboards/page/package-lock.json pins them, into build/dashboards/, once for
-each state of what is bundled. npm follows its own settings and asks its cache first, so that a filled cache serves a
-machine without a network.
+The page is made once for each state of what is bundled.
 
 Progress goes to stderr, the path of the folder that holds page.html and page.js to stdout.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
-from environment import ROOT, StepFailure, lock, run, say
-
-SOURCES = ROOT / "tests" / "dashboards" / "page"
-BUILT = ROOT / "build" / "dashboards"
-
-INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--prefer-offline")
-"""No script of a package runs: none is needed."""
+from environment import StepFailure, lock, run, say
+from node_packages import BUILT, SOURCES, installed, state_of
 
 BUNDLE = (
     "--bundle",
@@ -40,9 +31,9 @@ BUNDLE = (
 def bundled() -> Path:
     """Return the folder of the page, after making it if need be. Raises StepFailure."""
     with lock(BUILT / "lock"):
-        page = BUILT / f"page-{_state([*SOURCES.iterdir(), Path(__file__)])}"
+        page = BUILT / f"page-{state_of([*SOURCES.iterdir(), Path(__file__)])}"
         if not page.is_dir():
-            packages = _installed()
+            packages = installed()
             say("bundling the page that renders dashboards")
             with tempfile.TemporaryDirectory(dir=BUILT) as scratch:
                 made = Path(scratch) / "page"
@@ -54,32 +45,6 @@ def bundled() -> Path:
                 run("Bundling the page", command)
                 made.rename(page)
     return page
-
-
-def _installed() -> Path:
-    """Return the folder whose node_modules holds the pinned packages."""
-    pins = [SOURCES / "package.json", SOURCES / "package-lock.json"]
-    kept = BUILT / f"packages-{_state(pins)}"
-    if not kept.is_dir():
-        if shutil.which("npm") is None:
-            raise StepFailure("npm was not found: install Debian's packages nodejs and npm, or Node.js 20.")
-        say("installing Splunk's dashboard packages")
-        with tempfile.TemporaryDirectory(dir=BUILT) as scratch:
-            made = Path(scratch) / "packages"
-            made.mkdir()
-            for pin in pins:
-                shutil.copyfile(pin, made / pin.name)
-            run("Installing the dashboard packages", [*INSTALL, "--prefix", str(made)])
-            made.rename(kept)
-    return kept
-
-
-def _state(files: Iterable[Path]) -> str:
-    """Return a short name for the content of files."""
-    found = hashlib.sha256()
-    for file in sorted(files):
-        found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
 
 
 def main() -> int:

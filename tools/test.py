@@ -19,6 +19,7 @@ from ctypes.util import find_library
 from pathlib import Path
 
 from environment import ROOT, StepFailure, lock, prepare, run, say
+from node_packages import place
 
 VERSIONS = ("3.9", "3.13")
 """The Pythons that Splunk runs."""
@@ -80,7 +81,7 @@ STUCK = ROOT / "build" / "stuck"
 PATIENCE = 45 * 60
 """Seconds that one check may take."""
 
-STYLE = ("bench", "bin", "conftest.py", "standins", "tests", "tools")
+STYLE = ("bench", "bin", "conftest.py", "noxfile.py", "standins", "tests", "tools")
 COVERAGE_WANTED = 90
 
 
@@ -96,27 +97,37 @@ def main(arguments: Sequence[str]) -> int:
         help="style, types, and the tests that need no package, no browser and no server, under the newest Python: "
         "under a minute once the environment is there",
     )
+    choice.add_argument("--style", action="store_true", help="style and types alone, under the newest Python")
     parser.add_argument("tests", nargs="*", help="folders, files or test names for pytest; then only these run")
     asked = parser.parse_args(arguments)
-    if asked.fast and asked.tests:
-        parser.error("--fast has tests of its own")
+    if (asked.fast or asked.style) and asked.tests:
+        parser.error("--fast has tests of its own, and --style has none")
     try:
         pythons = find_pythons((asked.python,) if asked.python else VERSIONS)
         if asked.all_pythons:
             require(pythons)
-        return run_fast(pythons) if asked.fast else run_all(pythons, asked.tests)
+        if asked.fast or asked.style:
+            return run_fast(pythons, () if asked.style else FAST)
+        return run_all(pythons, asked.tests)
     except StepFailure as failure:
         say(str(failure))
         return 1
 
 
-def run_fast(pythons: Mapping[str, str]) -> int:
-    """Check style and types, and run the fast tests under the newest Python; return 0 when all passed."""
-    install_system_packages(FAST_PACKAGES)
+def run_fast(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
+    """Check style and types, and run tests that need no package under the newest Python; return 0 when all passed."""
+    if tests:
+        install_system_packages(FAST_PACKAGES)
     version = newest_of(pythons)
     python = prepare_all({version: pythons[version]})[version]
-    checks = {**style(python), f"fast tests under Python {version}": pytest(python, FAST, more=("-m", "not package"))}
-    return told([name for name, command in checks.items() if not passes(name, command)], [version])
+    pages = page_scripts(python) if place().is_dir() else {}
+    checks = {**style(python), **pages}
+    if tests:
+        checks[f"fast tests under Python {version}"] = pytest(python, tests, more=("-m", "not package"))
+    failed = [name for name, command in checks.items() if not passes(name, command)]
+    if not pages:
+        say("skipped: page scripts, since eslint and TypeScript are not installed. tools/page_scripts.py installs them")
+    return told(failed, [version])
 
 
 def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
@@ -126,7 +137,7 @@ def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
     package = build_package()
     newest = environments[newest_of(environments)]
     page = {"making the page that renders dashboards": [newest, "tools/dashboards.py"]}
-    before = {} if tests else {**page, **style(newest)}
+    before = {} if tests else {**page, **style(newest), **page_scripts(newest)}
     failed = [name for name, command in before.items() if not passes(name, command)]
     for version, python in environments.items():
         measured = not tests and python == newest
@@ -242,6 +253,11 @@ def style(python: str) -> dict[str, list[str]]:
         "ruff format": [python, "-m", "ruff", "format", "--check", *STYLE],
         "mypy": [python, "-m", "mypy"],
     }
+
+
+def page_scripts(python: str) -> dict[str, list[str]]:
+    """Return the check of the pages' scripts, by name. It needs the packages from npm, and installs them."""
+    return {"page scripts": [python, "tools/page_scripts.py"]}
 
 
 def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured: bool = False) -> list[str]:

@@ -22,8 +22,9 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events import facts, repair
 from estreamer.events.drop_rules import DropRules
-from estreamer.outputs.splunkd_pipe import Output
+from estreamer.outputs.xml_stream import XmlStream
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Misuse, Session
 
 from bench.fuzz import reference
@@ -59,7 +60,7 @@ def _pieces(stream: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 def _heard(pieces: list[bytes]) -> tuple[reference.Outcome, int]:
     """Return what a session makes of pieces, and how many bytes it holds in the end."""
-    under_test = Session(b"{}", 0, "single", 0.0)
+    under_test = Session(FullyQualified(b"{}", 0), 0.0)
     without = _bytes_in(vars(under_test))
     heard = reference.Outcome()
     for piece in pieces:
@@ -151,7 +152,7 @@ _READER, _WRITER = os.pipe()
 def output(data: bytes) -> None:
     """Payloads, separated by `\\xff|`, as XML."""
     payloads = data.split(b"\xff|")
-    written = Output(_WRITER, source="s<>&", sourcetype="t", host="h\x00", index="i")
+    written = XmlStream(_WRITER, source="s<>&", sourcetype="t", host="h\x00", index="i")
     chunk = written.encode([b"%d" % place for place in range(len(payloads))], payloads, range(1, 1 + len(payloads)))
     found = _texts(b"<stream>" + chunk.data + b"</stream>")
     assert len(found) == len(payloads)

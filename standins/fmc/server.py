@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, Generic, NoReturn, TypeVar, cast
 
 from standins.fmc.behaviour import Behaviour, Fault
 from standins.fmc.delivery import KEEPALIVE, Chunk, Delivery, Source, error_message
@@ -76,7 +76,11 @@ class Connection:
     `handshake failed: …`, `refused: …`, or `fault: ` and its action."""
 
 
-class FmcServer:
+Archived = TypeVar("Archived", bound=Source)
+"""What a server serves: a test that adds events to it knows which kind of archive it has."""
+
+
+class FmcServer(Generic[Archived]):
     """An eStreamer server on a loopback port; a context manager.
 
     It serves `archive`, which outlives it, and shows the certificates of `pki`. `behaviour` may be replaced at any
@@ -85,7 +89,7 @@ class FmcServer:
 
     def __init__(
         self,
-        archive: Source,
+        archive: Archived,
         pki: Pki | None = None,
         behaviour: Behaviour | None = None,
         *,
@@ -105,7 +109,7 @@ class FmcServer:
         self._listener: _Listener | None = None
         self._restarters: list[threading.Thread] = []
 
-    def __enter__(self) -> FmcServer:
+    def __enter__(self) -> FmcServer[Archived]:
         self.start()
         return self
 
@@ -818,5 +822,5 @@ def _take(ends: list[int], sent: int) -> int:
 
 def _common_name(tls: ssl.SSLSocket) -> str | None:
     subject = (tls.getpeercert() or {}).get("subject", ())
-    names = dict(attribute for relative in subject for attribute in relative)
+    names = {str(name): str(value) for relative in subject for name, value in cast(Any, relative)}
     return names.get("commonName")

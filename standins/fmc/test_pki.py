@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
@@ -37,7 +38,9 @@ def test_each_variant_has_the_one_fault_that_it_names(pki: Pki) -> None:
     assert certificates["not-yet-valid"].not_valid_before_utc > now
     qualifier = certificates["wrong-role"].subject.get_attributes_for_oid(NameOID.GENERATION_QUALIFIER)
     assert qualifier[0].value == "client"
-    assert certificates["weak-key"].public_key().key_size == 1024
+    weak = certificates["weak-key"].public_key()
+    assert isinstance(weak, rsa.RSAPublicKey)
+    assert weak.key_size == 1024
     assert isinstance(certificates["sha1"].signature_hash_algorithm, hashes.SHA1)
     certificates["good"].verify_directly_issued_by(pki.ca.certificate)
     certificates["foreign"].verify_directly_issued_by(pki.foreign_ca.certificate)

@@ -90,7 +90,7 @@ def _document(**changes: object) -> bytes:
 
 
 def _block(**changes: object) -> bytes:
-    block = {"FieldSetDef": {"OutputFieldSet": ["HeaderFieldSet"]}, "Fields": ["OutputFieldSet"]}
+    block: dict[str, object] = {"FieldSetDef": {"OutputFieldSet": ["HeaderFieldSet"]}, "Fields": ["OutputFieldSet"]}
     block.update(changes)
     return _document(Events={"FileEvent": block})
 

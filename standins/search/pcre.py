@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass
+from typing import Any
 
 MATCH_LIMIT = 100_000
 DEPTH_LIMIT = 1_000
@@ -52,7 +53,7 @@ def _library() -> ctypes.PyDLL:
             raise ImportError("the system library libpcre2-8 is missing (Debian: apt install libpcre2-8-0)") from None
         found = ctypes.PyDLL(name)
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32
-    signatures: Mapping[str, tuple[object, tuple[object, ...]]] = {
+    signatures: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         "compile": (pointer, (ctypes.c_char_p, size, number, pointer, pointer, pointer)),
         "get_error_message": (ctypes.c_int, (ctypes.c_int, pointer, size)),
         "get_ovector_pointer": (pointer, (pointer,)),

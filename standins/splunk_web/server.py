@@ -14,7 +14,7 @@ from html import escape
 from http.client import HTTPConnection
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from defusedxml import ElementTree
@@ -152,7 +152,7 @@ class SplunkWeb:
             raise _Refused(405, "Method Not Allowed")
         page = PAGE.match(parts.path)
         if page:
-            return self._page(*page.groups(), target, session)
+            return self._page(page[1], page[2], target, session)
         return self._file(parts.path, session)
 
     def _session(self, headers: Mapping[str, str]) -> _Session | None:
@@ -319,7 +319,7 @@ class _Handler(loopback.SplunkHandler):
                 self.close_connection = True
                 raise _Refused(413, "the request is too large")
             body = self.rfile.read(length)
-            reply = self.web.answer(self.command, self.path, self.headers, body)
+            reply = self.web.answer(self.command, self.path, cast("Mapping[str, str]", self.headers), body)
         except _Refused as refused:
             self.web.refusals.append((self.command, self.path, refused.status))
             text = json.dumps({"messages": [{"type": "ERROR", "text": refused.text}]})

@@ -94,7 +94,7 @@ def _well(log: InputLog, now: float) -> None:
 
 def _slow(log: InputLog, now: float) -> None:
     lost = now - 5 * 3600
-    text = "The connection to 192.0.2.20:8302 was closed by the server. It is made anew."
+    text = "192.0.2.20:8302 closed the connection. The connection is made again."
     log.say(lost - 40, "disconnected", code="tls_closed", problem=text, retry_in=0.8, retry_account="fmc-b1")
     text = "Nothing listens on port 8302 of fmc-b1.example.com. Is eStreamer enabled there?"
     log.say(lost - 30, "connection_failed", code="tls_refused", problem=text, retry_in=0, retry_account="fmc-b2")

@@ -47,7 +47,7 @@ def query(sources: dict[str, Any], name: str) -> str:
     return f"{query(sources, options['extend'])} {options['query']}"
 
 
-def ask(addon: Path, index: Index, name: str, now: float, chosen: str = "*", **span: float) -> Rows:
+def ask(addon: Path, index: Index, name: str, now: float, chosen: str = "*", **span: Any) -> Rows:
     """The rows of a data source at a time, with an input chosen."""
     search = query(definition(addon)["dataSources"], name).replace("$input|s$", json.dumps(chosen))
     return spl.run(search, index, now=now, **{"earliest": now - DAY, "latest": now, **span}).rows

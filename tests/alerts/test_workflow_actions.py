@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -89,6 +89,6 @@ def test_who_else_asked_for_a_url_is_found_even_if_the_url_holds_a_search(knowle
     assert {row["address"] for row in rows} == {own, "192.0.2.2"}
 
 
-def asked_of(head: SearchHead, source: str, tokens: Mapping[str, str]) -> list[dict[str, object]]:
+def asked_of(head: SearchHead, source: str, tokens: Mapping[str, str]) -> Sequence[Mapping[str, object]]:
     view = read_views()["connections"]
     return list(asked(head, view, source, {**view.defaults(), **tokens}).rows)

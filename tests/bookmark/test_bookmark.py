@@ -22,8 +22,8 @@ from estreamer.bookmark.bookmark import Bookmark, folder_of, remove
 from estreamer.bookmark.duplicates import Multiset
 from estreamer.bookmark.history import Resume
 from estreamer.bookmark.limits import FAILOVER_MARGIN
-from estreamer.bookmark.settling import Settling
 from estreamer.errors import Problem
+from estreamer.outputs.settling import Settling
 
 STANZA = "estreamer_fqe://main"
 
@@ -704,35 +704,11 @@ def test_multiset_gives_each_number_as_often_as_it_holds_it():
     ]
 
 
-def test_events_settle_only_after_splunkd_has_read_them_and_has_had_its_time():
-    settling = Settling(30)
-    settling.delivered(10, 1000)
-    settling.delivered(20, 2000)
-    assert settling.read(1500, 100.0) is None
-    assert settling.read(1500, 129.9) is None
-    assert settling.read(2000, 131.0) == 10
-    assert settling.read(2000, 160.0) is None
-    assert settling.read(2000, 162.0) == 20
-
-
-def test_a_settling_that_could_not_be_recorded_is_told_again():
-    settling = Settling(10)
-    settling.delivered(1, 100)
-    assert settling.read(100, now=0.0) is None
-    settling.delivered(2, 200)
-    assert settling.read(200, now=0.5) is None
-    assert settling.read(200, now=10.0) == 1
-    settling.put_off(1, now=10.0)
-    assert settling.read(200, now=10.5) is None
-    assert settling.read(200, now=11.0) == 2
-    assert settling.read(200, now=99.0) is None
-
-
-def test_without_settle_time_events_settle_when_read():
-    settling = Settling(0)
-    settling.delivered(1, 10)
-    assert settling.read(9, 5.0) is None
-    assert settling.read(10, 5.0) == 1
+def settling_of(bookmark: Bookmark, settle: float = 30) -> Settling:
+    """Settling as an output has it that goes on where the process before it ended."""
+    settling = Settling(settle)
+    settling.resume(bookmark.seen, time.monotonic())
+    return settling
 
 
 def test_what_splunkd_had_read_from_a_killed_input_settles_no_later_for_that(tmp_path: Path):
@@ -743,10 +719,11 @@ def test_what_splunkd_had_read_from_a_killed_input_settles_no_later_for_that(tmp
     bookmark.read(3, now - 10)
     bookmark.close()
     again = opened(tmp_path, settle=30)
-    assert again.settling.read(0, now) is None
-    assert again.settling.read(0, now + 3) == 1
-    assert again.settling.read(0, now + 19) is None
-    assert again.settling.read(0, now + 21) == 3
+    settling = settling_of(again)
+    assert settling.read(0, now) is None
+    assert settling.read(0, now + 3) == 1
+    assert settling.read(0, now + 19) is None
+    assert settling.read(0, now + 21) == 3
     again.close()
 
 
@@ -756,11 +733,11 @@ def test_another_splunkd_has_read_nothing_of_what_is_delivered_to_it_again(tmp_p
     bookmark.read(3, time.monotonic() - 20)
     bookmark.close()
     second = opened(tmp_path, reader="splunkd-2", settle=30)
-    assert second.settling.read(0, time.monotonic() + 60) is None
+    assert settling_of(second).read(0, time.monotonic() + 60) is None
     deliver(second, (1000, b"0"), (1000, b"1"), (1000, b"2"), (1000, b"3"))
     second.close()
     third = opened(tmp_path, reader="splunkd-2", settle=30)
-    assert third.settling.read(0, time.monotonic() + 60) is None
+    assert settling_of(third).read(0, time.monotonic() + 60) is None
     third.close()
 
 

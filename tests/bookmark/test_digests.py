@@ -217,7 +217,7 @@ def test_a_change_of_python_doubles_nothing(tmp_path: Path, monkeypatch: pytest.
     (other,) = (rounds for rounds in keyed._KNOWN_ROUNDS if rounds != keyed._ROUNDS)
     with monkeypatch.context() as another:
         another.setattr(keyed, "_ROUNDS", other)
-        another.setattr(keyed._imp, "source_hash", lambda _, text: struct.pack("<Q", siphash(text, *other)))
+        another.setattr("_imp.source_hash", lambda _, text: struct.pack("<Q", siphash(text, *other)))
         bookmark = begun(tmp_path, "one")
         record(bookmark, 5000, BENIGN)
         record(bookmark, 5001, b"b", b"id")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from playwright.sync_api import Browser, FloatRect, Locator, Page, Response, Route, expect
+from playwright.sync_api import Browser, Dialog, FloatRect, Locator, Page, Response, Route, expect
 from playwright.sync_api import Error as PageError
 
 from standins.places import ROOT
@@ -34,8 +34,12 @@ class Pages:
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("console", self._hear)
-        page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dismiss)
         page.on("request", self._watch)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _hear(self, message: Any) -> None:
         # A refused request is reported here too: tests look at what the page makes of it.

@@ -71,7 +71,7 @@ def server_context(
     return context
 
 
-def over_tls(context: ssl.SSLContext, talk: Callable[[ssl.SSLSocket], None]) -> Handler:
+def over_tls(context: ssl.SSLContext, talk: Callable[[ssl.SSLSocket], object]) -> Handler:
     """A handler that completes the handshake and then lets `talk` speak."""
 
     def handler(accepted: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -42,7 +43,7 @@ def end_of(leaf: x509.Certificate, *authorities: x509.Certificate) -> tuple[int,
 
 
 CA_FIRST = "CA certificate CN="
-CHAINS = {
+CHAINS: dict[str, tuple[list[Any], tuple[int, str]]] = {
     "CA ends first": ([("root", "root", 3)], (3, f"{CA_FIRST}root")),
     "client ends first": ([("root", "root", 3000)], (365, "client certificate")),
     "both end at once": ([("root", "root", 365)], (365, "client certificate")),

@@ -105,7 +105,7 @@ def test_a_full_pipe_is_waited_for_until_a_stop_and_beyond_it_if_that_is_wanted(
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
-        waiting.pipe(writer, 5)
+        waiting.writable((writer,), 5)
         while True:
             try:
                 os.write(writer, bytes(65536))
@@ -113,9 +113,9 @@ def test_a_full_pipe_is_waited_for_until_a_stop_and_beyond_it_if_that_is_wanted(
                 break
         waiting.stop("enough")
         with pytest.raises(Stop):
-            waiting.pipe(writer, 5)
+            waiting.writable((writer,), 5)
         begun = time.monotonic()
-        waiting.pipe(writer, 0.2, ignore_stop=True)
+        waiting.writable((writer,), 0.2, ignore_stop=True)
         assert time.monotonic() - begun >= 0.19
     finally:
         os.close(reader)

@@ -132,7 +132,7 @@ class SearchHead:
 
 def asked(head: SearchHead, view: View, source: str, tokens: Mapping[str, str]) -> spl.Result:
     """Return what a data source of a dashboard brings with these tokens, its base before it."""
-    chain = []
+    chain: list[str] = []
     part = view.data_source(source)
     while part.kind == "ds.chain":
         chain.insert(0, resolve(part.options["query"], tokens))

@@ -76,7 +76,7 @@ def dangling(view: View) -> list[str]:
 def unused(view: View) -> list[str]:
     """Return what is defined and not used."""
     used = {source for one in (*view.visualizations, *view.inputs) for source in one.sources.values()}
-    used |= {one.options.get("extend") for one in view.data_sources if one.kind == "ds.chain"}
+    used |= {str(one.options.get("extend")) for one in view.data_sources if one.kind == "ds.chain"}
     used |= {view.results[name].name for name, _ in results(view.definition).values() if name in view.results}
     placings = set(placed(view))
     stanzas = ((view.data_sources, used), (view.visualizations, placings), (view.inputs, placings))

@@ -171,7 +171,7 @@ def _app(folder: Path, scratch: Path) -> Path:
 
 def _run(stanza: Mapping[str, str], data: Sample) -> spl.Meter:
     """Run a saved search over its span of event time: by when events were indexed, the index rules out none."""
-    times = {name: relative(NOW, stanza[f"dispatch.{name}_time"]) for name in ("earliest", "latest")}
+    times: dict[str, Any] = {name: relative(NOW, stanza[f"dispatch.{name}_time"]) for name in ("earliest", "latest")}
     meter = spl.Meter()
     spl.run(stanza["search"], data, now=NOW, meter=meter, **times)
     return meter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ FILLERS = {"", "Invalid ID", "Unknown", "None", "Not Checked", "Not Found", "No 
 STEP = 1800
 """Seconds of the time step with which the dashboards open."""
 
-Event = dict[str, Any]
+Event = Mapping[str, Any]
 
 
 def raw_events(indexed: Iterable[Indexed], kind: str | None, earliest: float, latest: float) -> list[Event]:

@@ -105,17 +105,18 @@ def test_an_accelerated_model_spares_all_connections_that_its_summaries_hold(vie
 
 @BOTH
 def test_the_browser_follows_what_the_page_finds(view: View, head: SearchHead, browser: Browser) -> None:
-    before = dict(head.data.summaries)
+    held: Any = head.data
+    before = dict(held.summaries)
     try:
         for found, summaries in (("events", {}), ("model", {"Network_Traffic": HELD})):
-            head.data.summaries.clear()
-            head.data.summaries.update(summaries)
+            held.summaries.clear()
+            held.summaries.update(summaries)
             head.forget()
             answers = browser.render(view, "light", examples.TOKENS[view.name], picture=False).answers
             assert [one for one in answers if one.problem] == []
             wanted = f"`sfw_{'traffic' if view.name == 'connections' else 'overview'}_{found}"
             assert any(wanted in one.search for one in answers), found
     finally:
-        head.data.summaries.clear()
-        head.data.summaries.update(before)
+        held.summaries.clear()
+        held.summaries.update(before)
         head.forget()

@@ -13,7 +13,7 @@ import pytest
 
 from standins.places import ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ESTREAMER = ROOT / "bin" / "estreamer"
 MODULES = sorted(ESTREAMER.rglob("*.py"))
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

@@ -288,7 +288,7 @@ def test_the_name_of_the_server_gets_another_address(tmp_path: Path, style: str)
     with quick_retries(), FmcServer(archive, behaviour=behaviour) as first, patch("socket.getaddrinfo", look_up):
         under_test = Input(tmp_path, {"fmc": first})
         account = replace(under_test.account("fmc"), host="fmc.example")
-        under_test.account = lambda _: account  # type: ignore[method-assign]
+        under_test.account = lambda name: account  # type: ignore[method-assign]
         second = FmcServer(archive, behaviour=behaviour, address="127.0.0.2", port=first.port)
 
         def move(running: Input) -> None:

@@ -187,7 +187,7 @@ class Story:
 
 
 @contextmanager
-def on(disk: Disk) -> Iterator[None]:
+def on(disk: object) -> Iterator[None]:
     """Let the bookmark's module work on another disk, with generations so small that there are many of them.
 
     The margin of a failover is as much smaller as the seconds of this story are, so that old generations are deleted.

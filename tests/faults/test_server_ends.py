@@ -75,7 +75,7 @@ def test_fatal_alert_in_mid_stream(tmp_path: Path, style: str, where: str, tls: 
 def keep_account(under_test: Input, account: Account) -> Callable[[Account], None]:
     """Let the input have this account whatever its server is; return what renews it."""
     current = [account]
-    under_test.account = lambda _: current[0]  # type: ignore[method-assign]
+    under_test.account = lambda name: current[0]  # type: ignore[method-assign]
 
     def renew(renewed: Account) -> None:
         current[0] = renewed

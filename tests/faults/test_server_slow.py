@@ -11,6 +11,7 @@ import pytest
 from estreamer.connection import tcp, tls
 from estreamer.input import loop
 from estreamer.protocol import session
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 
 from standins.fmc.archive import Archive
@@ -68,7 +69,7 @@ def test_single_bytes_at_a_slow_pace_arrive_whole_and_are_not_taken_for_silence(
 
 def test_a_message_in_tiny_pieces_needs_no_more_memory_than_a_few_times_its_size():
     size = 512 * KIB
-    listening = Session(b"{}", 0, "single", 0.0)
+    listening = Session(FullyQualified(b"{}", 0), 0.0)
     header = bytes.fromhex("0001 0004") + size.to_bytes(4, "big")
     tracemalloc.start()
     try:

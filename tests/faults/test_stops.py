@@ -61,7 +61,8 @@ class Holding(Management):
 
 @pytest.fixture
 def management() -> Iterator[Holding]:
-    with Holding() as one:
+    one = Holding()
+    with one:
         yield one
         one.released.set()
 
@@ -265,7 +266,7 @@ def test_told_to_stop_in_the_middle_of_a_bookmark_write_it_ends_and_loses_and_do
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=20)) as server:
         under_test = Input(tmp_path, {"fmc": server})
         monkeypatch.setattr(journal, "write_all", write_slowly)
-        assert under_test.run(lambda running: told.wait(30) and None) == 0
+        assert under_test.run(lambda running: told.wait(30)) == 0
         took = time.monotonic() - asked[0]
         arrived = under_test.reader.payloads()
         archive.extend(EventGenerator(seed=3, start=archive.newest()).events(0, FIRST))

@@ -19,6 +19,7 @@ from defusedxml.ElementTree import fromstring
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import loop
+from estreamer.outputs.splunkd_pipe import Splunkd
 from estreamer.protocol import fully_qualified
 from estreamer.settings import Account, InputSettings
 
@@ -174,7 +175,11 @@ class Input:
             legacy_certificates=False,
         )
 
-    def run(self, until: Callable[[Input], None]) -> int:
+    def destination(self) -> Splunkd:
+        """Return the pipe of the present reader, as a destination."""
+        return Splunkd(self.reader.writer, STANZA, self.settings.index, self.settings.settle)
+
+    def run(self, until: Callable[[Input], object]) -> int:
         """Run the stream until `until` returns, then stop it by SIGTERM; return its exit code."""
         self.reader = Reader()
         self.reader.start()
@@ -193,7 +198,7 @@ class Input:
         with _signals_left_alone():
             watcher.start()
             try:
-                code = loop.run(self.settings, self.account, self.log, str(self.folder), STANZA, self.reader.writer)
+                code = loop.run(self.settings, self.account, self.log, str(self.folder), STANZA, self.destination())
             finally:
                 ended.set()
                 self.reader.finish()

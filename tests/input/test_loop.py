@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.bookmark import bookmark as bookmarks
@@ -15,7 +16,9 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
-from estreamer.outputs.splunkd_pipe import Chunk, Output, WaitForPipe, reader_identity
+from estreamer.outputs.settling import Settling
+from estreamer.outputs.splunkd_pipe import reader_identity
+from estreamer.outputs.xml_stream import Chunk, XmlStream
 from estreamer.protocol import session
 
 from standins.fmc.archive import Archive, FailoverPair
@@ -90,7 +93,7 @@ def test_a_stop_and_a_start_lose_and_double_nothing(make: Make, style: str):
     under_test = make(archive, Behaviour(style=style, bundle_size=7))
     arrived = []
     for wanted in (100, 100, 1):
-        assert under_test.run(lambda running, count=wanted: running.reader.wait_for(count)) == 0
+        assert under_test.run(lambda running: running.reader.wait_for(wanted)) == 0  # noqa: B023 - it is called here
         arrived += under_test.reader.payloads()
     arrived += under_test.run_for(6000 - len(arrived))
     assert arrived == payloads_of(archive)
@@ -130,7 +133,7 @@ def test_a_dribble_of_single_bytes_arrives_whole(make: Make):
     assert under_test.run_for(15) == payloads_of(archive)
 
 
-READINGS = {
+READINGS: dict[str, dict[str, Any]] = {
     "type 3 and version 0 outside, 1 inside bundles": {
         "event_data_types": (3,),
         "bare_version": 0,
@@ -151,7 +154,7 @@ READINGS = {
 @pytest.mark.parametrize("reading", READINGS)
 def test_every_reading_of_the_protocol_is_understood(make: Make, reading: str):
     archive = archive_of(300)
-    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])  # type: ignore[arg-type]
+    behaviour = Behaviour(style="mixed", bundle_size=20, **READINGS[reading])
     under_test = make(archive, behaviour)
     server_made = 300 // 50 if "server_made_every" in READINGS[reading] else 0
     arrived = under_test.run_for(300 + server_made)
@@ -425,8 +428,10 @@ def test_what_splunkd_had_read_before_a_stop_settles_no_later_for_that(make: Mak
     under_test.run_for(100)
     stopped = time.monotonic()
     bookmark = Bookmark.open(str(under_test.folder), STANZA, reader=reader_identity(), settle=600)
-    assert bookmark.settling.read(0, stopped) is None
-    assert bookmark.settling.read(0, stopped + 600) == 100
+    settling = Settling(600)
+    settling.resume(bookmark.seen, time.monotonic())
+    assert settling.read(0, stopped) is None
+    assert settling.read(0, stopped + 600) == 100
     bookmark.close()
 
 
@@ -453,13 +458,13 @@ def test_a_busy_link_is_written_in_large_pieces(make: Make, monkeypatch: pytest.
     archive = archive_of(4000)
     under_test = make(archive, Behaviour(style="bare"))
     sizes: list[int] = []
-    really = Output.write
+    really = XmlStream.push
 
-    def write(self: Output, chunk: Chunk, wait: WaitForPipe) -> int:
+    def push(self: XmlStream, chunk: Chunk) -> int:
         sizes.append(len(chunk.data))
-        return really(self, chunk, wait)
+        return really(self, chunk)
 
-    monkeypatch.setattr(Output, "write", write)
+    monkeypatch.setattr(XmlStream, "push", push)
     assert under_test.run_for(4000) == payloads_of(archive)
     assert sum(sizes) / len(sizes) > 16 * 1024
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from estreamer.input import delivery, loop
+from estreamer.input import delivery
 from estreamer.outputs import pace as pace_of_reader
+from estreamer.outputs import splunkd_pipe
 from estreamer.outputs.pace import BEHIND_AFTER, UNSEEN_AFTER, Pace
-from estreamer.outputs.splunkd_pipe import Output
+from estreamer.outputs.xml_stream import XmlStream
 
 from standins.fmc.archive import Archive
 from standins.fmc.events import EventGenerator, Record
@@ -48,7 +49,7 @@ def splunkd(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def restart() -> None:
         name = f"splunkd-{next(numbers)}"
-        monkeypatch.setattr(loop, "reader_identity", lambda: name)
+        monkeypatch.setattr(splunkd_pipe, "reader_identity", lambda: name)
 
     restart()
     return restart
@@ -163,7 +164,7 @@ def test_an_edit_of_an_input_whose_splunkd_was_behind_hides_nothing(
 def test_where_the_system_cannot_tell_what_was_read_nothing_is_trusted(
     make: Make, splunkd: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(Output, "knows_unread", lambda _: False)
+    monkeypatch.setattr(XmlStream, "knows_unread", lambda _: False)
     under_test = make()
     under_test.run_for(COUNT)
     splunkd()

@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from estreamer.outputs.splunkd_pipe import Output, ReaderGone, reader_identity
+from estreamer.outputs.output import ReceiverGone
+from estreamer.outputs.splunkd_pipe import reader_identity
+from estreamer.outputs.xml_stream import XmlStream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,12 +59,12 @@ def pipe() -> Iterator[Pipe]:
     os.close(made.writer)
 
 
-def output(pipe: Pipe, **settings: str | None) -> Output:
-    defaults: dict[str, str | None] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
-    return Output(pipe.writer, **{**defaults, **settings})
+def output(pipe: Pipe, **settings: str | None) -> XmlStream:
+    defaults: dict[str, Any] = {"source": "s", "sourcetype": "t", "host": "h", "index": "i"}
+    return XmlStream(pipe.writer, **{**defaults, **settings})
 
 
-def write(under_test: Output, pipe: Pipe, payloads: list[bytes]) -> int:
+def write(under_test: XmlStream, pipe: Pipe, payloads: list[bytes]) -> int:
     times = [b"%d" % number for number in range(len(payloads))]
     return under_test.write(under_test.encode(times, payloads, range(len(payloads))), pipe.drain)
 
@@ -213,7 +216,7 @@ def test_a_closed_reader_is_noticed_at_the_next_write_and_without_one(pipe: Pipe
     assert not under_test.reader_is_gone()
     pipe.close_reader()
     assert under_test.reader_is_gone()
-    with pytest.raises(ReaderGone):
+    with pytest.raises(ReceiverGone):
         under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
 
 
@@ -255,7 +258,7 @@ def test_the_last_event_that_was_read_as_a_whole_is_known_by_its_number(pipe: Pi
 
 def test_a_file_in_place_of_a_pipe_has_nothing_unread(tmp_path):
     descriptor = os.open(tmp_path / "events", os.O_WRONLY | os.O_CREAT)
-    under_test = Output(descriptor, source="s", sourcetype="t", host="h", index=None)
+    under_test = XmlStream(descriptor, source="s", sourcetype="t", host="h", index=None)
     under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
     assert under_test.unread() == 0
     os.close(descriptor)

@@ -11,8 +11,9 @@ import pytest
 from defusedxml.ElementTree import ParseError, fromstring
 from estreamer.connection import waiting
 from estreamer.errors import Stop
-from estreamer.outputs import splunkd_pipe
-from estreamer.outputs.splunkd_pipe import Output, ReaderGone
+from estreamer.outputs import xml_stream
+from estreamer.outputs.output import ReceiverGone
+from estreamer.outputs.xml_stream import XmlStream
 from estreamer.windows import Process, System, WindowsPipe
 
 DESCRIPTOR, HANDLE = 1, 4711
@@ -70,12 +71,12 @@ def kernel() -> FakeKernel32:
     return FakeKernel32()
 
 
-def output_to(kernel: FakeKernel32, monkeypatch: pytest.MonkeyPatch) -> Output:
-    monkeypatch.setattr(splunkd_pipe, "_pipe", lambda descriptor: WindowsPipe(descriptor, kernel.system()))
-    return Output(DESCRIPTOR, source="s", sourcetype="t", host="h", index=None)
+def output_to(kernel: FakeKernel32, monkeypatch: pytest.MonkeyPatch) -> XmlStream:
+    monkeypatch.setattr(xml_stream, "_pipe", lambda descriptor: WindowsPipe(descriptor, kernel.system()))
+    return XmlStream(DESCRIPTOR, source="s", sourcetype="t", host="h", index=None)
 
 
-def write(under_test: Output, count: int, wait: Any) -> int:
+def write(under_test: XmlStream, count: int, wait: Any) -> int:
     return under_test.write(under_test.encode([b"1"] * count, [b"x" * 1000] * count, range(count)), wait)
 
 
@@ -103,14 +104,14 @@ def test_a_full_pipe_is_full_and_not_without_a_reader(kernel: FakeKernel32, monk
 def test_a_reader_that_is_gone_is_gone(kernel: FakeKernel32, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     under_test = output_to(kernel, monkeypatch)
     kernel.fails_with = number
-    with pytest.raises(ReaderGone, match="has closed the pipe"):
+    with pytest.raises(ReceiverGone, match="has closed the pipe"):
         write(under_test, 1, lambda: True)
 
 
 def test_another_failure_says_what_windows_says(kernel: FakeKernel32, monkeypatch: pytest.MonkeyPatch) -> None:
     under_test = output_to(kernel, monkeypatch)
     kernel.fails_with = DISK_FULL
-    with pytest.raises(ReaderGone, match="text of 112") as caught:
+    with pytest.raises(ReceiverGone, match="text of 112") as caught:
         write(under_test, 1, lambda: True)
     assert "has closed" not in str(caught.value)
 
@@ -129,7 +130,7 @@ def test_no_end_tag_follows_half_an_event_however_the_writing_ends(
         kernel.fails_with = NO_DATA
         return True
 
-    with pytest.raises((ReaderGone, Stop, ValueError)):
+    with pytest.raises((ReceiverGone, Stop, ValueError)):
         write(under_test, 50, wait)
     # It reads again, so that a tag would arrive.
     kernel.fails_with, kernel.room = 0, 4096

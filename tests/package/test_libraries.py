@@ -16,6 +16,7 @@ from standins.places import ROOT
 
 REQUIREMENTS = (ROOT / "lib" / "requirements.txt").read_text(encoding="utf-8")
 GENERATOR = (ROOT / "tools" / "ucc.txt").read_text(encoding="utf-8")
+RUNNER = (ROOT / "tools" / "nox.txt").read_text(encoding="utf-8")
 HASH = f" --hash=sha256:{'0' * 64}"
 
 
@@ -44,8 +45,10 @@ def test_requirements_without_the_hashes_of_their_files_are_refused(libraries: M
         libraries.read_requirements(f"{line}\n")
 
 
-@pytest.mark.parametrize("text", [REQUIREMENTS, GENERATOR], ids=["lib/requirements.txt", "tools/ucc.txt"])
-def test_every_line_of_what_ships_and_of_what_builds_it_has_a_hash(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [REQUIREMENTS, GENERATOR, RUNNER], ids=["lib/requirements.txt", "tools/ucc.txt", "tools/nox.txt"]
+)
+def test_every_line_of_what_ships_builds_and_runs_tasks_has_a_hash(text: str) -> None:
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     assert len(lines) > 10
     assert [
@@ -53,9 +56,10 @@ def test_every_line_of_what_ships_and_of_what_builds_it_has_a_hash(text: str) ->
     ] == []
 
 
-def test_what_builds_is_what_was_asked_for() -> None:
-    asked = (ROOT / "tools" / "ucc.in").read_text(encoding="utf-8").split()
-    assert [line for line in asked if f"\n{line} \\\n" not in GENERATOR] == []
+@pytest.mark.parametrize(("wanted", "found"), [("ucc.in", GENERATOR), ("nox.in", RUNNER)], ids=["ucc", "nox"])
+def test_what_is_pinned_is_what_was_asked_for(wanted: str, found: str) -> None:
+    asked = (ROOT / "tools" / wanted).read_text(encoding="utf-8").split()
+    assert [line for line in asked if f"\n{line} \\\n" not in found] == []
 
 
 def wheel(folder: Path, content: str = "") -> Path:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from standins.splunkd import home
 from standins.splunkd.install import App
@@ -137,7 +137,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def read_chunk(stream: BinaryIO) -> Chunk | None:
+def read_chunk(stream: IO[bytes]) -> Chunk | None:
     line = stream.readline()
     if not line:
         return None
@@ -148,7 +148,7 @@ def read_chunk(stream: BinaryIO) -> Chunk | None:
     return Chunk(metadata, [from_csv(row) for row in csv.DictReader(io.StringIO(body, newline=""))])
 
 
-def read_all(stream: BinaryIO) -> Iterator[Chunk]:
+def read_all(stream: IO) -> Iterator[Chunk]:
     while (one := read_chunk(stream)) is not None:
         yield one
 

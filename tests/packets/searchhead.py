@@ -162,7 +162,7 @@ class SearchHead:
         return 201, json.dumps({"sid": sid}).encode()
 
     def _run(self, job: Job, given: Mapping[str, str]) -> None:
-        times = {"earliest": _seconds(given["earliest_time"]), "latest": _seconds(given["latest_time"])}
+        times: dict[str, Any] = {"earliest": _seconds(given["earliest_time"]), "latest": _seconds(given["latest_time"])}
         try:
             if not given["search"].startswith("search "):
                 raise spl.SplError("Unknown search command")
@@ -171,7 +171,7 @@ class SearchHead:
             messages = [{"type": "FATAL", "text": str(error)}]
             job.states.append({**RUNNING, "dispatchState": "FAILED", "isFailed": True, "messages": messages})
             return
-        rows = list(found.rows) if self.found is None else self.found
+        rows: list[Mapping[str, Any]] = list(found.rows) if self.found is None else self.found
         job.rows = rows[: int(given["max_count"])]
         job.fields = sorted({name for row in job.rows for name in row})
         job.states.append({**DONE, "resultCount": len(job.rows), **self.state})

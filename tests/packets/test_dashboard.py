@@ -135,7 +135,7 @@ def test_each_link_gives_the_packets_that_its_row_tells(
     head: SearchHead, view: View, tokens: Mapping[str, str], counts: Mapping[tuple[str, str], int], tmp_path: Path
 ) -> None:
     def run(search: Search, deadline: float) -> Generator[Row, None, None]:
-        times = {"earliest": float(search.earliest), "latest": float(search.latest)}
+        times: dict[str, Any] = {"earliest": float(search.earliest), "latest": float(search.latest)}
         yield from spl.run(search.query, head.data, now=head.now, **times).rows
 
     seen: dict[tuple[str, str], int] = {}

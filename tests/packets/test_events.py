@@ -48,7 +48,7 @@ def find(options: Options | None = None, **event: Any) -> packet_events.Found:
 )
 @pytest.mark.parametrize("name", ["PacketData", "packet", "SomethingNobodyHeardOf"])
 def test_every_encoding_is_recognised_under_any_name(name: str, text: str, encoding: str) -> None:
-    found = find(**{name: text})
+    found = find(None, **{name: text})
     assert (found.field, found.encoding, found.content, found.link) == (name, encoding, FRAME, layers.ETHERNET)
 
 

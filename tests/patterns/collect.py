@@ -129,7 +129,7 @@ class _Module:
                     for n, one in enumerate(calls):
                         for flag in one.args[1:]:
                             flags[n] |= eval(ast.unparse(flag), {"re": re})  # noqa: S307 - our own sources
-                    yield target.id, [re.compile(text, flag) for text, flag in zip(texts, flags)]  # type: ignore[arg-type]
+                    yield target.id, [re.compile(text, flag) for text, flag in zip(texts, flags)]
                 else:
                     yield target.id, getattr(importlib.import_module(self._name), target.id)
         inside = {

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import (
     MOST_UNKNOWN_TYPES,
     OTHER_TYPES,
@@ -25,7 +26,7 @@ NULL = bytes.fromhex("0001000000000000")
 
 
 def session(style: str = "single", now: float = 0.0) -> Session:
-    return Session(b'{"Events":{}}', 1000, style, now)
+    return Session(FullyQualified(b'{"Events":{}}', 1000, style), now)
 
 
 def feed(data: bytes):
@@ -33,16 +34,16 @@ def feed(data: bytes):
 
 
 def test_single_request_is_one_message_with_the_document():
-    assert session().greeting == bytes.fromhex("0001 0002 00000015 000003E8 00800000") + b'{"Events":{}}'
+    assert session().request == bytes.fromhex("0001 0002 00000015 000003E8 00800000") + b'{"Events":{}}'
 
 
 def test_two_step_request_asks_without_flags_first_and_with_the_document_next():
     first = bytes.fromhex("0001 0002 00000008 000003E8 00000000")
-    assert session("two-step").greeting == first + session("single").greeting
+    assert session("two-step").request == first + session("single").request
 
 
-def test_an_unknown_request_style_is_misuse():
-    with pytest.raises(Misuse):
+def test_an_unknown_request_style_is_refused():
+    with pytest.raises(ValueError, match="auto"):
         session("auto")
 
 
@@ -130,6 +131,7 @@ def test_a_server_error_ends_the_session_with_its_text_and_code_after_the_events
     under_test = session()
     received = under_test.receive(event(b"a") + error(12, b"no such field: Foo") + event(b"never"), 1.0)
     assert [payload for _, _, payload in received.events] == [b"a"]
+    assert received.problem is not None
     assert received.problem.code == "server_error"
     assert "12" in received.problem.text
     assert "no such field: Foo" in received.problem.text
@@ -202,7 +204,9 @@ def test_a_silent_peer_is_dead_only_after_the_limit_while_keep_alives_are_unknow
     under_test = session(now=10.0)
     assert under_test.deadline == 10.0 + SILENCE_LIMIT
     assert under_test.check_alive(under_test.deadline - 1) is None
-    assert under_test.check_alive(under_test.deadline).code == "peer_dead"
+    ended = under_test.check_alive(under_test.deadline)
+    assert ended is not None
+    assert ended.code == "peer_dead"
 
 
 def test_the_limit_follows_the_longest_interval_of_keep_alives_seen():
@@ -288,7 +292,9 @@ endings = st.sampled_from([b"", *BROKEN.values(), error(3, b"bye")])
 
 def outcome(pieces: list[bytes]):
     under_test = session()
-    events, acknowledgements, unknown, problem = [], 0, [], None
+    acknowledgements, problem = 0, None
+    events: list[object] = []
+    unknown: list[int] = []
     for piece in pieces:
         if problem is not None:
             break

@@ -138,8 +138,8 @@ class Secrecy:
             yield f"answer of Splunk Web to {path}", body
         for line in self._splunkd.log_lines():
             yield f"stderr of {line.stanza}", line.text.encode("utf-8", "replace")
-        for path in files_written(self._splunkd):
-            yield str(path), path.read_bytes()
+        for file in files_written(self._splunkd):
+            yield str(file), file.read_bytes()
 
 
 def files_written(splunkd: Splunkd) -> Iterator[Path]:

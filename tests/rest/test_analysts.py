@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,7 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "rest.md"
 
 
 @pytest.fixture(scope="module")
-def filled(splunkd: Splunkd) -> Iterator[Splunkd]:
+def filled(splunkd: Splunkd) -> Splunkd:
     """A splunkd with an account and an input called `one`, and the roles of CAPABILITIES."""
     create(splunkd, ACCOUNT, account("one"))
     create(splunkd, INPUT, {"name": "one", "account": "one", "disabled": "1"})

@@ -70,7 +70,7 @@ CONFS = ("inputs", f"{APP.lower()}_account", f"{APP.lower()}_settings", "passwor
 
 
 @pytest.fixture(scope="module")
-def attacked(splunkd: Splunkd) -> Iterator[Splunkd]:
+def attacked(splunkd: Splunkd) -> Splunkd:
     """A splunkd with an account and an input called `one`."""
     create(splunkd, ACCOUNT, account("one"))
     create(splunkd, INPUT, {"name": "one", "account": "one", "disabled": "1"})

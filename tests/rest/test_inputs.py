@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from tests.rest.forms import ACCOUNT, CATALOG, INPUT, PREVIEW, STATE, account, c
 
 
 @pytest.fixture(scope="module")
-def accounts(splunkd: Splunkd) -> Iterator[Splunkd]:
+def accounts(splunkd: Splunkd) -> Splunkd:
     """A splunkd with the accounts `one` and `two`."""
     for name in ("one", "two"):
         create(splunkd, ACCOUNT, account(name))

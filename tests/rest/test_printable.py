@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ IN_CONF = {
 
 
 @pytest.fixture(scope="module")
-def filled(splunkd: Splunkd) -> Iterator[Splunkd]:
+def filled(splunkd: Splunkd) -> Splunkd:
     create(splunkd, ACCOUNT, account("one"))
     create(splunkd, INPUT, {"name": "one", "account": "one", "disabled": "1"})
     return splunkd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -41,7 +40,7 @@ asks (docs/decisions/0010-packets-as-a-command-and-an-endpoint.md).
 
 
 @pytest.fixture(scope="module")
-def filled(splunkd: Splunkd) -> Iterator[Splunkd]:
+def filled(splunkd: Splunkd) -> Splunkd:
     """A splunkd with an account and an input called `one`."""
     create(splunkd, ACCOUNT, account("one"))
     create(splunkd, INPUT, {"name": "one", "account": "one", "disabled": "1"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +94,14 @@ def test_file_is_written_every_few_seconds_at_most(
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    writes = []
-    replace: Callable[[object, object], None] = os.replace
-    monkeypatch.setattr(os, "replace", lambda one, two: (writes.append(now[0]), replace(one, two)))
+    writes: list[float] = []
+    replace = os.replace
+
+    def noted(one: str, two: str) -> None:
+        writes.append(now[0])
+        replace(one, two)
+
+    monkeypatch.setattr(os, "replace", noted)
     for second in range(100):
         now[0] = 1000.0 + second
         reporter.delivered(10 * min(second, 20), 1)
@@ -111,7 +115,7 @@ def written(**changes: object) -> bytes:
     return json.dumps({**whole, **changes}).encode()
 
 
-WRONG = {
+WRONG: dict[str, list[object]] = {
     "state": ["other", 1, None, ["connected"]],
     "since": [None, "x", -1, 1e300, float("nan"), True],
     "reported_at": [None, "2026", float("inf")],

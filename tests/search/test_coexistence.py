@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,12 @@ def test_events_that_another_app_brings_are_indexed_as_that_app_alone_says(
     addon: Path, tmp_path: Path, settings: str, order: str
 ) -> None:
     write(tmp_path / order / "default/props.conf", f"[cisco:sfw:estreamer]\n{settings}")
-    told = {"sourcetype": "cisco:sfw:estreamer", "source": "/var/log/fmc.json", "host": "fmc", "now": 1744752999.0}
+    told: dict[str, Any] = {
+        "sourcetype": "cisco:sfw:estreamer",
+        "source": "/var/log/fmc.json",
+        "host": "fmc",
+        "now": 1744752999.0,
+    }
     data = f"{intrusion()}\n1744752000;{file()}".encode()
     alone = Knowledge.read(tmp_path / order).index(data, **told)
     assert Knowledge.read(addon, tmp_path / order).index(data, **told) == alone

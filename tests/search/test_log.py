@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from estreamer.splunkd import names
@@ -30,13 +31,18 @@ def indexed(
 ) -> list[Indexed]:
     """Return what becomes of lines of a log file that splunkd watches without being told a sourcetype."""
     data = "".join(f"{line}\n" for line in lines).encode()
-    told = {"sourcetype": None, "source": file, "host": FORWARDER, "index": "_internal"}
+    told: dict[str, Any] = {"sourcetype": None, "source": file, "host": FORWARDER, "index": "_internal"}
     return knowledge.index(data, **told, now=now, input_time=now)
 
 
 def searched(knowledge: Knowledge, line: Indexed) -> Event:
     """Return a line as a search finds it."""
-    told = {"sourcetype": line.sourcetype, "source": line.source, "host": line.host, "index": line.index}
+    told: dict[str, Any] = {
+        "sourcetype": line.sourcetype,
+        "source": line.source,
+        "host": line.host,
+        "index": line.index,
+    }
     return knowledge.event(line.raw, **told, time=line.time)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from estreamer.packets.download import Refusal, Search
+from estreamer.packets.search_text import Piece
 from estreamer.splunkd import client, packet_search
 from estreamer.splunkd.client import Client
 from solnlib import splunk_rest_client
@@ -47,7 +48,7 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_search_for_packets_goes_by_no_proxy(port: Management, proxy: RecordingProxy) -> None:
     request = {"session": {"authtoken": SESSION_KEY, "user": "analyst"}, "server": {"rest_uri": port.uri}}
     with pytest.raises(Refusal) as caught:
-        list(packet_search.searching(request)(Search("search x", "0", "now"), time.monotonic() + 20))
+        list(packet_search.searching(request)(Search(Piece("search x"), "0", "now"), time.monotonic() + 20))
     # This stand-in knows no POST.
     assert caught.value.status == 501
     assert proxy.heard == []

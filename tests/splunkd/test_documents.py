@@ -173,7 +173,7 @@ def test_a_message_never_holds_what_xml_forbids(
 
 
 BOMB = '<!DOCTYPE items [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
-HOSTILE = {
+HOSTILE: dict[str, str | bytes] = {
     "empty": b"",
     "not XML": b"account=fmc",
     "cut": validation_document(AROUND, "main", {"account": "fmc"})[:-20],

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from estreamer.input import loop
 from estreamer.input.logs import Log
+from estreamer.outputs.splunkd_pipe import Splunkd
 from estreamer.settings import Account, InputSettings
 from estreamer.splunkd import modular_input
 
@@ -30,7 +31,8 @@ from tests.splunkd.management import SESSION_KEY, SETTINGS_CONF, Management
 STANZA = "estreamer_fqe://main"
 PASSWORD = "not-a-real-password"
 SCRIPT = ROOT / "bin" / "estreamer_fqe.py"
-Fake = Callable[[InputSettings, Callable[[str], Account], Log, str, str, int], int]
+Accounts = Callable[[str], Account]
+Fake = Callable[[InputSettings, Accounts, Log, str, str, Splunkd], int]
 
 
 def document(management: Management, checkpoints: Path | str, **params: str) -> bytes:
@@ -60,7 +62,12 @@ def test_the_loop_gets_what_splunkd_says(management: Management, log_folder: Pat
     seen: list[object] = []
 
     def body(
-        settings: InputSettings, accounts: Callable[[str], Account], log: Log, checkpoints: str, stanza: str, out: int
+        settings: InputSettings,
+        accounts: Callable[[str], Account],
+        log: Log,
+        checkpoints: str,
+        stanza: str,
+        out: Splunkd,
     ) -> int:
         seen.extend((settings.name, settings.index, settings.settle, checkpoints, stanza))
         seen.append(accounts("fmc").pkcs12)
@@ -68,7 +75,7 @@ def test_the_loop_gets_what_splunkd_says(management: Management, log_folder: Pat
         seen.append(accounts("fmc").pkcs12)
         log.info("hidden")
         log.warning("shown")
-        os.close(out)
+        os.close(out.descriptor)
         return 7
 
     stdin = document(management, "/checkpoints", index="netfw", settle="5")
@@ -83,13 +90,18 @@ def test_stdout_belongs_to_the_stream(
     management: Management, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     def body(
-        settings: InputSettings, accounts: Callable[[str], Account], log: Log, checkpoints: str, stanza: str, out: int
+        settings: InputSettings,
+        accounts: Callable[[str], Account],
+        log: Log,
+        checkpoints: str,
+        stanza: str,
+        out: Splunkd,
     ) -> int:
         print("printed by accident")
         os.write(1, b"written by accident\n")
         subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
-        os.write(out, b"<stream></stream>")
-        os.close(out)
+        os.write(out.descriptor, b"<stream></stream>")
+        os.close(out.descriptor)
         return 0
 
     assert run_with(monkeypatch, body, document(management, "/checkpoints")) == 0
@@ -105,9 +117,14 @@ def test_what_nobody_expected_is_in_the_log_and_in_one_line_on_stderr(
     management: Management, log_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     def body(
-        settings: InputSettings, accounts: Callable[[str], Account], log: Log, checkpoints: str, stanza: str, out: int
+        settings: InputSettings,
+        accounts: Callable[[str], Account],
+        log: Log,
+        checkpoints: str,
+        stanza: str,
+        out: Splunkd,
     ) -> int:
-        os.close(out)
+        os.close(out.descriptor)
         local_secret = PASSWORD  # a traceback shows where, never with what
         raise RuntimeError(f"boom\nERROR forged {len(local_secret)}")
 
@@ -139,9 +156,14 @@ def test_a_session_key_that_is_refused_ends_the_input_so_that_splunkd_gives_a_ne
     management: Management, log_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     def body(
-        settings: InputSettings, accounts: Callable[[str], Account], log: Log, checkpoints: str, stanza: str, out: int
+        settings: InputSettings,
+        accounts: Callable[[str], Account],
+        log: Log,
+        checkpoints: str,
+        stanza: str,
+        out: Splunkd,
     ) -> int:
-        os.close(out)
+        os.close(out.descriptor)
         management.refuse["/"] = 401
         accounts("fmc")
         return 0

@@ -131,6 +131,36 @@ def test_fast_runs_under_one_python_and_builds_nothing(
     assert ran == {"3.13": ["not package", *tool.FAST]}
 
 
+def test_style_alone_runs_no_test_and_installs_no_system_package(
+    tool: ModuleType, ran: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(tool, "passes", lambda name, command, package=None: names.append(name) or True)
+    monkeypatch.setattr(tool, "install_system_packages", lambda *wanted: pytest.fail("something was installed"))
+    assert tool.main(["--style"]) == 0
+    assert {"ruff check", "ruff format", "mypy"} <= set(names)
+    assert not [name for name in names if "tests" in name]
+
+
+def test_fast_says_that_page_scripts_are_not_checked_where_node_packages_are_missing(
+    tool: ModuleType,
+    ran: dict[str, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(tool, "passes", lambda name, command, package=None: names.append(name) or True)
+    monkeypatch.setattr(tool, "place", lambda: tmp_path / "packages")
+    assert tool.main(["--fast"]) == 0
+    assert "page scripts" not in names
+    assert "skipped: page scripts" in capsys.readouterr().err
+    (tmp_path / "packages").mkdir()
+    assert tool.main(["--fast"]) == 0
+    assert "page scripts" in names
+    assert "skipped" not in capsys.readouterr().err
+
+
 def imported(file: Path) -> set[str]:
     """The modules that a file imports, by their whole names."""
     found: set[str] = set()
@@ -170,3 +200,9 @@ def test_a_system_package_is_looked_for_by_what_shows_it(tool: ModuleType, monke
     wanted = (*tool.PROGRAMS, *tool.LIBRARIES)
     assert [package for package in wanted if not tool.has_package(package)] == ["tcpdump", "libmagic1"]
     assert set(tool.FAST_PACKAGES) <= set(wanted)
+
+
+def test_types_are_checked_wherever_style_is(tool: ModuleType) -> None:
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.mypy]")[2]
+    checked = ast.literal_eval(settings.partition("files = ")[2].partition("\n")[0])
+    assert sorted(checked) == sorted("bin/estreamer" if one == "bin" else one for one in tool.STYLE)

@@ -39,7 +39,6 @@ from .generations import Generation, Generations
 from .history import History, Resume, believed, higher
 from .journal import Moment, State
 from .lock import patiently
-from .settling import Settling
 
 __all__ = [
     "Bookmark",
@@ -151,7 +150,8 @@ class Bookmark:
         self._recorded_at = 0
         """When this process last recorded an event, by this machine's clock."""
         self.recovery = Recovery()
-        self.settling = Settling(settle)
+        self.seen: tuple[tuple[int, float], ...] = ()
+        """Up to which events the same reader had read when, in monotonic seconds, before this process began."""
         """What splunkd has read and not yet had long enough, by the process before this one as well."""
 
     @classmethod
@@ -354,7 +354,7 @@ class Bookmark:
         may_be_same = (state.reader or state.gone) in (reader, "")
         kept_up = 0 < state.written <= history.kept
         if state.reader == reader:
-            self.settling.resume(history.read, self._clock.monotonic())
+            self.seen = tuple(history.read)
         else:
             settled = max(state.settled, history.kept)
             unsettled = state.written - settled

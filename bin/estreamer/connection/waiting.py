@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import FrameType, TracebackType
 from typing import Callable, Protocol, TypeVar
 
@@ -163,16 +163,19 @@ class Waiting:
             raise failure[0]
         return outcome[0]
 
-    def pipe(self, descriptor: int, timeout: float, ignore_stop: bool = False) -> None:
-        """Wait until a pipe may take bytes, at most `timeout` seconds. Raises Stop, unless that is to be ignored."""
+    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
+        """Wait until one of the descriptors may take bytes, at most `timeout` seconds; without any, for the time.
+
+        Raises Stop, unless that is to be ignored.
+        """
         if sys.platform == "win32":
             time.sleep(min(timeout, _PIPE_POLL_INTERVAL))
             if not ignore_stop:
                 self.check()
         elif ignore_stop:
-            select.select([], [descriptor], [], timeout)
+            select.select([], descriptors, [], timeout)
         else:
-            self.until((), (descriptor,), timeout)
+            self.until((), descriptors, timeout)
 
     def _select(self, readable: list[int], writable: list[int], left: float | None) -> tuple[list[int], list[int]]:
         timeout = PARENT_CHECK_INTERVAL if left is None else min(max(left, 0.0), PARENT_CHECK_INTERVAL)

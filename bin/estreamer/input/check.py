@@ -23,6 +23,7 @@ from .. import printable, settings
 from ..connection import pkcs12, tcp, tls
 from ..errors import Problem
 from ..protocol import wire
+from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import Session
 
 STEPS = ("credentials", "resolve", "connect", "verify", "accept", "request")
@@ -136,12 +137,12 @@ class _Conversation:
         self.has_request = document is not None
         self._connection = connection
         self._credentials = credentials
-        self._session = Session(document or b"", wire.NOW, "single", time.monotonic())
+        self._session = Session(FullyQualified(document or b"", wire.NOW), time.monotonic())
         self._requested = False
 
     def request(self) -> None:
         self._requested = True
-        self._connection.send(self._session.greeting)
+        self._connection.send(self._session.request)
 
     def say_goodbye(self) -> None:
         self._connection.send(self._session.goodbye(GOODBYE))
@@ -159,6 +160,8 @@ class _Conversation:
 
     def _take(self, data: bytes) -> None:
         received = self._session.receive(data, time.monotonic())
+        if received.answers:
+            self._connection.send(received.answers)
         if received.problem is not None:
             raise received.problem
 

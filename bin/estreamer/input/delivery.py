@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from ..bookmark.bookmark import Bookmark, Entry
 from ..bookmark.duplicates import DuplicateFilter
@@ -21,14 +22,12 @@ from ..bookmark.journal import Moment
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
 from ..events import facts, repair
-from ..outputs.pace import Pace
-from ..outputs.splunkd_pipe import Chunk, Output, ReaderGone
+from ..outputs.output import Encoded, Output, ReceiverGone
+from ..protocol.family import AS_IT_IS, Records
 from ..protocol.session import UNSTAMPED, Event
 from ..settings import InputSettings
 from .figures import Figures, Standing, Warnings, log_figures
 from .status import Reporter
-
-SOURCETYPE = "cisco:sfw:estreamer"
 
 FIGURES_INTERVAL = 60.0
 """Seconds between two lines of figures in the log."""
@@ -47,11 +46,6 @@ DRAIN_POLL = 0.01
 
 BOOKMARK_RETRY = 1.0
 """Seconds between attempts to write a bookmark that the disk refuses."""
-
-
-def _own_second(event: Event) -> int:
-    """Return the time of an event in whole seconds, 0 when it has none that fits the bookmark."""
-    return facts.second_of(event[2], event[1])
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,8 @@ class _Batch:
 class Delivery:
     """Delivers the events of one input. `stanza` is `estreamer_fqe://<name>`, `descriptor` splunkd's pipe.
 
-    `reporter` is its log, and is told about once a second how many events were written since the start.
+    `reporter` is its log, and learns about once a second how many events were written since the start. `records` reads
+    what lies in a record.
     """
 
     def __init__(
@@ -81,9 +76,9 @@ class Delivery:
         settings: InputSettings,
         reporter: Reporter,
         bookmark: Bookmark,
-        stanza: str,
-        descriptor: int,
+        output: Output[Any],
         waiting: Waiting,
+        records: Records,
     ) -> None:
         self.figures = Figures()
         self.account = ""
@@ -96,12 +91,11 @@ class Delivery:
         self._reporter = reporter
         self._bookmark = bookmark
         self._waiting = waiting
-        self._output = Output(descriptor, source=stanza, sourcetype=SOURCETYPE, host="", index=settings.index)
+        self._output = output
         self._rules = settings.drop_rules
         self._kinds_with_rules = frozenset(settings.drop_rules.kinds())
         self._identify = settings.failover_account is not None
-        self._describer = facts.Describer()
-        self._settling = bookmark.settling
+        self._records = records
         self._settling_refused = False
         self._next_figures = time.monotonic() + FIGURES_INTERVAL
         self._next_look = 0.0
@@ -111,18 +105,14 @@ class Delivery:
         self._stop_at: float | None = None
         self._waited = 0.0
         """Seconds that the present write has waited for the pipe."""
-        started = time.monotonic()
-        # The process before this one may have seen the same splunkd fall behind, and left no word of it.
-        self._pace = Pace(started, started if bookmark.recovery.may_be_behind else None)
         self._trusts_planned_restart = settings.trusts_planned_restart
-        self._settle_seconds = settings.settle
         self._warnings = Warnings(reporter)
         self._written_events = 0
 
     @property
     def next_due(self) -> float:
         """When `keep_house` is to be called at the latest, in monotonic seconds."""
-        return min(self._next_figures, self._next_look)
+        return min(self._next_figures, self._next_look, self._output.next_due())
 
     def use_account(self, name: str) -> None:
         """Set the account in use. What was known of another one's certificates is forgotten."""
@@ -140,13 +130,16 @@ class Delivery:
         It is the event's own time, the only one that is the same whenever the event is sent again. No event is archived
         before it happens, so resuming there misses none.
         """
-        return [event if event[0] != UNSTAMPED else (_own_second(event), event[1], event[2]) for event in received]
+        second = self._records.second
+        return [
+            event if event[0] != UNSTAMPED else (second(event[2], event[1]), event[1], event[2]) for event in received
+        ]
 
     def deliver(self, received: list[Event], duplicates: DuplicateFilter | None, moment: Moment | None = None) -> None:
         """Write events to splunkd and record them in the bookmark, all but duplicates and what a rule drops.
 
         `moment` is one before which the server cannot have sent them; without it, that is the present one. Raises Stop
-        when the pipe did not take them all in time (those that it took are recorded), and ReaderGone.
+        when the pipe did not take them all in time (those that it took are recorded), and ReceiverGone.
         """
         if duplicates is not None:
             received = self._without_duplicates(received, duplicates)
@@ -154,16 +147,16 @@ class Delivery:
             return
         moment = moment or self._bookmark.now()
         try:
-            batch, entry, chunk = self._encode(received, moment)
+            batch, entry, encoded = self._encode(received, moment)
         except Exception as error:
             # Nothing that an event says may end the stream, or come again at each start.
             self._report_unexpected(error)
             for event in received:
                 self._write(*self._encode_alone(event, moment))
             return
-        self._write(batch, entry, chunk)
+        self._write(batch, entry, encoded)
 
-    def _encode(self, received: list[Event], moment: Moment) -> tuple[_Batch, Entry, Chunk]:
+    def _encode(self, received: list[Event], moment: Moment) -> tuple[_Batch, Entry, Encoded]:
         """Return what is to be written of events, and recorded. Whatever fails for what events say fails here, before
         the pipe has taken any.
         """
@@ -171,7 +164,7 @@ class Delivery:
         entry = self._bookmark.entry(batch.archivals, batch.payloads, batch.identities, moment)
         return batch, entry, self._output.encode(batch.times, batch.texts, self._numbers(batch, entry.archivals))
 
-    def _encode_alone(self, event: Event, moment: Moment) -> tuple[_Batch, Entry, Chunk]:
+    def _encode_alone(self, event: Event, moment: Moment) -> tuple[_Batch, Entry, Encoded]:
         """Return the same of one event; of one that fails, as text and marked."""
         try:
             return self._encode([event], moment)
@@ -197,27 +190,31 @@ class Delivery:
             problem="An event is delivered as text, since the add-on failed on it. Please report this line.",
         )
 
-    def _write(self, batch: _Batch, entry: Entry, chunk: Chunk) -> None:
-        """Write a batch and record what the pipe has taken of it. Raises Stop and ReaderGone."""
+    def _write(self, batch: _Batch, entry: Entry, encoded: Encoded) -> None:
+        """Write a batch and record what the output has taken of it. Raises Stop and ReceiverGone."""
         before = self._output.written_bytes
         self._waited = 0.0
-        written = self._output.write(chunk, self._wait_for_pipe)
-        complete = written == len(batch.texts)
+        count = len(batch.texts)
+        written = self._output.offer(encoded)
+        while written < count and self._wait_for_output():
+            written = self._output.offer(encoded)
+        complete = written == count
         self._record(entry, len(batch.payloads) if complete else batch.places[written])
         self.figures.written += written
         self._written_events += written
         self.figures.written_bytes += self._output.written_bytes - before
-        self._settling.delivered(self._bookmark.sequence, self._output.written_bytes)
+        self._output.recorded(self._bookmark.sequence)
         if not complete:
             self._waiting.check()
 
     def keep_house(self, now: float) -> None:
-        """Do what is due by the clock: a look at the reader, settling, and the line of figures. Raises ReaderGone."""
+        """Do what is due by the clock: a look at the reader, settling, and the line of figures. Raises ReceiverGone."""
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
             self._reporter.delivered(self._written_events, self._last_archival)
-            if self._output.reader_is_gone():
-                raise ReaderGone("splunkd has closed the pipe")
+            gone = self._output.gone()
+            if gone is not None:
+                raise ReceiverGone(gone)
         self._settle(now)
         self._warnings.of_forgotten(self._bookmark.forgotten)
         if now >= self._next_figures:
@@ -226,7 +223,7 @@ class Delivery:
 
     def reader_is_gone(self) -> bool:
         """Return whether splunkd has closed the pipe: it may have dropped what lay in that of the process before."""
-        return self._output.reader_is_gone()
+        return self._output.gone() is not None
 
     def forget_reader(self) -> None:
         """Let what splunkd had not settled be delivered again: it has died or closed the pipe."""
@@ -240,7 +237,7 @@ class Delivery:
 
         `planned` says that splunkd asked for the end, and lives.
         """
-        self._output.close()
+        self._output.finish()
         if self._wait_until_read() and planned and self._bookmark.state is not None:
             self._trust_reader()
         self.log_figures()
@@ -251,11 +248,7 @@ class Delivery:
         One that ends as it is meant to empties its queues first, as far as these can be emptied: so it must not have
         been behind.
         """
-        trusted = (
-            self._trusts_planned_restart
-            and self._output.knows_unread()
-            and self._pace.kept_up(self._settle_seconds, time.monotonic())
-        )
+        trusted = self._trusts_planned_restart and self._output.keeps(time.monotonic())
         try:
             if trusted:
                 self._bookmark.kept()
@@ -294,16 +287,19 @@ class Delivery:
             return False
         identity = None
         if duplicates.needs_identity:
-            identity = facts.identity(payload, facts.describe(payload, record_type)[0])
+            ((event_type, _, _),) = self._records.describe((payload,), (record_type,))
+            identity = self._records.identity(payload, event_type)
         return duplicates.is_duplicate(archival, payload, identity)
 
     def _prepare(self, received: list[Event]) -> _Batch:
         """Return events in columns, with what is to be written of them. The hot path: a pass for each thing."""
         archivals, record_types, payloads = zip(*received)
-        described = self._describer.describe(payloads, record_types)
+        described = self._records.describe(payloads, record_types)
         identities = None
         if self._identify:
-            identities = [facts.identity(payload, kind) for payload, (kind, _, _) in zip(payloads, described)]
+            identities = [
+                self._records.identity(payload, event_type) for payload, (event_type, _, _) in zip(payloads, described)
+            ]
         places: Sequence[int] = range(len(received))
         texts: Sequence[bytes] = payloads
         if self._kinds_with_rules:
@@ -317,22 +313,18 @@ class Delivery:
         shapes = [shape for _, _, shape in described]
         if any(shapes):
             texts = [
-                text if shape == facts.SOUND else self._mended(text, record_types[place], shape)
+                text if shape == AS_IT_IS else self._mended(text, record_types[place], shape)
                 for text, place, shape in zip(texts, places, shapes)
             ]
         return _Batch(archivals, payloads, identities, times, texts, places)
 
     def _mended(self, payload: bytes, record_type: int, shape: int) -> bytes:
-        """Return what is to be written of a payload that is not sound by its ends, or does not say what it is."""
-        if shape == facts.UNSOUND:
-            payload, problems = repair.mend(payload, record_type)
-            self.figures.malformed += bool(problems)
-            self.figures.problems.update(problems)
-            shape = facts.describe(payload, record_type)[2]
-        if shape == facts.UNNAMED:
-            self.figures.event_types_added += 1
-            payload = facts.with_event_type(payload, facts.KIND_OF_RECORD_TYPE[record_type])
-        return payload
+        """Return what is to be written of a payload that is not delivered as it is, and count why."""
+        text, problems, event_type_added = self._records.text(payload, record_type, shape)
+        self.figures.malformed += bool(problems)
+        self.figures.problems.update(problems)
+        self.figures.event_types_added += event_type_added
+        return text
 
     def _is_dropped(self, kind: str, payload: bytes) -> bool:
         if kind not in self._kinds_with_rules:
@@ -359,7 +351,7 @@ class Delivery:
                     self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
                 complained = True
                 # Whoever does not look cannot say at a planned restart that splunkd kept up.
-                self._look()
+                self._output.serve(time.monotonic())
                 self._waiting.pause(BOOKMARK_RETRY)
         last = entry.archivals[count - 1]
         if last:
@@ -369,12 +361,12 @@ class Delivery:
             self._warnings.of_clock(self.account, last, int(now))
 
     def _settle(self, now: float) -> None:
-        settled = self._settling.read(self._look(), now)
+        settled = self._output.settled(now)
         read = None
         if now >= self._next_record:
             self._next_record = now + RECORD_INTERVAL
-            read = self._settling.unrecorded()
-        if (settled is None and read is None) or self._waiting.parent_is_gone or self._output.reader_is_gone():
+            read = self._output.seen()
+        if (settled is None and read is None) or self._waiting.parent_is_gone or self._output.gone():
             return
         try:
             if settled is not None:
@@ -384,17 +376,10 @@ class Delivery:
             self._settling_refused = False
         except Problem as problem:
             if settled is not None:
-                self._settling.put_off(settled, now)
+                self._output.put_off(settled, now)
             if not self._settling_refused:
                 self._reporter.error("bookmark_write_failed", code=problem.code, problem=problem.text)
             self._settling_refused = True
-
-    def _look(self) -> int:
-        """Note whether splunkd keeps up, and return how many bytes it has read."""
-        unread = self._output.unread()
-        read = self._output.written_bytes - unread
-        self._pace.look(read, unread, time.monotonic())
-        return read
 
     def _numbers(self, batch: _Batch, archivals: Sequence[int]) -> Sequence[int]:
         """Return the sequence numbers in the bookmark that the events to be written will have."""
@@ -412,10 +397,10 @@ class Delivery:
         """
         if self._stop_at is None:
             self._stop_at = time.monotonic() + STOP_GRACE
-        while self._output.unread() and time.monotonic() < self._stop_at and not self._output.reader_is_gone():
+        while self._output.pending() and time.monotonic() < self._stop_at and not self._output.gone():
             time.sleep(DRAIN_POLL)
-            self._look()
-        unread_from = self._output.read_up_to()
+            self._output.serve(time.monotonic())
+        unread_from = self._output.not_taken()
         if unread_from is None or self._bookmark.state is None:
             # The next process has nothing else to tell it.
             self._next_record = 0.0
@@ -434,11 +419,11 @@ class Delivery:
         )
         return False
 
-    def _wait_for_pipe(self) -> bool:
+    def _wait_for_output(self) -> bool:
         """Wait until splunkd may take more; return False when a request to stop has had its grace."""
         begun = time.monotonic()
         try:
-            self._waiting.pipe(self._output.descriptor, 1.0)
+            self._waiting.writable(self._output.descriptors(), 1.0)
         except Stop:
             return self._wait_in_grace(begun)
         now = self._has_waited(begun)
@@ -450,7 +435,7 @@ class Delivery:
         """Note that a write has waited since then; return what time it is."""
         now = time.monotonic()
         self._waited += now - begun
-        self._pace.waited(self._waited, now)
+        self._output.waited(self._waited, now)
         return now
 
     def _wait_in_grace(self, begun: float) -> bool:
@@ -459,6 +444,6 @@ class Delivery:
             self._stop_at = now + STOP_GRACE
         if now >= self._stop_at:
             return False
-        self._waiting.pipe(self._output.descriptor, self._stop_at - now, ignore_stop=True)
+        self._waiting.writable(self._output.descriptors(), self._stop_at - now, ignore_stop=True)
         self._has_waited(begun)
         return True

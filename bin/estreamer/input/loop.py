@@ -16,8 +16,11 @@ from ..bookmark.lock import patiently
 from ..connection import pkcs12, tls
 from ..connection.waiting import Waiting
 from ..errors import Problem, Stop
-from ..outputs.splunkd_pipe import ReaderGone, machine_run, reader_identity
+from ..events.records import FullyQualifiedRecords
+from ..outputs.output import Before, Destination, ReceiverGone
+from ..outputs.splunkd_pipe import machine_run
 from ..protocol import fully_qualified, wire
+from ..protocol.fully_qualified import FullyQualified
 from ..protocol.session import OTHER_TYPES, Event, Session
 from ..settings import Account, InputSettings
 from .delivery import Delivery
@@ -78,7 +81,7 @@ def run(
     log: SharedLog,
     checkpoint_dir: str,
     stanza: str,
-    stdout_fd: int,
+    destination: Destination,
 ) -> int:
     """Run an input until it is told to stop; return the exit code of the process.
 
@@ -88,7 +91,7 @@ def run(
     calm = CalmLog(log)
     with Waiting() as waiting:
         try:
-            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle)
+            bookmark = _open_bookmark(waiting, checkpoint_dir, stanza, settings.settle, destination)
         except Stop as stop:
             log.info("stopped", reason=str(stop))
             return 0
@@ -97,19 +100,23 @@ def run(
             return 1
         try:
             reporter = Reporter(calm, checkpoint_dir, stanza)
-            delivery = Delivery(settings, reporter, bookmark, stanza, stdout_fd, waiting)
-            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting).run()
+            before = Before(bookmark.seen, bookmark.recovery.may_be_behind)
+            output = destination.open(before, time.monotonic())
+            delivery = Delivery(settings, reporter, bookmark, output, waiting, FullyQualifiedRecords())
+            return Stream(settings, accounts, reporter, bookmark, stanza, delivery, waiting, destination).run()
         finally:
             bookmark.close()
             calm.flush()
 
 
-def _open_bookmark(waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int) -> Bookmark:
+def _open_bookmark(
+    waiting: Waiting, checkpoint_dir: str, stanza: str, settle: int, destination: Destination
+) -> Bookmark:
     """Open the bookmark; the previous process of the same input may still be ending. Raises Problem and Stop."""
 
     def attempt() -> Bookmark:
         clock = Clock(time.time, time.monotonic, machine_run())
-        return Bookmark.open(checkpoint_dir, stanza, reader=reader_identity(), settle=settle, clock=clock)
+        return Bookmark.open(checkpoint_dir, stanza, reader=destination.receiver(), settle=settle, clock=clock)
 
     return patiently(attempt, LOCK_PATIENCE, waiting.pause)
 
@@ -126,8 +133,10 @@ class Stream:
         stanza: str,
         delivery: Delivery,
         waiting: Waiting,
+        destination: Destination,
     ) -> None:
         self._settings = settings
+        self._destination = destination
         self._accounts = accounts
         self._log = log
         self._bookmark = bookmark
@@ -149,7 +158,7 @@ class Stream:
             planned = not (self._waiting.parent_is_gone or self._delivery.reader_is_gone())
             if not planned:
                 self._delivery.forget_reader()
-        except ReaderGone as gone:
+        except ReceiverGone as gone:
             self._log.warning("reader_gone", problem=f"{gone}. What splunkd had not settled is delivered again.")
             self._delivery.forget_reader()
         except Problem as problem:
@@ -249,7 +258,7 @@ class Stream:
         conversation = _Conversation(self._delivery, session, connection, duplicates, self._waiting, self._log)
         try:
             problem = conversation.run(lambda: self._bookmark.remember_style(account.name, style))
-        except (Stop, ReaderGone) as end:
+        except (Stop, ReceiverGone) as end:
             _say_goodbye(connection, session, str(end))
             raise
         if problem.code == "tls_closed" and not session.answered:
@@ -269,10 +278,10 @@ class Stream:
             if timestamp == wire.NOW:
                 # From here on it is a time: what happens before the next connection must not be lost.
                 begin = max(0, int(time.time()) - self._settings.settle)
-        self._bookmark.begin(name, begin, reader_identity(), self._stanza)
+        self._bookmark.begin(name, begin, self._destination.receiver(), self._stanza)
         if resume is not None and resume.ahead is not None:
             self._report_clock(name, resume.ahead, timestamp)
-        session = Session(self._document, timestamp, style, time.monotonic())
+        session = Session(FullyQualified(self._document, timestamp, style), time.monotonic())
         return session, None if resume is None else resume.duplicates
 
     def _style(self, name: str) -> str:
@@ -401,14 +410,14 @@ class _Conversation:
         self._sent = _Sent()
 
     def run(self, on_first_event: Callable[[], None]) -> Problem:
-        """Converse until the connection ends, and return what ended it. Raises Stop or ReaderGone."""
+        """Converse until the connection ends, and return what ended it. Raises Stop or ReceiverGone."""
         try:
             self._converse(on_first_event)
         except Problem as problem:
             return problem
 
     def _converse(self, on_first_event: Callable[[], None]) -> NoReturn:
-        self._connection.send(self._session.greeting)
+        self._connection.send(self._session.request)
         more = True
         while True:
             self._waiting.check()
@@ -443,6 +452,8 @@ class _Conversation:
         received = self._session.receive(data, time.monotonic())
         self._delivery.figures.received += len(received.events)
         self._delivery.figures.received_bytes += len(data)
+        if received.answers:
+            self._connection.send(received.answers)
         if received.events:
             events = self._delivery.stamp(received.events) if received.unstamped else received.events
             self._deliver(events, Moment.of(wall, monotonic))

@@ -1,283 +1,142 @@
-"""Events as well-formed XML on splunkd's pipe, and what can be known of the reader at its other end.
-
-splunkd reads `<stream><event>…</event>…</stream>` and never acknowledges. When its queues are full it stops reading,
-so the pipe is written without blocking and the caller waits where it can still be told to stop. XML 1.0 knows no way
-to write most control characters, and one of them ends the stream: a payload that holds any is repaired before, and so
-is one that is no JSON, as far as that is found.
-"""
+"""splunkd's pipe as an output: splunkd acknowledges nothing, so events settle when it has had them for some seconds."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Callable, Protocol
-from xml.sax.saxutils import escape
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable
 
-from .. import causes, printable
-from ..events import repair
+from .output import Before, Output
+from .pace import Pace
+from .settling import Settling
+from .xml_stream import Chunk, XmlStream
 
-_STARTS_KEPT = 1024
-"""Beginnings of events that are kept, one for each time: far more seconds than a batch has."""
-
-_OPENING = b"<stream>\n"
-_CLOSING = b"</stream>\n"
-_MIDDLE = b"</time><data>"
-_TAIL = b"</data></event>\n"
+SOURCETYPE = "cisco:sfw:estreamer"
 
 
-class ReaderGone(Exception):
-    """Nothing can be written to the pipe any more; the text says why: splunkd has closed it or died, or another cause.
+@dataclass(frozen=True)
+class Splunkd:
+    """The splunkd that started this process. `descriptor` is the write end of its pipe, `source` the stanza.
 
-    Half an event may be written, so that nothing may follow.
+    `index` is left out when empty, so that splunkd takes its default. `settle` is in seconds: after that splunkd has
+    written what it has read.
     """
 
+    descriptor: int
+    source: str
+    index: str | None
+    settle: float
 
-class WaitForPipe(Protocol):
-    """Wait until the pipe takes bytes; return False when waiting is to end (stop, timeout)."""
+    def receiver(self) -> str:
+        """Return what tells this splunkd from another one."""
+        return reader_identity()
 
-    def __call__(self) -> bool: ...  # noqa: D102 - the class says it
+    def open(self, before: Before, now: float) -> Output[Chunk]:
+        """Return the pipe as an output."""
+        return SplunkdPipe(self, before, now)
 
 
-class Output:
-    """The stream of one input. `descriptor` is the write end of splunkd's pipe.
+class SplunkdPipe:
+    """The pipe as an output: see `output.Output`."""
 
-    `index` is left out when empty, so that splunkd takes its default. All events carry the same source, sourcetype and
-    index; `host` belongs to the account that is connected.
-    """
+    def __init__(self, splunkd: Splunkd, before: Before, now: float) -> None:
+        self._stream = XmlStream(
+            splunkd.descriptor, source=splunkd.source, sourcetype=SOURCETYPE, host="", index=splunkd.index
+        )
+        self._settle = splunkd.settle
+        self._settling = Settling(splunkd.settle)
+        self._settling.resume(before.seen, now)
+        # The process before this one may have seen the same splunkd fall behind, and left no word of it.
+        self._pace = Pace(now, now if before.may_be_behind else None)
+        self._read_bytes = 0
+        self._complete = True
+        # The hot path: without a call in between.
+        self.encode = self._stream.encode
 
-    def __init__(self, descriptor: int, *, source: str, sourcetype: str, host: str, index: str | None) -> None:
-        self._descriptor = descriptor
-        self._pipe = _pipe(descriptor)
-        self._source = source
-        self._sourcetype = sourcetype
-        self._index = index
-        self._opened = False
-        self._whole = True
-        self._inspector = repair.Inspector()
-        self.mended = 0
-        """Payloads that were marked since the last `take_problems`."""
-        self._problems: Counter[str] = Counter()
-        self.written_bytes = 0
-        """Bytes that the pipe has taken, of all that was written."""
-        self._recent: deque[tuple[int, Chunk]] = deque()
-        self.use_host(host)
+    @property
+    def written_bytes(self) -> int:
+        """How many bytes the pipe has taken."""
+        return self._stream.written_bytes
 
     def use_host(self, host: str) -> None:
-        """Set the host of the events that follow, which are those of another connection."""
-        self._inspector.begin()
-        index = f"<index>{_text(self._index)}</index>" if self._index else ""
-        self._starts: dict[bytes, bytes] = {}
-        self._head = (
-            f"<event><source>{_text(self._source)}</source><sourcetype>{_text(self._sourcetype)}</sourcetype>"
-            f"<host>{_text(host)}</host>{index}<time>"
-        ).encode()
-
-    def encode(self, times: Sequence[bytes], payloads: Sequence[bytes], numbers: Sequence[int]) -> Chunk:
-        """Return the XML of events, given their times (epoch seconds as text), payloads and rising numbers.
-
-        The hot path. What is wrong with a payload is looked for in all of them at once, and one by one only if there is
-        a suspicion. Events share their times, so what stands before a payload is made once for each time. Replacing
-        what is not there copies nothing.
-        """
-        unsound = self._inspector.unsound(payloads)
-        if unsound:
-            payloads = list(payloads)
-            for place in unsound:
-                payloads[place] = self._mended(payloads[place])
-        start = self._starts.get
-        starts = [start(time) or self._start(time) for time in times]
-        texts = [payload.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;") for payload in payloads]
-        return Chunk(starts, texts, numbers)
+        """Set the host of the events that follow."""
+        self._stream.use_host(host)
 
     def take_problems(self) -> tuple[int, Counter[str]]:
         """Return how many payloads were marked since the last time, and how many of them had which problem."""
-        mended, problems = self.mended, self._problems
-        self.mended, self._problems = 0, Counter()
-        return mended, problems
+        return self._stream.take_problems()
 
-    def write(self, chunk: Chunk, wait: WaitForPipe) -> int:
-        """Write a chunk; return how many of its events the pipe has taken as a whole.
-
-        Fewer than all only when `wait` returned False. Raises ReaderGone.
-        """
-        if not chunk.data:
-            return 0
-        data = chunk.data if self._opened else _OPENING + chunk.data
-        offset = 0 if self._opened else -len(_OPENING)
-        self._remember(chunk, self.written_bytes - offset)
-        view = memoryview(data)
-        position = 0
-        try:
-            while position < len(data):
-                taken = self._write_some(view[position:])
-                if taken:
-                    position += taken
-                    self._opened = True
-                elif not wait():
-                    break
-        finally:
-            # However this ends: nothing may be written behind half an event.
-            self._whole = chunk.ends_at(position + offset) or (position == 0 and self._whole)
-        return chunk.whole_events(position + offset)
-
-    def read_up_to(self) -> int | None:
-        """Return the number of the last event that the reader has taken as a whole; None: all that were written."""
-        read = self.written_bytes - self.unread()
-        for start, chunk in self._recent:
-            whole = chunk.whole_events(max(0, read - start))
-            if whole < len(chunk.numbers):
-                return chunk.numbers[whole - 1] if whole else chunk.numbers[0] - 1
-        return None
-
-    def _remember(self, chunk: Chunk, start: int) -> None:
-        read = self.written_bytes - self.unread()
-        while self._recent and self._recent[0][0] + len(self._recent[0][1].data) <= read:
-            self._recent.popleft()
-        self._recent.append((start, chunk))
-
-    def close(self) -> None:
-        """End the stream, if that can be done without waiting and without cutting an event."""
-        if self._opened and self._whole:
-            try:
-                self._write_some(memoryview(_CLOSING))
-            except ReaderGone:
-                return
-
-    @property
-    def descriptor(self) -> int:
-        """The descriptor to wait for, until it takes bytes."""
-        return self._descriptor
-
-    def unread(self) -> int:
-        """Return how many of the written bytes the reader has not taken yet; 0 where the system cannot tell."""
-        return self._pipe.unread()
-
-    def knows_unread(self) -> bool:
-        """Return whether the system can tell what the reader has not taken yet."""
-        return self._pipe.knows_unread()
-
-    def reader_is_gone(self) -> bool:
-        """Return whether the pipe's other end is closed, as far as that shows without writing."""
-        return self._pipe.broken()
-
-    def _start(self, time: bytes) -> bytes:
-        """Return what stands before the payload of an event of this time, and remember it."""
-        if len(self._starts) >= _STARTS_KEPT:
-            self._starts.clear()
-        start = self._starts[time] = self._head + time + _MIDDLE
-        return start
-
-    def _mended(self, payload: bytes) -> bytes:
-        mended, problems = repair.mend(payload)
-        self.mended += bool(problems)
-        self._problems.update(problems)
-        return mended
-
-    def _write_some(self, data: memoryview) -> int:
-        try:
-            taken = self._pipe.write(data)
-        except BlockingIOError:
-            return 0
-        except ConnectionError as error:
-            raise ReaderGone("splunkd has closed the pipe") from error
-        except OSError as error:
-            raise ReaderGone(causes.sentence("The pipe to splunkd cannot be written", error).rstrip(".")) from error
-        self.written_bytes += taken
+    def offer(self, encoded: Chunk) -> int:
+        """Write what the pipe takes now; return how many of the events it has completely. Raises ReceiverGone."""
+        taken = self._stream.push(encoded)
+        self._complete = taken == len(encoded.numbers)
         return taken
 
+    def recorded(self, number: int) -> None:
+        """Note that the events up to that number lie within what was written so far."""
+        self._settling.delivered(number, self._stream.written_bytes)
 
-class Chunk:
-    """The XML of some events, their numbers, and where each of them ends."""
+    def blocked(self) -> str | None:
+        """Return that splunkd does not read, when the pipe is full."""
+        return None if self._complete else "splunkd does not read from the pipe"
 
-    def __init__(self, starts: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> None:
-        self.numbers = numbers
-        self._starts = starts
-        self._texts = texts
-        # Slices are filled without a step of the interpreter for each piece.
-        pieces = [_TAIL] * (3 * len(texts))
-        pieces[0::3] = starts
-        pieces[1::3] = texts
-        self.data = b"".join(pieces)
+    def waited(self, seconds: float, now: float) -> None:
+        """Note that the present write has waited for so many seconds in all."""
+        self._pace.waited(seconds, now)
 
-    def whole_events(self, length: int) -> int:
-        """Return how many events lie as a whole within the first `length` bytes."""
-        if length >= len(self.data):
-            return len(self._texts)
-        for count, end in enumerate(self._ends()):
-            # The newline behind the last tag is not part of the event.
-            if end - 1 > length:
-                return count
-        return len(self._texts)
+    def descriptors(self) -> Sequence[int]:
+        """Return the pipe."""
+        return (self._stream.descriptor,)
 
-    def ends_at(self, length: int) -> bool:
-        """Return whether the first `length` bytes end between two events."""
-        if length in (0, len(self.data)):
-            return True
-        return any(end - 1 <= length <= end for end in self._ends())
+    def next_due(self) -> float:
+        """Return infinity: nothing is due by the clock alone."""
+        return math.inf
 
-    def _ends(self) -> Iterator[int]:
-        return accumulate(len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
+    def serve(self, now: float) -> None:
+        """Note what splunkd has read, and whether it keeps up."""
+        unread = self._stream.unread()
+        self._read_bytes = self._stream.written_bytes - unread
+        self._pace.look(self._read_bytes, unread, now)
 
+    def settled(self, now: float) -> int | None:
+        """Return up to which number splunkd has had events for long enough, if more than at the last call."""
+        self.serve(now)
+        return self._settling.read(self._read_bytes, now)
 
-def _text(value: str) -> str:
-    """Return a setting as XML text."""
-    return escape(printable.line(value))
+    def put_off(self, number: int, now: float) -> None:
+        """Have a settling returned again that could not be recorded."""
+        self._settling.put_off(number, now)
 
+    def seen(self) -> int | None:
+        """Return up to which number splunkd has read events since the last call, None when it has not."""
+        return self._settling.unrecorded()
 
-class _Pipe(Protocol):
-    def write(self, data: memoryview) -> int: ...
+    def gone(self) -> str | None:
+        """Return whether splunkd has closed the pipe."""
+        return "splunkd has closed the pipe" if self._stream.reader_is_gone() else None
 
-    def unread(self) -> int: ...
+    def finish(self) -> None:
+        """End the XML, if the pipe takes that at once."""
+        self._stream.close()
 
-    def knows_unread(self) -> bool: ...
+    def pending(self) -> bool:
+        """Return whether something in the pipe has not been read."""
+        return bool(self._stream.unread())
 
-    def broken(self) -> bool: ...
+    def not_taken(self) -> int | None:
+        """Return the number of the last event that splunkd has read completely; None: all."""
+        return self._stream.read_up_to()
 
+    def keeps(self, now: float) -> bool:
+        """Return whether splunkd keeps what it has read: it kept up within the time that it needs, as far as is known.
 
-def _pipe(descriptor: int) -> _Pipe:
-    if sys.platform == "win32":
-        from ..windows import WindowsPipe  # noqa: PLC0415 - imports what only Windows has
-
-        return WindowsPipe(descriptor)
-    return _PosixPipe(descriptor)
-
-
-if sys.platform != "win32":
-    import array
-    import fcntl
-    import select
-    import termios
-
-    class _PosixPipe:
-        def __init__(self, descriptor: int) -> None:
-            self._descriptor = descriptor
-            os.set_blocking(descriptor, False)
-
-        def write(self, data: memoryview) -> int:
-            return os.write(self._descriptor, data)
-
-        def unread(self) -> int:
-            # Standard output may be a file, when a person tries the input by hand.
-            return self._asked() or 0
-
-        def knows_unread(self) -> bool:
-            return self._asked() is not None
-
-        def _asked(self) -> int | None:
-            count = array.array("i", [0])
-            try:
-                fcntl.ioctl(self._descriptor, termios.FIONREAD, count)
-            except OSError:
-                return None
-            return count[0]
-
-        def broken(self) -> bool:
-            poll = select.poll()
-            poll.register(self._descriptor, 0)
-            return any(flags & (select.POLLERR | select.POLLHUP) for _, flags in poll.poll(0))
+        One that ends as it is meant to empties its queues first, as far as these can be emptied.
+        """
+        return self._stream.knows_unread() and self._pace.kept_up(self._settle, now)
 
 
 def reader_identity(process: int | None = None, boot_id: Callable[[], str] | None = None) -> str:

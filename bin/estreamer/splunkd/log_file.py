@@ -78,7 +78,7 @@ class SplunkLog:
         """
         from solnlib.log import events_ingested  # noqa: PLC0415 - see the head of the module
 
-        from ..input.delivery import SOURCETYPE  # noqa: PLC0415
+        from ..outputs.splunkd_pipe import SOURCETYPE  # noqa: PLC0415
 
         events_ingested(
             self._logger, self._stanza, SOURCETYPE, count, self._index, account=self._account, host=self._host

@@ -133,6 +133,7 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
     from ..connection.waiting import Waiting  # noqa: PLC0415
     from ..errors import Stop  # noqa: PLC0415
     from ..input import loop  # noqa: PLC0415 - see the head of the module
+    from ..outputs.splunkd_pipe import Splunkd  # noqa: PLC0415
     from ..settings import parse_input  # noqa: PLC0415
 
     confs = Confs(task.server_uri, task.session_key)
@@ -146,7 +147,8 @@ def _run(task: Task, log: SplunkLog, stream_descriptor: int) -> int:
         return 0
     settings = parse_input(task.name, task.parameters)
     log.describe(settings.index or "default")
-    return loop.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, stream_descriptor)
+    splunkd = Splunkd(stream_descriptor, task.stanza, settings.index, settings.settle)
+    return loop.run(settings, confs.account, log, task.checkpoint_dir, task.stanza, splunkd)
 
 
 def _keep_stdout_for_the_stream() -> int:

@@ -35,7 +35,7 @@ def _told(value: Any) -> packet_rows.Cell:
     """Return a value as splunkd hands it over: as text, several values as a list."""
     if value is None:
         return None
-    return texts(value) if isinstance(value, tuple) else text(value)
+    return list(texts(value)) if isinstance(value, tuple) else text(value)
 
 
 def _cell(value: packet_rows.Cell) -> Any:

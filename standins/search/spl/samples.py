@@ -37,12 +37,12 @@ def table(*rows: dict[str, Any]) -> Knowledge:
     return Knowledge([{"_time": NOW - index, "_raw": "", **row} for index, row in enumerate(rows)])
 
 
-def rows(search: str, data: Knowledge | None = None, **times: float) -> list[dict[str, Any]]:
+def rows(search: str, data: Knowledge | None = None, **times: Any) -> list[dict[str, Any]]:
     """Run a search and return its rows without `_raw` and `_time`."""
     found = result(search, data, **times).rows
     return [{name: value for name, value in row.items() if name not in ("_raw", "_time")} for row in found]
 
 
-def result(search: str, data: Knowledge | None = None, **times: float) -> Result:
+def result(search: str, data: Knowledge | None = None, **times: Any) -> Result:
     """Run a search, by default over the fruit."""
     return run(search, data if data is not None else fruit(), now=NOW, **times)

@@ -37,7 +37,7 @@ ROWS: list[dict[str, Any]] = [
 DATA = Knowledge(ROWS, made=frozenset({"action", "src"}), models=MODELS)
 
 
-def read(search: str, data: Knowledge = DATA, **times: float) -> list[int]:
+def read(search: str, data: Knowledge = DATA, **times: Any) -> list[int]:
     """Return how many events each search of a search has read, subsearches first."""
     meter = Meter()
     run(search, data, now=NOW + 1, meter=meter, **times)

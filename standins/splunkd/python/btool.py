@@ -30,7 +30,7 @@ def main(arguments):
         sys.exit(f"the stand-in does not know: splunk {' '.join(arguments)}")
     apps = [one[len("--app=") :] for one in arguments[4:] if one.startswith("--app=")]
     parser = configparser.RawConfigParser(strict=False)
-    parser.optionxform = str
+    parser.optionxform = str  # type: ignore[method-assign,assignment]
     parser.read_string(DEFAULTS.get(arguments[2], ""))
     parser.read(layers(Path(os.environ["SPLUNK_HOME"], "etc"), arguments[2], apps[0] if apps else ""))
     wanted = [one for one in arguments[4:] if not one.startswith("--")]

@@ -25,7 +25,9 @@ from estreamer.bookmark import journal, limits
 from estreamer.errors import Problem, Stop
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import delivery, loop
-from estreamer.outputs import splunkd_pipe
+from estreamer.outputs import xml_stream
+from estreamer.outputs.output import Before, Output
+from estreamer.outputs.splunkd_pipe import Splunkd as RealDestination
 from estreamer.settings import Account, InputSettings
 
 from tests.bookmark import system as system_of_bookmark
@@ -143,12 +145,9 @@ class World:
             (limits, {"GENERATION_SIZE": self.setting.generation_size}),
             (limits, {"HISTORY_SIZE": 1 << 21 if self.setting.keeps_history else 6000}),
             (limits, {"MOST_GENERATIONS": 64 if self.setting.keeps_history else 4}),
-            (splunkd_pipe, {"os": self.system}),
+            (xml_stream, {"os": self.system}),
             (delivery, {"time": clock}),
-            (
-                loop,
-                {"time": clock, "Waiting": lambda: SimulatedWaiting(self), "reader_identity": lambda: self.parent},
-            ),
+            (loop, {"time": clock, "Waiting": lambda: SimulatedWaiting(self)}),
             (loop, {"pkcs12": types.SimpleNamespace(read=lambda *_: _CREDENTIALS), "tls": _Tls(self)}),
             (loop, {"Backoff": lambda: _BACKOFF(self.random.random)}),
         ]
@@ -169,7 +168,7 @@ class World:
         self.read_rest = True
         try:
             code = loop.run(
-                self._input_settings(), self._account, _Log(self.log), str(self.folder), STANZA, self.pipe.writer
+                self._input_settings(), self._account, _Log(self.log), str(self.folder), STANZA, _Destination(self)
             )
         except Killed:
             # Whoever dies instead of stopping leaves the pipe as it is, for splunkd to read it to its end.
@@ -535,10 +534,10 @@ class SimulatedWaiting:
     def wait(self, descriptor: int, for_write: bool, timeout: float | None) -> bool:
         raise AssertionError("the connection is simulated")
 
-    def pipe(self, descriptor: int, timeout: float, ignore_stop: bool = False) -> None:
+    def writable(self, descriptors: Sequence[int], timeout: float, ignore_stop: bool = False) -> None:
         if not ignore_stop:
-            self.until((), (descriptor,), timeout)
-        elif not _takes(descriptor):
+            self.until((), descriptors, timeout)
+        elif not any(map(_takes, descriptors)):
             self._world.pass_time(min(timeout, 0.3))
 
 
@@ -547,6 +546,21 @@ def _takes(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(0))
+
+
+class _Destination:
+    """The pipe of the splunkd that lives when the input is started."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def receiver(self) -> str:
+        return self._world.parent
+
+    def open(self, before: Before, now: float) -> Output[Any]:
+        assert self._world.pipe is not None
+        settings = self._world._input_settings()
+        return RealDestination(self._world.pipe.writer, STANZA, settings.index, settings.settle).open(before, now)
 
 
 class _Tls:

@@ -24,7 +24,7 @@ def simpleRequest(path, sessionKey=None, getargs=None, postargs=None, method="GE
         url, data=body, method="POST" if body else method
     )
     request.add_header("Authorization", f"Splunk {sessionKey}")
-    handlers = [urllib.request.ProxyHandler({})]
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if secure:
         handlers.append(urllib.request.HTTPSHandler(context=_context(web, server)))
     try:
@@ -44,6 +44,6 @@ def _context(web, server):
 
 def _conf(name):
     conf = configparser.RawConfigParser()
-    conf.optionxform = str
+    conf.optionxform = str  # type: ignore[method-assign,assignment]
     conf.read(os.path.join(os.environ["SPLUNK_HOME"], "etc", "system", "local", f"{name}.conf"))
     return conf

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The hook of the account form: it tells the cells of the table that an account was saved.
  */
@@ -5,6 +6,7 @@
 import { accountSaved } from './accounts.js';
 
 export default class AccountForm {
+    /** @param {Row} values */
     onSave(values) {
         this.name = values.name;
         return true;

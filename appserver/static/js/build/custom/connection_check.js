@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The cell of the accounts table that checks the connection of a saved account, and reports each step.
  */
@@ -6,6 +7,7 @@ import { onAccountSaved } from './accounts.js';
 import { dress, make } from './dom.js';
 import { ask } from './splunkd.js';
 
+/** @type {Record<string, string>} */
 const NAMES = {
     credentials: 'Client certificate',
     resolve: 'Name',
@@ -16,7 +18,10 @@ const NAMES = {
 };
 const CONTENT = ['name', 'host', 'port', 'fingerprint', 'legacy_certificates', 'certificate_fingerprint'];
 // A table redraws its cells now and then: results outlive that, by what was checked.
+/** @typedef {{ok?: boolean, steps?: Array<{name: string, ok: boolean, text: string}>, problem?: string}} Result */
+/** @type {Map<string, Result>} */
 const results = new Map();
+/** @type {Set<ConnectionCheck>} */
 const cells = new Set();
 
 onAccountSaved((name) => {
@@ -28,6 +33,12 @@ onAccountSaved((name) => {
 });
 
 export default class ConnectionCheck {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {string} serviceName
+     * @param {HTMLElement} el
+     * @param {Row} row
+     */
     constructor(globalConfig, serviceName, el, row) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -48,6 +59,7 @@ export default class ConnectionCheck {
     }
 
     async check() {
+        /** @type {Result} */
         const mine = {};
         results.set(this.checked, mine);
         draw(this.checked);
@@ -59,6 +71,7 @@ export default class ConnectionCheck {
         }
     }
 
+    /** @returns {Promise<Result>} */
     async ask() {
         try {
             const [entry] = await ask(this.globalConfig, `check/${encodeURIComponent(this.row.name)}`, {});
@@ -80,15 +93,22 @@ export default class ConnectionCheck {
     }
 }
 
+/** @param {string} checked */
 function draw(checked) {
     cells.forEach((cell) => cell.checked === checked && cell.el.isConnected && cell.draw());
 }
 
-/** The steps that the save has taken: they are in its answer only. */
+/**
+ * The steps that the save has taken: they are in its answer only.
+ *
+ * @param {Row} row
+ * @returns {Result | undefined}
+ */
 function ofTheSave(row) {
     return row.connection_check ? { ok: true, steps: JSON.parse(row.connection_check) } : undefined;
 }
 
+/** @param {Result} result */
 function describe(result) {
     const verdict = result.ok ? 'The connection works.' : result.problem || 'The connection failed.';
     const steps = result.steps.map((step) =>

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Plain elements that follow the page's theme. Texts become text nodes, so nothing that was stored is ever markup.
  */
@@ -44,21 +45,33 @@ const STYLE = `
 .sfw-wide { width: 900px !important; max-width: 100%; }
 `;
 
-/** Return a new element with properties and children; a child is an element or a text. */
+/**
+ * Return a new element with properties and children; a child is an element or a text.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} properties
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function make(tag, properties = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(properties)) {
         if (name in element) {
-            element[name] = value;
+            Object.assign(element, { [name]: value });
         } else {
-            element.setAttribute(name, value);
+            element.setAttribute(name, String(value));
         }
     }
     element.append(...children);
     return element;
 }
 
-/** Make `element` the root of a control or cell, with the add-on's styles and the page's theme; it is emptied. */
+/**
+ * Make `element` the root of a control or cell, with the add-on's styles and the page's theme; it is emptied.
+ *
+ * @param {HTMLElement} element
+ */
 export function dress(element) {
     if (!document.getElementById('sfw-style')) {
         document.head.append(make('style', { id: 'sfw-style', textContent: STYLE }));
@@ -69,12 +82,25 @@ export function dress(element) {
     return element;
 }
 
-/** Return the parameter that a control of a form stands for. */
+/**
+ * Return the parameter that a control of a form stands for.
+ *
+ * @param {Element} element
+ * @returns {string}
+ */
 export function parameterOf(element) {
-    return element.closest('[data-name]').dataset.name;
+    /** @type {HTMLElement} */
+    const place = element.closest('[data-name]');
+    return place.dataset.name;
 }
 
-/** Give an element the name that stands beside the control. */
+/**
+ * Give an element the name that stands beside the control.
+ *
+ * @template {Element} Named
+ * @param {Named} element
+ * @param {Element} control
+ */
 export function name(element, control) {
     const label = control.closest('[data-name]')?.querySelector('label[id]');
     if (label) {
@@ -83,13 +109,25 @@ export function name(element, control) {
     return element;
 }
 
-/** Let a control be as wide as a form on a page of its own can show it. */
+/**
+ * Let a control be as wide as a form on a page of its own can show it.
+ *
+ * @param {Element} control
+ */
 export function widen(control) {
     control.closest('[data-name]')?.classList.add('sfw-wide');
 }
 
-/** Return a function that calls `action` once `delay` milliseconds have passed without another call. */
+/**
+ * Return a function that calls `action` once `delay` milliseconds have passed without another call.
+ *
+ * @template {unknown[]} Values
+ * @param {(...values: Values) => void} action
+ * @param {number} delay
+ * @returns {(...values: Values) => void}
+ */
 export function later(action, delay) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     return (...values) => {
         clearTimeout(timer);
@@ -97,6 +135,7 @@ export function later(action, delay) {
     };
 }
 
+/** @param {string} color */
 function isLight(color) {
     const [red, green, blue] = (color.match(/[\d.]+/g) || []).map(Number);
     return 0.3 * red + 0.6 * green + 0.1 * blue > 128;

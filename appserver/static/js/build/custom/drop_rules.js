@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for `drop_rules`: a text that is checked while it is written, with a mistake shown at its place.
  */
@@ -8,6 +9,12 @@ import { ask } from './splunkd.js';
 const PLACE = /^drop_rules, line (\d+), column (\d+): (.*)$/s;
 
 export default class DropRules {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -44,6 +51,7 @@ export default class DropRules {
         if (text.trim()) {
             // What else the form holds is left out: only the rules are in question.
             problem = await ask(this.globalConfig, 'preview', { name: 'preview', drop_rules: text }).then(
+                /** @returns {string | undefined} */
                 () => undefined,
                 (refusal) => refusal.message
             );
@@ -53,6 +61,7 @@ export default class DropRules {
         }
     }
 
+    /** @param {string | undefined} problem */
     show(problem) {
         this.problem = problem && PLACE.test(problem) ? problem : undefined;
         this.text.setAttribute('aria-invalid', String(Boolean(problem)));
@@ -79,6 +88,10 @@ export default class DropRules {
         );
     }
 
+    /**
+     * @param {number} line
+     * @param {number} column
+     */
     select(line, column) {
         const lines = this.text.value.split('\n');
         const before = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);

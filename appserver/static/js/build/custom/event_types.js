@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for `event_types`: a check box for each, with what it is for.
  */
@@ -6,6 +7,12 @@ import { dress, make, name, parameterOf, widen } from './dom.js';
 import { knownEventTypes, split, valuesOf } from './form.js';
 
 export default class EventTypes {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -22,6 +29,10 @@ export default class EventTypes {
         );
     }
 
+    /**
+     * @param {HTMLElement} root
+     * @param {Array<import('./form.js').EventType>} types
+     */
     show(root, types) {
         if (!root.isConnected) {
             return;

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The cell of the accounts table that tells when an account's chain of certificates ends, and the warning above the
  * table. The chain ends with its first certificate that expires: the client's, or a CA's that has issued it.
@@ -11,10 +12,14 @@ import { ask } from './splunkd.js';
 
 const WARNING_DAYS = 30;
 const BANNER = 'sfw-expiry-warning';
+/** @type {Map<HTMLElement, Expiry>} */
 const cells = new Map();
+/** @type {string | undefined} */
 let rowsInSight;
 let asked = 0;
+/** @type {MutationObserver | undefined} */
 let observer;
+/** @type {HTMLElement | undefined} */
 let place;
 
 const refreshSoon = later(refresh, 100);
@@ -22,6 +27,12 @@ const refreshSoon = later(refresh, 100);
 onAccountSaved(() => refreshSoon());
 
 export default class Expiry {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {string} serviceName
+     * @param {HTMLElement} el
+     * @param {Row} row
+     */
     constructor(globalConfig, serviceName, el, row) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -49,23 +60,31 @@ export default class Expiry {
     }
 }
 
-/** An account that was saved before chains were looked at has the end of the client certificate alone. */
+/**
+ * An account that was saved before chains were looked at has the end of the client certificate alone.
+ *
+ * @param {Row} account
+ */
 function endOf(account) {
     return String(account.certificate_chain_not_after || account.certificate_not_after || '');
 }
 
+/** @param {Row} account */
 function endsByCa(account) {
     return String(account.certificate_ends_first || '').startsWith('CA ');
 }
 
+/** @param {Row} account */
 function daysLeft(account) {
     return Number.parseInt(account.certificate_days_left, 10);
 }
 
+/** @param {number} days */
 function isSoon(days) {
     return days <= WARNING_DAYS;
 }
 
+/** @param {number} days */
 function describe(days) {
     if (days < 0) {
         return `\u26a0 expired ${-days} ${-days === 1 ? 'day' : 'days'} ago`;
@@ -103,13 +122,19 @@ async function refresh() {
     asked += 1;
     const mine = asked;
     // The table itself says why accounts cannot be read.
-    const accounts = await ask(cell.globalConfig, 'account').catch(() => undefined);
+    /** @returns {Array<{name: string, content: Row}> | undefined} */
+    const nothing = () => undefined;
+    const accounts = await ask(cell.globalConfig, 'account').catch(nothing);
     if (accounts && mine === asked && place.isConnected) {
         warn(accounts);
     }
 }
 
-/** Put the accounts whose certificates expire soon above the table. */
+/**
+ * Put the accounts whose certificates expire soon above the table.
+ *
+ * @param {Array<{name: string, content: Row}>} accounts
+ */
 function warn(accounts) {
     const soon = accounts
         .map(({ name, content }) => ({

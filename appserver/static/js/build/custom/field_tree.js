@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for the field sets and fields of one event type: presets, a tree with a search box, and a place
  * for names that only a later Management Center knows. What is stored is a list of names.
@@ -7,12 +8,29 @@ import { dress, make, parameterOf, widen } from './dom.js';
 import { knownEventTypes, split, valuesOf } from './form.js';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,127}$/;
+/** @type {Record<string, string>} */
 const PRESETS = { recommended: 'Recommended', everything: 'Everything', minimal: 'Minimal' };
 const OTHERS_HELP =
     'Names that your Management Center knows and this list does not, separated by commas. The Management Center has ' +
     'its own list in /etc/sf/EventHandler/EventCatalog/EventCatalog.json.';
 
+/**
+ * @typedef {object} Group
+ * @property {HTMLDetailsElement} details
+ * @property {HTMLInputElement} all
+ * @property {HTMLElement} count
+ * @property {string[]} names
+ * @property {HTMLElement[]} items
+ * @property {boolean} open - Whether it is open while nothing is searched for.
+ */
+
 export default class FieldTree {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -31,6 +49,10 @@ export default class FieldTree {
         );
     }
 
+    /**
+     * @param {string} _field
+     * @param {string} value
+     */
     validation(_field, value) {
         const wrong = split(value).find((one) => !NAME.test(one));
         return wrong === undefined
@@ -38,12 +60,15 @@ export default class FieldTree {
             : `${this.type.label}: "${wrong}" is not a field or field set name. Use letters, digits and underscores.`;
     }
 
+    /** @param {import('./form.js').EventType} type */
     show(type) {
         if (!this.root.isConnected) {
             return;
         }
         this.type = type;
+        /** @type {Map<string, HTMLInputElement>} */
         this.boxes = new Map();
+        /** @type {Group[]} */
         this.groups = [];
         this.summary = make('summary');
         this.presets = Object.keys(PRESETS).map((preset) => this.presetButton(preset));
@@ -98,12 +123,17 @@ export default class FieldTree {
         return [presets, this.presetHelp, this.search, this.nothing, tree, others];
     }
 
+    /** @param {string} preset */
     presetButton(preset) {
         const button = make('button', { type: 'button', value: preset }, PRESETS[preset]);
         button.addEventListener('click', () => this.set(this.type.presets[preset]));
         return button;
     }
 
+    /**
+     * @param {string} fieldName
+     * @param {string} help
+     */
     item(fieldName, help) {
         const box = make('input', { type: 'checkbox', value: fieldName });
         box.setAttribute('aria-label', fieldName);
@@ -113,6 +143,10 @@ export default class FieldTree {
         return make('li', {}, make('label', {}, box, fieldName, note));
     }
 
+    /**
+     * @param {string} label
+     * @param {HTMLElement[]} items
+     */
     group(label, items) {
         const names = items.map((item) => item.querySelector('input').value);
         const all = make('input', { type: 'checkbox' });
@@ -124,6 +158,10 @@ export default class FieldTree {
         return details;
     }
 
+    /**
+     * @param {string[]} names
+     * @param {boolean} checked
+     */
     choose(names, checked) {
         names.forEach((one) => {
             this.boxes.get(one).checked = checked;
@@ -131,6 +169,7 @@ export default class FieldTree {
         this.publish();
     }
 
+    /** @param {string[]} names */
     set(names) {
         this.boxes.forEach((box, one) => {
             box.checked = names.includes(one);
@@ -180,10 +219,15 @@ export default class FieldTree {
     }
 }
 
+/** @param {{evidence: string}} field */
 function hint(field) {
     return field.evidence === 'seen' ? '' : '(reported by others)';
 }
 
+/**
+ * @param {Group} group
+ * @param {Map<string, HTMLInputElement>} boxes
+ */
 function mark(group, boxes) {
     const checked = group.names.filter((one) => boxes.get(one).checked).length;
     group.all.checked = checked === group.names.length;
@@ -192,6 +236,10 @@ function mark(group, boxes) {
     return { all: group.all.checked, some: checked > 0 };
 }
 
+/**
+ * @param {string[]} one
+ * @param {string[]} other
+ */
 function sameNames(one, other) {
     return one.length === other.length && one.every((entry) => other.includes(entry));
 }

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The hook of the input form: before a save, what is wrong is shown at the parameter that it is about.
  */
@@ -10,11 +11,19 @@ const PARAMETER = /^([a-z_]+)(?:, line \d+, column \d+)?: /;
 const OWN = [...REQUEST_PARAMETERS, 'start_from', 'drop_rules', 'request_style', 'settle', 'planned_restart', 'interval'];
 
 export default class InputForm {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {string} serviceName
+     * @param {unknown} state
+     * @param {string} mode
+     * @param {FormUtil} util
+     */
     constructor(globalConfig, serviceName, state, mode, util) {
         this.globalConfig = globalConfig;
         this.util = util;
     }
 
+    /** @param {Row} values */
     async onSave(values) {
         const lack = missing(values);
         if (lack) {
@@ -25,6 +34,7 @@ export default class InputForm {
             // The control refuses it next, in words of its own.
             return true;
         }
+        /** @type {Record<string, string>} */
         const form = { name: values.name || 'preview' };
         OWN.filter((parameter) => values[parameter] != null).forEach((parameter) => {
             form[parameter] = String(values[parameter]);

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The cells of the inputs table that tell what an input reports of itself; they refresh by themselves.
  */
@@ -6,20 +7,35 @@ import { dress, make } from './dom.js';
 import { ask } from './splunkd.js';
 
 const INTERVAL = 15000;
+/** @type {Array<[number, string]>} */
 const UNITS = [
     [86400, 'days'],
     [3600, 'h'],
     [60, 'min'],
 ];
+/** @type {[number, string]} */
+const SECONDS = [1, 's'];
+/** @type {Map<HTMLElement, InputState>} */
 const cells = new Map();
+/** @type {Map<string, Row>} */
 let entries = new Map();
+/** @type {string | undefined} */
 let refusal;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let asking = false;
 
+/** @type {Record<string, (entry: Row) => Array<Node | string>>} */
 const TEXTS = { state: describeState, last_event: describeLastEvent, events_last_hour: describeCount, lag: describeLag };
 
 export default class InputState {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {string} serviceName
+     * @param {HTMLElement} el
+     * @param {Row} row
+     * @param {string} field
+     */
     constructor(globalConfig, serviceName, el, row, field) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -48,11 +64,16 @@ export default class InputState {
     }
 }
 
+/**
+ * @param {GlobalConfig} globalConfig
+ * @param {number} delay - In milliseconds.
+ */
 function schedule(globalConfig, delay) {
     clearTimeout(timer);
     timer = setTimeout(() => refresh(globalConfig), delay);
 }
 
+/** @param {GlobalConfig} globalConfig */
 async function refresh(globalConfig) {
     if (asking) {
         schedule(globalConfig, 200);
@@ -71,6 +92,7 @@ async function refresh(globalConfig) {
     schedule(globalConfig, INTERVAL);
 }
 
+/** @param {GlobalConfig} globalConfig */
 async function read(globalConfig) {
     try {
         const found = await ask(globalConfig, 'state');
@@ -81,9 +103,11 @@ async function read(globalConfig) {
     }
 }
 
+/** @param {Row} entry */
 function describeState(entry) {
     const where = [entry.account, entry.host].filter(Boolean).join(', ');
     const whereText = where ? ` (${where})` : '';
+    /** @type {Record<string, string[]>} */
     const texts = {
         connected: ['sfw-fine', `Connected since ${moment(entry.connected_since)}${whereText}`],
         connecting: ['sfw-warning', `Connecting${whereText}`],
@@ -99,25 +123,32 @@ function describeState(entry) {
     return [make('div', { className }, text), ...reason];
 }
 
+/** @param {Row} entry */
 function describeLastEvent(entry) {
     return [entry.last_event ? moment(entry.last_event) : 'none yet'];
 }
 
+/** @param {Row} entry */
 function describeCount(entry) {
     const count = Number(entry.events_last_hour);
     return [`${count.toLocaleString()} ${count === 1 ? 'event' : 'events'}`];
 }
 
+/** @param {Row} entry */
 function describeLag(entry) {
     if (entry.lag === '') {
         return [''];
     }
     const seconds = Number(entry.lag);
-    const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one) || [1, 's'];
+    const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one) || SECONDS;
     return [`${Math.round(seconds / size).toLocaleString()} ${unit}`];
 }
 
-/** Return a time in the zone and the manner of the browser. */
+/**
+ * Return a time in the zone and the manner of the browser.
+ *
+ * @param {string} text
+ */
 function moment(text) {
     const time = new Date(text);
     return Number.isNaN(time.getTime()) ? 'an unknown time' : time.toLocaleString();

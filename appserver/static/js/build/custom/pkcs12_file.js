@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for `pkcs12`: a file, chosen or dropped, that is read in the browser and sent as base64.
  */
@@ -10,6 +11,12 @@ const STORED = '******';
 const UNUSABLE = '##UNUSABLE##';
 
 export default class Pkcs12File {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.el = el;
         this.setValue = setValue;
@@ -33,10 +40,18 @@ export default class Pkcs12File {
         this.reset();
     }
 
+    /**
+     * @param {string} _field
+     * @param {string} value
+     */
     validation(_field, value) {
         return value === UNUSABLE ? `PKCS#12 file: ${this.verdict.textContent}` : undefined;
     }
 
+    /**
+     * @param {DragEvent} event
+     * @param {boolean} on
+     */
     over(event, on) {
         event.preventDefault();
         this.place.classList.toggle('sfw-over', on);
@@ -52,16 +67,22 @@ export default class Pkcs12File {
         this.setValue(this.stored ? STORED : '');
     }
 
+    /**
+     * @param {string} text
+     * @param {string} [className]
+     */
     say(text, className = 'sfw-note') {
         this.verdict.className = className;
         this.verdict.textContent = text;
     }
 
+    /** @param {string} text */
     refuse(text) {
         this.say(text, 'sfw-problem');
         this.setValue(UNUSABLE);
     }
 
+    /** @param {File | undefined} file */
     take(file) {
         if (!file) {
             this.reset();
@@ -76,11 +97,13 @@ export default class Pkcs12File {
         }
     }
 
+    /** @param {File} file */
     read(file) {
         const reader = new FileReader();
         reader.onload = () => {
             this.say(`${file.name}, ${file.size} bytes. It is checked when you save.`, 'sfw-fine');
-            this.setValue(reader.result.slice(reader.result.indexOf('base64,') + 'base64,'.length));
+            const url = String(reader.result);
+            this.setValue(url.slice(url.indexOf('base64,') + 'base64,'.length));
         };
         reader.onerror = () => this.refuse(`${file.name} cannot be read.`);
         reader.readAsDataURL(file);

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for `request_style`, with a preview of the request that the input will send.
  */
@@ -9,6 +10,12 @@ import { ask } from './splunkd.js';
 const STYLES = { auto: 'Automatic', single: 'Single message', 'two-step': 'Two steps' };
 
 export default class RequestStyle {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.globalConfig = globalConfig;
         this.el = el;
@@ -37,6 +44,11 @@ export default class RequestStyle {
         root.append(style, details);
     }
 
+    /**
+     * @param {Record<string, string>} values
+     * @param {HTMLElement} text
+     * @param {HTMLElement} verdict
+     */
     async preview(values, text, verdict) {
         this.asked += 1;
         const mine = this.asked;
@@ -48,6 +60,7 @@ export default class RequestStyle {
         }
     }
 
+    /** @param {Record<string, string>} values */
     async ask(values) {
         const lack = missing(values);
         if (lack) {

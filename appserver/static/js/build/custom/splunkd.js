@@ -1,5 +1,12 @@
+// @ts-check
 /**
  * Requests to the add-on's REST endpoints, as the user of the page.
+ */
+
+/**
+ * What splunkd answers.
+ *
+ * @typedef {{entry?: Array<{name: string, content: Row}>, messages?: Array<{text?: string}>}} Answer
  */
 
 /** A refusal; `message` is splunkd's sentence for the user. */
@@ -8,10 +15,10 @@ export class Refusal extends Error {}
 /**
  * Ask an endpoint of the add-on: GET, or POST when there is a form.
  *
- * @param {object} globalConfig - UCC's, which names the app and the root of its endpoints.
+ * @param {GlobalConfig} globalConfig - UCC's, which names the app and the root of its endpoints.
  * @param {string} endpoint - Such as `state`, or `check/<name>` with the name encoded.
- * @param {object} [form] - What to send.
- * @returns {Promise<Array<{name: string, content: object}>>} The entries of the answer.
+ * @param {Record<string, string>} [form] - What to send.
+ * @returns {Promise<Array<{name: string, content: Row}>>} The entries of the answer.
  * @throws {Refusal} When splunkd refuses or cannot be reached, or when it is the login page that answers.
  */
 export async function ask(globalConfig, endpoint, form) {
@@ -29,7 +36,10 @@ export async function ask(globalConfig, endpoint, form) {
     }).catch(() => {
         throw new Refusal('Splunk did not answer. Is it running, and are you still logged in?');
     });
-    const document = await response.json().catch(() => undefined);
+    /** @returns {Answer | undefined} */
+    const notJson = () => undefined;
+    /** @type {Answer | undefined} */
+    const document = await response.json().catch(notJson);
     if (response.status === 401 || (response.ok && !Array.isArray(document?.entry))) {
         throw new Refusal('Your session has ended. Log in again.');
     }

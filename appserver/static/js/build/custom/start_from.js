@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * The form's control for `start_from`: now, everything that is held, or a time.
  */
@@ -14,6 +15,12 @@ const CHOICES = [
 ];
 
 export default class StartFrom {
+    /**
+     * @param {GlobalConfig} globalConfig
+     * @param {HTMLElement} el
+     * @param {ControlData} data
+     * @param {SetValue} setValue
+     */
     constructor(globalConfig, el, data, setValue) {
         this.el = el;
         this.data = data;
@@ -56,12 +63,20 @@ export default class StartFrom {
         this.setValue(chosen === 'time' ? `${time}Z` : chosen);
     }
 
+    /**
+     * @param {string} _field
+     * @param {string} value
+     */
     validation(_field, value) {
         return value === NO_TIME ? 'Start from: give the day and the time, in UTC.' : undefined;
     }
 }
 
-/** Return a stored time as the control wants it, "" for one that is not understood: it stays as it is until changed. */
+/**
+ * Return a stored time as the control wants it, "" for one that is not understood: it stays as it is until changed.
+ *
+ * @param {string} text
+ */
 function inUtc(text) {
     const iso = text.replace(' ', 'T').replace(',', '.');
     const time = new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(iso) || !iso.includes('T') ? iso : `${iso}Z`);

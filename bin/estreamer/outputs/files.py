@@ -1,0 +1,212 @@
+"""A file of JSON lines as an output: an event a line, as it arrived, settled when the system has forced it to the disk.
+
+Constraints
+-----------
+* Only whole lines count. A crash can leave half a line at the end: it is cut off when the file is opened again, since
+  its event was not recorded and arrives again.
+* What a process that was killed has written the system still has; what it had when the machine lost power it may not.
+  So the receiver is the file in this run of the machine: after a restart of the machine, what was not forced to the
+  disk is delivered again, and may stand in the file twice.
+* A disk that takes no more blocks the output. It says so, and goes on when there is space again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from .. import causes
+from ..events import repair
+from .output import Before, Output, ReceiverGone
+
+FORCE_INTERVAL = 1.0
+"""Seconds between two times at which written lines are forced to the disk."""
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """A file at `path`, made with mode 0640 where there is none. `boot` tells runs of the machine apart.
+
+    `open` raises OSError where the file cannot be used.
+    """
+
+    path: str
+    boot: str
+
+    def receiver(self) -> str:
+        """Return what tells this file from another one."""
+        return f"{self.boot or '-'}/file/{os.path.realpath(self.path)}"
+
+    def open(self, before: Before, now: float) -> Output[Lines]:
+        """Return the file as an output, without the part of a line that a crash left at its end."""
+        return JsonLinesFile(self.path, now)
+
+
+class Lines:
+    """Events as lines: the bytes, and the numbers of the events."""
+
+    def __init__(self, texts: Sequence[bytes], numbers: Sequence[int]) -> None:
+        self.numbers = numbers
+        self.data = b"\n".join([*texts, b""])
+        self._lengths = [len(text) + 1 for text in texts]
+
+    def complete(self, length: int) -> int:
+        """Return how many lines lie completely within the first `length` bytes."""
+        if length >= len(self.data):
+            return len(self._lengths)
+        return sum(end <= length for end in accumulate(self._lengths))
+
+
+class JsonLinesFile:
+    """A file as an output: see `output.Output`."""
+
+    def __init__(self, path: str, now: float) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o640)
+        os.ftruncate(self._descriptor, _end_of_lines(self._descriptor))
+        self._inspector = repair.Inspector()
+        self._problems: Counter[str] = Counter()
+        self._marked = 0
+        self._current: Lines | None = None
+        self._left = memoryview(b"")
+        self._blocked: str | None = None
+        self._gone: str | None = None
+        self._force_at = now + FORCE_INTERVAL
+        self._recorded = 0
+        self._forced = 0
+        self._settled: deque[int] = deque()
+        self.written_bytes = 0
+
+    def use_host(self, host: str) -> None:
+        """Note another connection: its server may write in another way. The host does not stand in the file."""
+        self._inspector.begin()
+
+    def encode(self, times: Sequence[bytes], texts: Sequence[bytes], numbers: Sequence[int]) -> Lines:
+        """Return events as lines; what is not JSON, or has a line end in it, is repaired and marked."""
+        unsound = self._inspector.unsound(texts)
+        if unsound:
+            texts = list(texts)
+            for place in unsound:
+                texts[place], problems = repair.mend(texts[place])
+                self._marked += bool(problems)
+                self._problems.update(problems)
+        return Lines(texts, numbers)
+
+    def take_problems(self) -> tuple[int, Counter[str]]:
+        """Return how many payloads were marked since the last time, and how many of them had which problem."""
+        marked, problems = self._marked, self._problems
+        self._marked, self._problems = 0, Counter()
+        return marked, problems
+
+    def offer(self, encoded: Lines) -> int:
+        """Write what the disk takes; return how many lines it has completely. Raises ReceiverGone."""
+        if encoded is not self._current:
+            self._current, self._left = encoded, memoryview(encoded.data)
+        while self._left:
+            taken = self._write(self._left)
+            if not taken:
+                break
+            self._left = self._left[taken:]
+            self.written_bytes += taken
+            self._blocked = None
+        return encoded.complete(len(encoded.data) - len(self._left))
+
+    def _write(self, data: memoryview) -> int:
+        try:
+            return os.write(self._descriptor, data)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise ReceiverGone(causes.sentence("The file cannot be written", error).rstrip(".")) from error
+            self._blocked = causes.sentence("The file cannot be written", error)
+            return 0
+
+    def recorded(self, number: int) -> None:
+        """Note that the events up to that number lie within what was written so far."""
+        self._recorded = number
+
+    def blocked(self) -> str | None:
+        """Return what the disk says, while it takes nothing."""
+        return self._blocked
+
+    def waited(self, seconds: float, now: float) -> None:
+        """Nothing follows from how long an offer waits."""
+
+    def descriptors(self) -> Sequence[int]:
+        """Return nothing: only time tells when a full disk takes more."""
+        return ()
+
+    def next_due(self) -> float:
+        """Return when lines are forced to the disk next."""
+        return self._force_at
+
+    def serve(self, now: float) -> None:
+        """Force lines to the disk when that is due."""
+        if now >= self._force_at:
+            self._force_at = now + FORCE_INTERVAL
+            self._force()
+
+    def _force(self) -> None:
+        if self._forced >= self._recorded or self._gone:
+            return
+        number = self._recorded
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            # After a failed fsync the system may have dropped what it had: nobody can say what is in the file.
+            self._gone = causes.sentence("The file cannot be forced to the disk", error).rstrip(".")
+            return
+        self._forced = number
+        self._settled.append(number)
+
+    def settled(self, now: float) -> int | None:
+        """Return up to which number lines were forced to the disk, if more than at the last call."""
+        self.serve(now)
+        last = self._settled[-1] if self._settled else None
+        self._settled.clear()
+        return last
+
+    def put_off(self, number: int, now: float) -> None:
+        """Have `settled` return this number again."""
+        self._settled.append(number)
+
+    def seen(self) -> int | None:
+        """Return None: what was not forced to the disk does not settle by time."""
+        return None
+
+    def gone(self) -> str | None:
+        """Return what the system said when lines could not be forced to the disk."""
+        return self._gone
+
+    def finish(self) -> None:
+        """Force everything to the disk."""
+        self._force()
+
+    def pending(self) -> bool:
+        """Return whether lines were written that are not forced to the disk."""
+        return self._forced < self._recorded
+
+    def not_taken(self) -> int | None:
+        """Return the number of the last line that is on the disk for sure, once the system failed; else None: all."""
+        return self._forced if self._gone else None
+
+    def keeps(self, now: float) -> bool:
+        """Return whether all lines are on the disk."""
+        return not self.pending()
+
+
+def _end_of_lines(descriptor: int) -> int:
+    """Return where the last complete line of a file ends, in bytes from its begin."""
+    position = os.lseek(descriptor, 0, os.SEEK_END)
+    while position:
+        begin = max(0, position - 65536)
+        os.lseek(descriptor, begin, os.SEEK_SET)
+        found = os.read(descriptor, position - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        position = begin
+    return 0
