@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.rig import AddOn, RunningInput, installed, parser, quantile, server, table
 
 STYLES = ("bundles", "bare")
-HEADS = ("messages", "events a second", "came a second", "p50 (ms)", "p99 (ms)", "max (ms)")
+HEADS = ("messages", "events a second", "received a second", "p50 (ms)", "p99 (ms)", "max (ms)")
 WARM_UP = 1.0
 
 _STAMP = re.compile(rb'"SentAt":(\d+)\}</data></event>')

@@ -73,7 +73,7 @@ HEADER_SIZE = 24
 """Bytes of the headers of an event."""
 
 RELIABILITY = ROOT / "docs" / "reliability.md"
-HEADS_OF_SPANS = ("minutes", "events that came", "RSS, median (MiB)", "RSS, most (MiB)", "descriptors, most")
+HEADS_OF_SPANS = ("minutes", "events received", "RSS, median (MiB)", "RSS, most (MiB)", "descriptors, most")
 
 SPANS = 10
 """Parts of the run of which memory and descriptors are told."""
@@ -504,10 +504,10 @@ def describe(result: Result, options: argparse.Namespace) -> str:
     words = [
         f"{result.happened:,} events in {(result.ended - result.begun) / 60:.1f} minutes ({options.style}), "
         f"{len(result.happenings)} faults, `settle` {options.settle}, seed {options.seed}: "
-        f"**{result.lost} lost**, {doubled:,} came twice, {result.unknown} came that never happened. "
+        f"**{result.lost} lost**, {doubled:,} arrived twice, {result.unknown} arrived that never happened. "
         f"{'Every promise was kept.' if result.kept else 'A promise was broken.'}",
         *(f"Rule broken: {text}" for text in result.violations),
-        table(("fault", "times", "came twice", "promised at most", "kept"), rows_of_faults(result.happenings)),
+        table(("fault", "times", "arrived twice", "promised at most", "kept"), rows_of_faults(result.happenings)),
         table(HEADS_OF_SPANS, rows_of_spans(result)),
     ]
     return "\n\n".join(words)

@@ -1,4 +1,4 @@
-"""Write docs/fields.md: the event types, field sets and fields of the catalogue, as a page to read and to search.
+"""Write docs/fields.md: the event types, field sets and fields of the catalog, as a page to read and to search.
 
     python tools/fields.py
 
@@ -30,7 +30,7 @@ def _lines(catalog: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "What the add-on knows of the events that can be asked for, and what the trees in the input form offer. A "
         "Management Center may know other fields: any well-formed name can be asked for. This page is made of the "
-        "catalogue, `bin/estreamer/events/catalog.json`, by `tools/fields.py`."
+        "catalog, `bin/estreamer/events/catalog.json`, by `tools/fields.py`."
     )
     yield ""
     yield (
@@ -59,7 +59,7 @@ def _lines(catalog: Mapping[str, Any]) -> Iterator[str]:
 def _event_type(name: str, event_type: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {event_type['label']}: `{name}`"
     yield ""
-    asked = "Asked for unless told otherwise." if event_type["default"] else "Not asked for unless chosen."
+    asked = "Asked for by default." if event_type["default"] else "Not asked for unless chosen."
     yield f"{event_type['help']} {asked} Its fields are chosen by `{event_type['parameter']}`."
     yield ""
     yield f"Field sets: {_names(event_type['field_sets'])}."

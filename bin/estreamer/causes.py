@@ -15,8 +15,8 @@ _UNSUPPORTED = (
 _TOO_MANY_FILES = "Too many files and connections are open: raise the limit of open files (ulimit -n)"
 
 _BY_NAME = {
-    "ENOSPC": "The disk is full: make room on it",
-    "EDQUOT": f"The disk quota is used up: make room within it, or raise it {_USER}",
+    "ENOSPC": "The disk is full: free space on it",
+    "EDQUOT": f"The disk quota is used up: free space, or raise the quota {_USER}",
     "EROFS": "The file system is read-only: mount it for writing, and check the disk if the system made it read-only",
     "EIO": "The disk reports an error: check the disk, its connection and the log of the system",
     "EINVAL": _UNSUPPORTED,
@@ -29,15 +29,15 @@ _BY_NAME = {
     "EFBIG": "The file has reached the largest size allowed: raise that limit (ulimit -f)",
     "EMFILE": _TOO_MANY_FILES,
     "ENFILE": _TOO_MANY_FILES,
-    "ENOENT": "It is not there any more, or never was: find out what deletes it, then disable and enable the input",
-    "ENOTDIR": "A file has the name of a folder on the way to it: rename that file",
+    "ENOENT": "It does not exist: find out what deletes it, then disable and enable the input",
+    "ENOTDIR": "A file has the name of a folder of the path: rename that file",
     "EISDIR": "A folder has the name of a file: rename that folder",
     "ELOOP": "Symbolic links lead in a circle: correct them",
     "ENAMETOOLONG": "The name is too long for this file system: choose a shorter name for the input",
-    "ENODEV": "The disk is gone: connect it again",
-    "ENXIO": "The disk is gone: connect it again",
+    "ENODEV": "The disk was not found: connect it again",
+    "ENXIO": "The disk was not found: connect it again",
     "ENOMEM": "This machine is out of memory: give it more, or end what uses too much",
-    "ENOLCK": "The file system has no locks to give: use a local file system, or start the lock service of NFS",
+    "ENOLCK": "The file system has no free locks: use a local file system, or start the lock service of NFS",
     "ETIMEDOUT": "The server of the file system does not answer: check it and the network",
     "EHOSTDOWN": "The server of the file system does not answer: check it and the network",
 }
@@ -48,7 +48,7 @@ _IN_USE = frozenset((32, 33))
 
 
 def text(error: OSError) -> str:
-    """Return the error's own text: what the system says of it, and its name."""
+    """Return the error's own text: the words of the system, and the name of the error."""
     said = error.strerror or (os.strerror(error.errno) if error.errno else str(error)) or type(error).__name__
     name = errno.errorcode.get(error.errno or 0)
     return f"{said} ({name})" if name else said

@@ -6,7 +6,7 @@ from . import printable
 
 
 class Problem(Exception):
-    """Something a person has to know about, or mend.
+    """Something that a person has to know about or repair.
 
     `code` is a stable lower-case slug to search the log by (`tls_untrusted`); `text` is a sentence that says
     what is wrong and what to do. Neither ever holds a secret. A text may quote what came from elsewhere: it is kept as

@@ -193,8 +193,8 @@ ACCOUNT = (
         label="Port",
         type=Whole(1, 65535, longest=9),
         default="8302",
-        help="TCP port of the eStreamer service. Management Centers use 8302: change it only if yours is reached by "
-        "another one.",
+        help="TCP port of the eStreamer service. Management Centers use 8302: change it only if "
+        "yours uses another port.",
         docs="TCP port of its eStreamer service",
         spec=("TCP port of the eStreamer service.",),
         page=Page(wrong_limits="The port is a whole number from {lowest} to {highest}."),
@@ -223,8 +223,8 @@ ACCOUNT = (
         type=Line(longest=1024),
         secret=True,
         nothing="empty",
-        help="The password given when the client was created on the Management Center. Leave empty if there was none. "
-        "Stored encrypted.",
+        help="The password given when the client was created on the Management Center. Leave "
+        "empty if the file has no password. Stored encrypted.",
         docs="its password; stored encrypted",
         spec=("Password of the PKCS#12 file. Kept in storage/passwords; this file holds only a mask.",),
         page=Page(wrong_limits="The PKCS#12 password has at most {longest} characters."),
@@ -288,8 +288,8 @@ INPUT = (
         type=Reference(),
         required=True,
         nothing="",
-        help="The Management Center to receive events from. None to choose? Create the account on the Configuration "
-        "page first.",
+        help="The Management Center to receive events from. If the list is empty, create the "
+        "account on the Configuration page first.",
         docs="the account to read from",
         spec=(
             "The Management Center to receive events from: the name of a stanza in "
@@ -355,9 +355,9 @@ INPUT = (
         "connection_fields",
         "connection events",
         "Connection fields",
-        "Field sets stand for groups of fields, so that a later Management Center's fields come along. Single fields "
-        "are for what no set holds, or for fewer bytes of licence. Recommended is what Cisco's guide asks for, and "
-        "what dashboards and CIM need.",
+        "A field set stands for a group of fields, so it includes the new fields of a later "
+        "Management Center. Choose single fields that are in no set, or to save license volume. "
+        "Recommended: the field sets of Cisco's guide, which dashboards and CIM need.",
         "field sets and field names to ask for in connection events, in any mix",
     ),
     _fields(
@@ -365,7 +365,7 @@ INPUT = (
         "intrusion_fields",
         "intrusion events",
         "Intrusion fields",
-        "What each intrusion event brings.",
+        "The fields of each intrusion event.",
         "those of intrusion events",
     ),
     _fields(
@@ -373,7 +373,7 @@ INPUT = (
         "packet_fields",
         "intrusion packets",
         "Packet fields",
-        "What each intrusion packet brings.",
+        "The fields of each intrusion packet.",
         "those of intrusion packets",
     ),
     _fields(
@@ -381,16 +381,17 @@ INPUT = (
         "file_fields",
         "file and malware events",
         "File fields",
-        "What each file event brings.",
+        "The fields of each file event.",
         "those of file events; malware events are file events",
     ),
     Parameter(
         name="drop_rules",
         label="Drop rules",
         type=Lines(longest=MAX_LENGTH, form="<rules>"),
-        help="Optional, to save licence volume. One rule a line: an event type, a colon, and conditions separated by "
-        "commas, for example ConnectionEvent: AC_RuleAction=Allow, FirewallRule=Backup*. An event that meets all "
-        "conditions of one rule is counted in the log and not written to Splunk. * stands for any text.",
+        help="Optional, to save license volume. One rule a line: an event type, a colon, and "
+        "conditions separated by commas, for example ConnectionEvent: AC_RuleAction=Allow, "
+        "FirewallRule=Backup*. An event that meets all conditions of one rule is counted in "
+        "the log and not written to Splunk. * stands for any text.",
         docs="[drop_rules.md](drop_rules.md)",
         spec=(
             "Events that are counted but not written to Splunk. Each rule names an event type and its conditions, for "
@@ -407,8 +408,8 @@ INPUT = (
             dict(zip(fully_qualified.REQUEST_STYLES, ("Automatic", "Single message", "Two steps"))),
         ),
         default=fully_qualified.REQUEST_STYLES[0],
-        help="How to ask. Automatic tries both ways and remembers the one that worked: leave it, unless support asks "
-        "for another.",
+        help="How to ask. Automatic tries both ways and remembers the one that worked. Change it "
+        "only if support asks you to.",
         docs="how to ask: `single` message, `two-step`, or `auto`, which tries one after the other and remembers what "
         "worked",
         spec=(
@@ -424,8 +425,9 @@ INPUT = (
         # Resuming goes back that far, and the server sends all of it again.
         type=Whole(0, 3600),
         default="30",
-        help="Seconds that Splunk is given to process what it has read. After a restart or crash of Splunk, events of "
-        "this window are fetched again, so that none is lost. 30 is enough unless Splunk's queues are often blocked.",
+        help="Seconds that Splunk needs to process the events that it has read. After a restart "
+        "or crash of Splunk, events of this window are fetched again, so that none is lost. "
+        "30 is enough unless Splunk's queues are often blocked.",
         docs="seconds that Splunk has to process what it has read: [delivery.md](delivery.md)",
         spec=(
             "Seconds that Splunk is given to process what it has read. After a restart or crash of Splunk, events of "
@@ -444,14 +446,15 @@ INPUT = (
             }
         ),
         default="trust",
-        help="What a restart of Splunk means for events that it had just read. Recommended: nothing is delivered twice "
-        "when Splunk had read all of them and was not behind within the settle time. Choose to resend where Splunk is "
-        "often ended hard, for example by a short shutdown time limit.",
+        help="What a planned restart of Splunk means for events that it had just read. "
+        "Recommended: trust. No event is delivered twice if Splunk had read all of them and "
+        "was not behind within the settle time. Choose to resend if Splunk is often killed, "
+        "for example by a short shutdown time limit.",
         docs="`trust`: a planned restart of a Splunk that was keeping up delivers nothing twice; `resend`: the last "
         "`settle` seconds are delivered again: [delivery.md](delivery.md)",
         spec=(
-            "What a planned restart of Splunk means for what it has read. With trust, nothing is delivered again if "
-            "Splunk told the input to stop, read all that it was given, and was not behind within the last <settle> "
+            "What a planned restart of Splunk means for events that it has read. With trust, no event is delivered again "
+            "if Splunk asked the input to stop, read all events, and was not behind within the last <settle> "
             "seconds. With resend, and after any other end of Splunk, the events of the last <settle> seconds are "
             "delivered again.",
         ),

@@ -1,11 +1,11 @@
 """Text from outside in a form that can be shown anywhere: in an answer, a log line, a state file, an exception.
 
 Whoever runs a server, issues a certificate or writes a conf file chooses texts. Such a text must not forge a line or a
-field of a log, must not hide or reorder what stands beside it, and must not hold what XML or a library cannot write:
+field of a log, must not hide or reorder what stands next to it, and must not hold what XML or a library cannot write:
 one NUL in a value costs the complete answer of a REST endpoint. So every character that is not printable becomes an
 escape such as `\\n`, `\\x00` or `\\u202e`: control characters (C0, C1), separators of lines and paragraphs, marks of
-direction and other invisible characters, lone surrogates, and what is no character at all. The result is never longer
-than a limit, in characters.
+direction and other invisible characters, lone surrogates, and what is not a character at all. The result is never
+longer than a limit, in characters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHORTEST = 2 * len(GAP)
 def line(value: object, limit: int = LONGEST) -> str:
     """Return a value as printable text in one line; of a longer text than `limit` (at least 10) the middle is left out.
 
-    What is printable already comes back as it is, so that a text may pass here more than once.
+    A printable text is returned as it is, so that a text may pass here more than once.
     """
     return _bounded(value, limit, "")
 

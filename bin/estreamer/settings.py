@@ -128,7 +128,7 @@ def parse_disabled(text: str) -> bool:
 
 
 def parse_check_connection(text: str) -> bool:
-    """Return whether a save is to check the connection: yes, unless told otherwise.
+    """Return whether a save is to check the connection: yes, unless it says otherwise.
 
     Raises Problem `check_connection_invalid`.
     """
@@ -146,8 +146,8 @@ def parse_host(text: str) -> str:
         return host
     raise Problem(
         "host_invalid",
-        f"host: {text[:100]!r} is no host name and no IP address. Enter the address of the Management Center alone, "
-        "by its name, such as fmc.example.com, or by its IPv4 or IPv6 address; the port has a field of its own.",
+        f"host: {text[:100]!r} is neither a host name nor an IP address. Enter the address of the Management Center "
+        "alone, by its name, such as fmc.example.com, or by its IPv4 or IPv6 address; the port has a field of its own.",
     )
 
 
@@ -176,7 +176,8 @@ def parse_event_types(text: str) -> tuple[str, ...]:
         if name not in fully_qualified.EVENT_TYPES:
             raise Problem(
                 "event_type_unknown",
-                f"event_types: {name[:100]!r} is none. Choose among {', '.join(fully_qualified.EVENT_TYPES)}.",
+                f"event_types: {name[:100]!r} is not a known event type. "
+                f"Choose among {', '.join(fully_qualified.EVENT_TYPES)}.",
             )
     return names or fully_qualified.DEFAULT_EVENT_TYPES
 

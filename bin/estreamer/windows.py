@@ -77,11 +77,11 @@ class WindowsPipe:
         return int(taken.value)
 
     def unread(self) -> int:
-        """Return 0: the write end cannot tell."""
+        """Return 0: the write end cannot know."""
         return 0
 
     def knows_unread(self) -> bool:
-        """Return False: the write end cannot tell."""
+        """Return False: the write end cannot know."""
         return False
 
     def broken(self) -> bool:

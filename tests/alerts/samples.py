@@ -94,14 +94,14 @@ def _well(log: InputLog, now: float) -> None:
 
 def _slow(log: InputLog, now: float) -> None:
     lost = now - 5 * 3600
-    text = "The connection to 192.0.2.20:8302 was closed by the server. It is made anew."
+    text = "192.0.2.20:8302 closed the connection. The connection is made again."
     log.say(lost - 40, "disconnected", code="tls_closed", problem=text, retry_in=0.8, retry_account="fmc-b1")
     text = "Nothing listens on port 8302 of fmc-b1.example.com. Is eStreamer enabled there?"
     log.say(lost - 30, "connection_failed", code="tls_refused", problem=text, retry_in=0, retry_account="fmc-b2")
     text = "The Management Center of the account 'fmc-b1' no longer serves: events come from that of 'fmc-b2'."
     hosts = {"account": "fmc-b2", "host": "fmc-b2.example.com", "previous_account": "fmc-b1"}
     log.say(lost - 20, "failover", **hosts, problem=text)
-    text = "The server left bundles out, or numbered them anew. Compare the event counts of that time."
+    text = "The server left bundles out, or began their numbers again. Compare the event counts of that time."
     log.say(lost + 900, "bundle_gap", expected=41, received=43, problem=text)
     for when, share in _times(now):
         account = "fmc-b1" if when < lost else "fmc-b2"

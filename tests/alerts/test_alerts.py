@@ -205,7 +205,8 @@ def test_an_input_is_not_connected_for_fifteen_minutes(fire: Fire, log: InputLog
 
 def test_an_input_that_cannot_run_at_all_is_not_connected(fire: Fire, log: InputLog) -> None:
     for ago in range(20, 0, -1):
-        log.say(NOW - ago * MINUTE, "input_cannot_run", code="account_missing", problem="There is no account 'fmc'.")
+        problem = "The account 'fmc' was not found."
+        log.say(NOW - ago * MINUTE, "input_cannot_run", code="account_missing", problem=problem)
     assert [row["code"] for row in fire(NOT_CONNECTED, log)] == ["account_missing"]
 
 

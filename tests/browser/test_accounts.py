@@ -49,7 +49,7 @@ def file(**options: object) -> bytes:
 
 UPLOADS = {
     "wrong password": (file(password=ANOTHER_PASSWORD), "client.pkcs12", "does not open"),
-    "not a PKCS#12": (b"\x30\x03abc, and so on", "client.pkcs12", "This is no PKCS#12 file"),
+    "not a PKCS#12": (b"\x30\x03abc, and so on", "client.pkcs12", "This is not a PKCS#12 file"),
     "text": (b"-----BEGIN CERTIFICATE-----", "client.p12", "it is text in the PEM format"),
     "no private key": (file(with_key=False), "client.pfx", "holds no private key"),
     "no CA": (file(with_ca=False), "client.pkcs12", "holds no CA certificate"),
@@ -341,7 +341,7 @@ def test_last_day_of_the_warning_is_the_thirtieth(pages: Pages, splunkd: Splunkd
     pages.page.route(re.compile(rf"{ACCOUNT}\?"), answer)
     pages.open("configuration")
     warning = pages.page.get_by_role("alert").filter(has_text="Certificates that expire within 30 days")
-    expect(warning).to_contain_text("days: edge (30 days left). Create the client anew")
+    expect(warning).to_contain_text("days: edge (30 days left). Create the client again")
     expect(pages.cell("edge", "certificate_not_after")).to_contain_text("\u26a0 30 days left")
 
 

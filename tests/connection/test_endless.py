@@ -215,7 +215,7 @@ def test_a_server_that_takes_nothing_for_too_long_is_left_although_it_sends(
             problem = outcome(connection)
         go_on.set()
     assert problem.code == "tls_not_reading"
-    assert "taken nothing for 0 seconds" in problem.text
+    assert "read nothing for 0 seconds" in problem.text
 
 
 def test_a_server_is_not_left_because_this_side_was_away_for_long(

@@ -279,7 +279,7 @@ def test_broken_tls(known: pkcs12.Credentials) -> None:
     [
         ("expired", "tls_certificate_expired", "Renew"),
         ("not-yet-valid", "tls_certificate_not_yet_valid", "clocks"),
-        ("foreign", "tls_untrusted", "download the file anew"),
+        ("foreign", "tls_untrusted", "download the file again"),
         ("wrong-role", "tls_wrong_role", "generationQualifier=client"),
         ("weak-key", "tls_weak", "Legacy certificates"),
         ("sha1", "tls_weak", "Legacy certificates"),

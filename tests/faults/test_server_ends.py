@@ -154,7 +154,7 @@ def test_server_of_another_authority_is_refused_until_the_account_is_renewed(tmp
         assert tally(payloads_of(archive), under_test.reader.payloads()) == EXACT
         failures = under_test.log.fields_of("connection_failed")
         assert {failure["code"] for failure in failures} == {"tls_untrusted"}
-        assert all("download the file anew" in str(failure["problem"]) for failure in failures)
+        assert all("download the file again" in str(failure["problem"]) for failure in failures)
         assert len(under_test.log.fields_of("started")) == 1
 
 

@@ -483,7 +483,7 @@ def test_accounts_are_read_for_every_attempt(make: Make):
 def test_an_account_that_cannot_be_read_is_tried_again(make: Make):
     archive = archive_of(10)
     under_test = make(archive)
-    really, failures = under_test.account, [Problem("account_missing", "There is no account fmc.")]
+    really, failures = under_test.account, [Problem("account_missing", "The account 'fmc' was not found.")]
 
     def account(name: str):
         if failures:

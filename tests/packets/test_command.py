@@ -58,14 +58,17 @@ def test_dump_and_layers_are_rows_of_their_own(command: Command) -> None:
     ("argument", "sentence"),
     [
         ("rows=all", "sfwpackets: rows=all is not known. Choose among packets, dump, layers."),
-        ("link=x", "sfwpackets: link=x is no link type. Give the number that PCAP files have for it, 1 for Ethernet."),
+        (
+            "link=x",
+            "sfwpackets: link=x is not a link type. Give the number that PCAP files have for it, 1 for Ethernet.",
+        ),
         ("PacketData", "sfwpackets: PacketData is not understood: arguments are written as name=value."),
         ("colour=red", "Unrecognized option: colour=red"),
         ("rows={0}", "sfwpackets: rows={0} is not known. Choose among packets, dump, layers."),
         ("encoding={x!r}{", "sfwpackets: encoding={x!r}{ is not known. Choose among auto, hex, base64."),
         (
             "packet=\x1b[2J",
-            "sfwpackets: packet='\\x1b[2J' is no packet id. One has 16 digits of 0-9 and a-f, "
+            "sfwpackets: packet='\\x1b[2J' is not a packet id. A packet id has 16 digits of 0-9 and a-f, "
             "as in the field packet_id.",
         ),
     ],
@@ -80,7 +83,9 @@ def test_noise_does_not_break_the_command(command: Command) -> None:
     texts = ["", "{", "null", '{"PacketData":"zz"}', '{"PacketData":"\\ud800"}', "[1]", '"', "{}", "\x00\x07"]
     answer = command.run([], [{"_time": "soon", "_raw": text} for text in texts])
     assert (answer.status, len(answer.rows), answer.messages) == (0, len(texts), [])
-    assert all(row["packet_problem"].startswith("No field of the event holds a packet") for row in answer.rows)
+    assert all(
+        row["packet_problem"].startswith("No packet was recognized in any field of the event.") for row in answer.rows
+    )
 
 
 def test_many_events_do_not_raise_memory(command: Command) -> None:

@@ -61,7 +61,7 @@ def test_chosen_packet_is_shown_byte_by_byte_and_header_by_header(head: SearchHe
 
 def test_what_is_not_decoded_is_shown_as_it_came(head: SearchHead, view: View) -> None:
     (row,) = rows(head, view, "unread")
-    assert row["why"].startswith("No field of the event holds a packet that is recognised.")
+    assert row["why"].startswith("No packet was recognized in any field of the event.")
     assert "no packet at all" in row["what"]
 
 

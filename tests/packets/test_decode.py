@@ -186,7 +186,7 @@ def test_fragments_say_what_they_are(ends: tuple[str, str]) -> None:
     assert first.payload_length == 1392
     assert later.layer("UDP") is None
     where = "the header of its protocol 17 (UDP) is in the first fragment."
-    assert later.problem == f"A later fragment, from byte 1400 of the whole on: {where}"
+    assert later.problem == f"A later fragment, from byte 1400 of the packet on: {where}"
     assert later.payload_length == 608
 
 
@@ -203,7 +203,7 @@ def test_fragments_say_what_they_are(ends: tuple[str, str]) -> None:
         (
             HELLO,
             113,
-            "Link type 113 (Linux cooked capture) is not decoded here; a PCAP file of it tells Wireshark the type.",
+            "Link type 113 (Linux cooked capture) is not decoded here. Wireshark reads the type from the PCAP file.",
         ),
         (made.ethernet(b"\x60" + bytes(30), 0x0800), 1, "An IPv4 header is to follow, but has version 6."),
         (made.ethernet(b"\x42" + bytes(30), 0x0800), 1, "The IPv4 header cannot be read."),

@@ -163,7 +163,10 @@ def test_without_a_session_nothing_is_searched(endpoint: Endpoint, head: SearchH
         ({"flow": '" OR index=*'}, "flow: give a connection key as in the field flow_id."),
         ({"flow": FLOW + '"'}, "flow: give a connection key as in the field flow_id."),
         ({"flow": FLOW + "\n"}, "flow: give a connection key as in the field flow_id."),
-        ({"packet": "x | delete"}, "packet=x | delete is no packet id. One has 16 digits of 0-9 and a-f, as in the "),
+        (
+            {"packet": "x | delete"},
+            "packet=x | delete is not a packet id. A packet id has 16 digits of 0-9 and a-f, as in the ",
+        ),
         ({"address": "192.0.2.1 OR index=*"}, "address: give an IPv4 or IPv6 address."),
         ({"address": "fe80::1%eth0"}, "address: give an IPv4 or IPv6 address without a zone, which is the part after"),
         ({"packet": ","}, "packet: give ids of packets as in the field packet_id, separated by commas."),
@@ -224,8 +227,8 @@ NOT_UNDERSTOOD = "Splunk's answer to the search is not understood."
             {"isFinalized": True},
             "The search was ended before it was done, so packets may be missing. Ask again.",
         ),
-        ({"resultCount": 5}, "Splunk gave 3 of 5 packets. There is no file, since it would lack some."),
-        ({"resultCount": 2}, "Splunk gave 3 of 2 packets. There is no file, since it would lack some."),
+        ({"resultCount": 5}, "Splunk gave 3 of 5 packets. No file was made, since packets would be missing."),
+        ({"resultCount": 2}, "Splunk gave 3 of 2 packets. No file was made, since packets would be missing."),
         *(({"resultCount": count}, NOT_UNDERSTOOD) for count in (None, "3", -1, True)),
         *(({"messages": messages}, NOT_UNDERSTOOD) for messages in (7, [7], {"a": 1})),
     ],
@@ -262,7 +265,7 @@ def test_job_of_a_search_with_too_many_packets_is_canceled(endpoint: Endpoint, h
 
 TOO_SLOW = (
     "The search for the packets took more than 20 seconds and was canceled, since Splunk Web waits no longer for an "
-    "answer. There is no file, not even a part of one. Choose a shorter time range, or name a connection (flow) or a "
+    "answer. No file was made. Choose a shorter time range, or name a connection (flow) or a "
     "host (address)."
 )
 
@@ -332,7 +335,7 @@ def test_rows_that_stop_coming_give_no_file(head: SearchHead, monkeypatch: pytes
     monkeypatch.setattr(packet_search, "SHORTEST_REQUEST", 0.2)
     monkeypatch.setattr(download, "SEARCH_SECONDS", 0.5)
     status, text = refusal(asked_in_time(head, nearly))
-    assert (status, text.startswith("The search did not come to its end. No answer came from")) == (504, True)
+    assert (status, text.startswith("The search did not finish. No answer came from")) == (504, True)
     assert (head.canceled, head.jobs) == (1, {})
     head.released.set()
 

@@ -78,7 +78,7 @@ def test_name_tells_where_bytes_do_not() -> None:
     ],
 )
 def test_what_nothing_speaks_for_is_no_packet(event: dict[str, Any]) -> None:
-    with pytest.raises(NoPacket, match=r"^No field of the event holds a packet that is recognised"):
+    with pytest.raises(NoPacket, match=r"^No packet was recognized in any field of the event"):
         find(**event)
 
 
@@ -137,7 +137,7 @@ def test_time_that_no_file_can_hold_is_not_the_packets_and_is_told(odd: Any) -> 
     assert (found.second, found.microsecond) == (5, 0)
     (note,) = found.notes
     assert note.startswith("PacketSecond ")
-    assert note.endswith(" is no time between 1970 and 2106.")
+    assert note.endswith(" is not a time between 1970 and 2106.")
     assert len(note) < 120
 
 

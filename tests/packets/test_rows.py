@@ -59,7 +59,7 @@ def test_event_without_a_packet_says_why_and_keeps_its_fields() -> None:
     (row,) = rows(NONE)
     assert list(row) == [*NONE, *packet_rows.PACKET_COLUMNS]
     assert row["packet_problem"] == (
-        "No field of the event holds a packet that is recognised. Name the field by field=NAME."
+        "No packet was recognized in any field of the event. Name the field by field=NAME."
     )
     assert [name for name, value in row.items() if value is not None] == [*NONE, "packet_problem"]
     assert rows(NONE, rows="dump") == rows(NONE, rows="layers") == rows(NONE, packet="0" * 16) == []
@@ -229,16 +229,19 @@ def test_only_the_wanted_packets_are_shown() -> None:
     [
         ({"rows": "all"}, "rows=all is not known. Choose among packets, dump, layers."),
         ({"encoding": "rot13"}, "encoding=rot13 is not known. Choose among auto, hex, base64."),
-        ({"link": "ethernet"}, "link=ethernet is no link type. Give the number that PCAP files have for it, 1 for "),
-        ({"link": "65536"}, "link=65536 is no link type."),
-        ({"packet": "0123"}, "packet=0123 is no packet id. One has 16 digits of 0-9 and a-f, as in the field "),
+        ({"link": "ethernet"}, "link=ethernet is not a link type. Give the number that PCAP files have for it, 1 for "),
+        ({"link": "65536"}, "link=65536 is not a link type."),
+        (
+            {"packet": "0123"},
+            "packet=0123 is not a packet id. A packet id has 16 digits of 0-9 and a-f, as in the field ",
+        ),
         ({"packet": ",".join(f"{n:016x}" for n in range(1001))}, "packet= takes at most 1000 ids."),
-        ({"colour": "red"}, "colour is no argument of this command."),
+        ({"colour": "red"}, "colour is not an argument of this command."),
         ({"rows": "a" * 5000}, f"rows={'a' * 40} is not known."),
-        ({"packet": "\x1b[2J"}, "packet='\\x1b[2J' is no packet id."),
-        ({"link": "\u0661"}, "link=\u0661 is no link type."),
-        ({"link": "9" * 5000}, f"link={'9' * 40} is no link type."),
-        ({"link": "-1"}, "link=-1 is no link type."),
+        ({"packet": "\x1b[2J"}, "packet='\\x1b[2J' is not a packet id."),
+        ({"link": "\u0661"}, "link=\u0661 is not a link type."),
+        ({"link": "9" * 5000}, f"link={'9' * 40} is not a link type."),
+        ({"link": "-1"}, "link=-1 is not a link type."),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(given: dict[str, str], sentence: str) -> None:

@@ -239,7 +239,7 @@ def test_a_message_that_is_never_whole_is_given_up_however_often_a_byte_of_it_co
     problem = under_test.check_alive(100.0 + WHOLE_WITHIN)
     assert problem is not None
     assert problem.code == "peer_dead"
-    assert "not whole" in problem.text
+    assert "not complete" in problem.text
 
 
 def test_a_message_that_becomes_whole_and_time_spent_without_reading_put_the_deadline_off():

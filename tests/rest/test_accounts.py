@@ -65,7 +65,7 @@ def test_certificate_of_the_file_is_shown_with_the_days_that_it_has_left(splunkd
 REFUSED = {
     "wrong password": ({"pkcs12_password": WRONG_PASSWORD}, "does not open"),
     "no password": ({"pkcs12_password": ""}, "protected by a password and none was given"),
-    "not a PKCS#12": ({"pkcs12": base64.b64encode(b"\x30\x03abc, and so on").decode()}, "This is no PKCS#12 file"),
+    "not a PKCS#12": ({"pkcs12": base64.b64encode(b"\x30\x03abc, and so on").decode()}, "This is not a PKCS#12 file"),
     "text": ({"pkcs12": base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()}, "it is text in the PEM format"),
     "not base64": ({"pkcs12": "!!!"}, "pkcs12: the stored file is not readable base64"),
     "no file": ({"pkcs12": ""}, "pkcs12: upload the PKCS#12 file"),
@@ -85,7 +85,7 @@ REFUSED = {
     "bad check": ({"check_connection": "maybe"}, "check_connection: enter 1 (on) or 0 (off)."),
     "long password": ({"pkcs12_password": "x" * 1025}, "pkcs12_password: at most 1024 characters"),
     "bad name": ({"name": "../fmc"}, "name: begin the name of the account with a letter"),
-    "name of a stanza": ({"name": "default"}, "name: Splunk has another use for the name default."),
+    "name of a stanza": ({"name": "default"}, "name: the name default is reserved by Splunk."),
     "zone with a line end": ({"host": "fe80::1%x\n[default]\nhost = y"}, "host: "),
     "file of a copy": ({"pkcs12": "******"}, "pkcs12: the asterisks stand for what cannot be read back"),
     "password of a copy": ({"pkcs12_password": "********"}, "pkcs12_password: the asterisks stand for what cannot be"),
@@ -235,7 +235,7 @@ def test_account_cannot_be_renamed_or_created_twice_or_edited_before_it_is_there
     assert "other" not in splunkd.stanzas(CONF)
     assert splunkd.request("POST", f"{ACCOUNT}/twice", {"name": "twice", "check_connection": "0"}).status == 200
     missing = splunkd.request("POST", f"{ACCOUNT}/missing", {"host": "fmc.example.com"})
-    assert (missing.status, missing.message) == (404, "There is no account 'missing'.")
+    assert (missing.status, missing.message) == (404, "The account 'missing' was not found.")
 
 
 def test_of_two_that_create_an_account_at_once_one_is_told_so_and_the_other_is_whole(
@@ -400,7 +400,7 @@ def test_later_check_of_an_account_tells_the_step_that_fails(splunkd: Splunkd) -
     assert (found["ok"], found["failed_step"], found["code"]) == ("0", "connect", "tls_refused")
     assert [step["ok"] for step in json_of(found["steps"])] == [True, True, False]
     missing = splunkd.request("POST", f"{CHECK}/missing", {})
-    assert (missing.status, missing.message) == (404, "There is no account 'missing'.")
+    assert (missing.status, missing.message) == (404, "The account 'missing' was not found.")
 
 
 def json_of(text: str) -> list[dict[str, object]]:

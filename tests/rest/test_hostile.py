@@ -163,10 +163,10 @@ def test_bytes_that_are_no_text_are_refused_by_every_handler(attacked: Splunkd, 
             for action, of in (("create", "half"), ("edit", "one")):
                 if endpoint != PREVIEW or action == "create":
                     answer = attacked.hand_over(endpoint, action, of, {**form, name: value})
-                    expected = (400, f"{name}: there are bytes in it that are no text in UTF-8.")
+                    expected = (400, f"{name}: the value has bytes that are not UTF-8 text.")
                     assert (answer.status, answer.message) == expected, (endpoint, action)
     answer = attacked.hand_over(SETTINGS, "edit", "logging", {"loglevel": value})
-    assert answer.message == "loglevel: there are bytes in it that are no text in UTF-8."
+    assert answer.message == "loglevel: the value has bytes that are not UTF-8 text."
     actions = {ACCOUNT: "create list edit remove", INPUT: "create list edit remove", PREVIEW: "create"}
     for endpoint, words in {**actions, CHECK: "edit", CATALOG: "list", STATE: "list", SETTINGS: "list"}.items():
         for action in words.split():

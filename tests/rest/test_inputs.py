@@ -26,7 +26,7 @@ def accounts(splunkd: Splunkd) -> Splunkd:
 
 
 REFUSED = {
-    "event_types": ("ConnectionEvent,Packets", "event_types: 'Packets' is none. Choose among"),
+    "event_types": ("ConnectionEvent,Packets", "event_types: 'Packets' is not a known event type. Choose among"),
     "connection_fields": ("HeaderFieldSet,<script>", "connection_fields: '<script>' is not a field"),
     "file_fields": ("A" * 8193, "file_fields: at most 8192 characters"),
     "start_from": ("yesterday", "start_from: 'yesterday' is not understood. Enter now, oldest, or a time such as"),
@@ -36,7 +36,7 @@ REFUSED = {
     "planned_restart": ("maybe", "planned_restart: choose among trust, resend."),
     "index": ("No Such", "index: enter the name of an index"),
     "interval": ("0", "interval: enter a whole number from 1 to 3600."),
-    "account": ("none", "account: there is no account 'none'."),
+    "account": ("none", "account: the account 'none' was not found."),
     "failover_account": ("one", "failover_account: choose another account than the first"),
     "disabled": ("maybe", "disabled: enter 1 (on) or 0 (off)."),
     "colour": ("blue", 'Argument "colour" is not supported by this handler.'),
@@ -57,7 +57,9 @@ def test_wrong_parameter_is_named_in_one_bare_sentence_and_nothing_is_stored(acc
 @pytest.mark.package
 def test_missing_failover_account_and_missing_account_are_named(accounts: Splunkd) -> None:
     form = {"name": "wrong", "account": "one", "failover_account": "three"}
-    assert accounts.request("POST", INPUT, form).message.startswith("failover_account: there is no account 'three'.")
+    assert accounts.request("POST", INPUT, form).message.startswith(
+        "failover_account: the account 'three' was not found."
+    )
     assert accounts.request("POST", INPUT, {"name": "wrong"}).message.startswith("account: choose the account")
 
 

@@ -273,8 +273,8 @@ def test_the_setup_check_counts_events_beyond_the_cutoff(either: Knowledge, fill
 def test_the_setup_check_finds_nothing_wrong_with_long_events_but_what_is(either: Knowledge) -> None:
     second = 1744752710
     row = checked(either, packet(Bytes="ff" * 9000, PacketSecond=second), second)
-    assert [name for name in row if name in ("setup_missing", "setup_late", "setup_cut", "setup_mended")] == []
+    assert [name for name in row if name in ("setup_missing", "setup_late", "setup_cut", "setup_repaired")] == []
     row = checked(either, sized("connection", 9_000, "FirewallPolicy")[:-1] + ', "estreamer_problem":"not a number"}')
-    assert [name for name in row if name in ("setup_missing", "setup_late", "setup_cut", "setup_mended")] == [
-        "setup_mended"
+    assert [name for name in row if name in ("setup_missing", "setup_late", "setup_cut", "setup_repaired")] == [
+        "setup_repaired"
     ]

@@ -28,7 +28,7 @@ KINDS = {
     "sfw_files": "FileEvent",
     "sfw_packets": "IntrusionPacket",
 }
-CHECKS = ("missing_fields", "untagged", "unknown_values", "other_time", "from_the_future", "cut", "mended")
+CHECKS = ("missing_fields", "untagged", "unknown_values", "other_time", "from_the_future", "cut", "repaired")
 
 SOUND = [
     arrived(connection(), 1743500734, 1743500736),
@@ -60,7 +60,7 @@ FAULTY = {
     "other_time of a file": arrived(file(), 1741199881, 1741199883),
     "from_the_future": arrived(connection(), 1743500734, 1743500600),
     "cut": arrived(connection()[:-1], 1743500734, 1743500736),
-    "mended": arrived(connection(estreamer_problem="illegal characters"), 1743500734, 1743500736),
+    "repaired": arrived(connection(estreamer_problem="illegal characters"), 1743500734, 1743500736),
 }
 
 

@@ -128,7 +128,7 @@ def test_a_splunkd_that_does_not_listen_is_a_problem():
 
 @pytest.mark.parametrize("uri", ["", "127.0.0.1:8089", "https://127.0.0.1", "https://127.0.0.1:port", "https://[::1"])
 def test_an_address_of_splunkd_that_is_none_is_refused(uri: str):
-    with pytest.raises(Problem, match="its server_uri is no address") as caught:
+    with pytest.raises(Problem, match="its server_uri is not an address") as caught:
         confs_at(uri)
     assert caught.value.code == "stdin_invalid"
 

@@ -1,4 +1,4 @@
-"""PKCS#12 files as a Management Center hands them out: key, certificate, CAs, and what a user should know of them.
+"""PKCS#12 files as a Management Center hands them out: key, certificate, CAs, and the facts that a user should know.
 
 Nothing secret leaves this module in clear: the key can only be had encrypted, and neither key nor password is part of
 any text, representation or exception.
@@ -44,14 +44,14 @@ _ATTRIBUTE_NAMES = {NameOID.TITLE: "title", NameOID.GENERATION_QUALIFIER: "gener
 _MOST_AUTHORITIES = 50
 """CAs that are looked at for a chain. Files with two are common; each may have issued each."""
 
-_NEW_FILE = "Download the file of this client anew from the Management Center (System > Integration > eStreamer)"
+_NEW_FILE = "Download the file of this client again from the Management Center (System > Integration > eStreamer)"
 
 _Loaded = tuple[Optional[PrivateKeyTypes], list[x509.Certificate]]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is worth telling a user about a certificate. Times are UTC; `fingerprint` is SHA-256, lower-case hex."""
+    """What a user should know of a certificate. Times are UTC; `fingerprint` is SHA-256, lower-case hex."""
 
     subject: str
     common_name: str
@@ -69,7 +69,7 @@ class End:
     first: str
 
     def days_left(self, now: datetime) -> int:
-        """Return whole days until the chain ends; negative when it has ended."""
+        """Return full days until the chain ends; negative when it has ended."""
         return (self.not_after - now).days
 
 
@@ -148,7 +148,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
 
 
 def facts_of(certificate: x509.Certificate) -> Facts:
-    """Return what is worth telling a user about a certificate."""
+    """Return the facts about a certificate that a user should know."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Facts(
         subject=_name_text(certificate.subject),
@@ -161,7 +161,7 @@ def facts_of(certificate: x509.Certificate) -> Facts:
 
 
 def end_of(what: str, encoded: bytes, authorities: Iterable[bytes]) -> End | None:
-    """Return when a certificate (DER) ends with those of the CAs (DER) that have issued it; None if it is no X.509.
+    """Return when a certificate (DER) ends with those of the CAs (DER) that have issued it; None if it is not X.509.
 
     `what` names the certificate ("server certificate"). Of several ways to a root that one counts which lasts longest:
     a renewed CA takes the place of the old one. A CA that has issued no certificate of the chain does not matter.
@@ -217,7 +217,7 @@ def _has_issued(authority: x509.Certificate, certificate: x509.Certificate) -> b
 
 
 def weaknesses_of(what: str, encoded: bytes) -> list[str]:
-    """Return what is too weak about a certificate (DER), in words that begin with `what`; nothing if it is no X.509."""
+    """Return the weakness of a certificate (DER), in words that begin with `what`; nothing if it is not X.509."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -267,7 +267,7 @@ def _weak_signature(certificate: x509.Certificate) -> str | None:
 def _load(data: bytes, password: str) -> tuple[_Loaded, tuple[str, ...]]:
     """Open the file, and return what is in it with notes; an absent password may have been written as the empty one.
 
-    A password that the file does not need is no error: the file is opened without it.
+    A password that the file does not need is not an error: the file is opened without it.
     """
     # The library would crash at a NUL, and show the password. A lone surrogate cannot be part of one; it must not end
     # up in an exception with the rest of it.
@@ -307,7 +307,7 @@ def _open(data: bytes, password: bytes | None) -> _Loaded | None:
     except UnsupportedAlgorithm:
         raise Problem(
             "pkcs12_unsupported",
-            "The PKCS#12 file is encrypted, or holds a key, in a way that is not known here. Convert it: "
+            "The PKCS#12 file is encrypted, or holds a key, in a way that this add-on does not know. Convert it: "
             "openssl pkcs12 -in OLD -out all.pem; openssl pkcs12 -export -in all.pem -out NEW",
         ) from None
     except InternalError as error:
@@ -339,7 +339,7 @@ def _restricted(what: str, error: Exception | None) -> Problem:
 
 
 def _damaged() -> Problem:
-    return _not_pkcs12("it is damaged, or something else")
+    return _not_pkcs12("it is damaged, or another kind of file")
 
 
 def _wrong_password(password: str) -> Problem:
@@ -382,7 +382,7 @@ def _public_bytes(key: PublicKeyTypes) -> bytes:
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
-    """The rules by which OpenSSL takes a certificate for a CA; keyUsage may be absent, and is on real servers."""
+    """The rules by which OpenSSL treats a certificate as a CA; keyUsage may be absent, and is on real servers."""
     if certificate.version is x509.Version.v1:
         return _is_self_issued(certificate)
     try:
@@ -400,7 +400,7 @@ def _is_self_issued(certificate: x509.Certificate) -> bool:
 
 
 def _check_time(what: str, certificates: list[x509.Certificate], now: datetime) -> list[x509.Certificate]:
-    """Return the certificates that are valid at that time; raise when there is none."""
+    """Return the certificates that are valid at that time; raise if none is found."""
     valid = [c for c in certificates if c.not_valid_before_utc <= now <= c.not_valid_after_utc]
     if valid:
         return valid
@@ -433,12 +433,12 @@ def _no_ca() -> Problem:
 
 def _not_pkcs12(why: str) -> Problem:
     return Problem(
-        "pkcs12_not_pkcs12", f"This is no PKCS#12 file: {why}. {_NEW_FILE} and supply it as it is, unconverted."
+        "pkcs12_not_pkcs12", f"This is not a PKCS#12 file: {why}. {_NEW_FILE} and supply it as it is, unconverted."
     )
 
 
 def _check_form(data: bytes) -> None:
-    """Recognise what is often given by mistake, and what would keep the library busy."""
+    """Recognize what is often given by mistake, and what would keep the library busy."""
     if len(data) > MAX_SIZE:
         raise Problem(
             "pkcs12_too_large",

@@ -1,6 +1,6 @@
 """What went wrong with a connection, in words that say what to do: failures of sockets and TLS → Problem.
 
-Failures are told apart by numbers and names that OpenSSL and the system define, never by their texts, which differ
+Failures are distinguished by numbers and names that OpenSSL and the system define, never by their texts, which differ
 between versions.
 """
 
@@ -33,7 +33,7 @@ _CLIENT_REFUSED = frozenset(
         "CERTIFICATE_REQUIRED",
         "UNSUPPORTED_CERTIFICATE",
         "ACCESS_DENIED",
-        # The certificate's signature does not fit a CA of the same name: a CA that was made anew.
+        # The certificate's signature does not fit a CA of the same name: a CA that was renewed.
         "DECRYPT_ERROR",
     )
 )
@@ -65,7 +65,10 @@ _MOST_SHOWN = 8
 """Addresses that a sentence names: a name may have any number of them."""
 
 _CHECK_ROUTES = "Check the address and this machine's routes."
-_NO_RESOURCES = "This machine has no more of what a connection needs: end what uses too much of it, or raise the limit."
+_NO_RESOURCES = (
+    "A resource that connections need is used up on this machine: end the process that uses too much, or raise the "
+    "limit."
+)
 _TO_AN_ADDRESS = {
     errno.ENETUNREACH: ("network unreachable", _CHECK_ROUTES),
     errno.EHOSTUNREACH: (
@@ -97,7 +100,7 @@ _NO_ADDRESS = frozenset(
 
 
 def not_resolved(host: str, error: Exception | None) -> Problem:
-    """The name has no address; `error` is None when there was no answer in time."""
+    """The name has no address; `error` is None when no answer arrived in time."""
     instead = "or enter the Management Center's IP address."
     number = error.errno if isinstance(error, socket.gaierror) else None
     if error is None or number == socket.EAI_AGAIN:
@@ -322,7 +325,7 @@ def of_verification(address: str, error: ssl.SSLCertVerificationError) -> Proble
         "tls_untrusted",
         f"The certificate of the server at {address} was not issued by the CA in the PKCS#12 file "
         f"({error.verify_message}). Check that the host is the Management Center that the file was downloaded from; if "
-        "its CA was made anew, download the file anew; and check that no device in between inspects TLS.",
+        "its CA was renewed, download the file again; and check that no device in between inspects TLS.",
     )
 
 
@@ -424,7 +427,7 @@ def client_refused(address: str, alert: str) -> Problem:
         "tls_client_certificate_refused",
         f"The server at {address} refused this client's certificate{why}. Check that the host is the Management Center "
         "that the PKCS#12 file was downloaded from, that the client still exists there (System > Integration > "
-        "eStreamer), and download the file anew.",
+        "eStreamer), and download the file again.",
     )
 
 

@@ -28,7 +28,7 @@ from . import pkcs12, problems, tcp
 from .tcp import Wait
 
 Progress = Callable[[str, str], None]
-"""progress(step, text) is told of each step that succeeded: `resolve`, `connect`, `verify`."""
+"""progress(step, text) is called for each step that succeeded: `resolve`, `connect`, `verify`."""
 
 BUFFER_SIZE = 256 * 1024
 """Bytes that are taken from the socket at once, at most."""
@@ -126,7 +126,7 @@ def connect(
 
 
 def closed_before_any_message(credentials: pkcs12.Credentials, connection: Connection) -> Problem:
-    """Return what to tell the user when the server closed before it sent a message: it does not know this client."""
+    """Return the problem of a server that closed before it sent a message: it does not know this client."""
     peer = connection.peer
     return problems.closed_before_any_message(
         tcp.show((peer.address, peer.port)), peer.local_address, credentials.facts.common_name, connection.age
@@ -134,7 +134,7 @@ def closed_before_any_message(credentials: pkcs12.Credentials, connection: Conne
 
 
 def closed_later(connection: Connection) -> Problem:
-    """Return what to tell the user when the server closed a connection that had been in use."""
+    """Return the problem of a server that closed a connection that had been in use."""
     return problems.closed_later(tcp.show((connection.peer.address, connection.peer.port)))
 
 
@@ -373,9 +373,9 @@ def _ignore(step: str, text: str) -> None:
 class Connection:
     """A verified TLS connection that never blocks.
 
-    Call `receive` until it returns None before waiting for the descriptor: an end or a failure that came with the last
-    bytes is reported by the call after them. What the peer breaks while sending shows at the next `receive`; so does a
-    peer that takes nothing, for which `receive` has to be called once in a while.
+    Call `receive` until it returns None before waiting for the descriptor: an end or a failure that arrived with the
+    last bytes is reported by the call after them. What the peer breaks while sending shows at the next `receive`; so
+    does a peer that does not read, for which `receive` has to be called once in a while.
     """
 
     def __init__(self, channel: _Channel, peer: Peer, clock: Clock = CLOCK) -> None:
@@ -389,7 +389,7 @@ class Connection:
         self._failure: Problem | None = None
         self._deaf = False
         self._stuck_since: float | None = None
-        """Since when the peer has taken nothing although there are bytes for it."""
+        """Since when the peer has not read although bytes are waiting for it."""
         self._data_seen_at = channel.received
         """How many bytes had arrived when there were data in them for the last time."""
         self._established = self._clock.monotonic()
@@ -408,8 +408,8 @@ class Connection:
     def receive(self, limit: int) -> bytes | None:
         """Return what has arrived, from one read of at most `limit` bytes from the socket, or `BUFFER_SIZE`.
 
-        None: nothing (whole) is there. Empty: the peer has closed; a reset before its first byte counts as that, since
-        servers differ in how they dismiss a client. Raises Problem `tls_closed`, `tls_lost`, `tls_broken`,
+        None: nothing (complete) is there. Empty: the peer has closed; a reset before its first byte counts as that,
+        since servers differ in how they dismiss a client. Raises Problem `tls_closed`, `tls_lost`, `tls_broken`,
         `tls_client_certificate_refused`, `tls_no_data`, `tls_not_reading`.
         """
         if self._stuck_since is not None:
@@ -505,10 +505,10 @@ class Connection:
             self._fail(problems.not_reading(self._channel.address, f"{MOST_UNSENT:,} bytes wait for it"))
 
     def _check_that_peer_reads(self) -> None:
-        """Note a failure when the peer takes nothing for too long; whoever was kept from sending tries again first."""
+        """Note a failure when the peer does not read for too long; whoever was kept from sending tries again first."""
         self.flush()
         if self._stuck_since is not None and self._clock.monotonic() - self._stuck_since >= TAKES_WITHIN:
-            why = f"it has taken nothing for {TAKES_WITHIN:.0f} seconds"
+            why = f"it has read nothing for {TAKES_WITHIN:.0f} seconds"
             self._fail(problems.not_reading(self._channel.address, why))
 
     def _fail(self, problem: Problem) -> None:

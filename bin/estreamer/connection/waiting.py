@@ -20,7 +20,7 @@ from ..clock import CLOCK, Clock
 from ..errors import Problem, Stop
 
 PARENT_CHECK_INTERVAL = 1.0
-"""Seconds between looks at the parent process while waiting: nobody tells a child that splunkd has died."""
+"""Seconds between looks at the parent process while waiting: a child is not notified that splunkd has died."""
 
 Result = TypeVar("Result")
 
@@ -136,7 +136,7 @@ class Waiting:
     def call(self, function: Callable[[], Result]) -> Result:
         """Run what may block in a thread and return what it returns, or raise what it raises. Raises Stop.
 
-        Raises Problem `no_resources` when there are no descriptors or threads for that. A thread that is left behind by
+        Raises Problem `no_resources` when descriptors or threads for that are used up. A thread that is left behind by
         a request to stop ends with the process.
         """
         try:
@@ -200,6 +200,6 @@ class Waiting:
 def _no_resources(error: Exception) -> Problem:
     return Problem(
         "no_resources",
-        f"This machine has no descriptor or thread left for the input ({error}). End what uses too many of them, or "
+        f"This machine has no descriptor or thread left for the input ({error}). End processes that use too many, or "
         "raise the limits of the user that runs Splunk (ulimit -n, ulimit -u).",
     )

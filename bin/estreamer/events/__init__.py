@@ -1,1 +1,1 @@
-"""Events as they come: their facts, what is repaired, and what is not delivered."""
+"""Events as they arrive: their facts, what is repaired, and what is not delivered."""

@@ -1,11 +1,11 @@
-"""Drop rules: which events are counted and not written, to save licence volume.
+"""Drop rules: which events are counted and not written, to save license volume.
 
     # comment
     ConnectionEvent: AC_RuleAction=Allow|Trust, FirewallRule=Backup*, InitiatorIP=10.0.0.0/8
     FileEvent: FileType="PDF, old", FileSize<1000 ; IntrusionEvent: Impact>=4
 
 * A rule names an event type and conditions; an event that meets all conditions of one rule is dropped. A rule without
-  conditions drops its whole type.
+  conditions drops all events of its type.
 * Rules are separated by line ends or semicolons, conditions by commas, alternative values by `|`. In double quotes,
   with `\\"` and `\\\\` for quote and backslash, a value may hold any character.
 * `=` and `!=` compare as text, ignoring case; `*` outside quotes stands for any characters. A value that is a network
@@ -53,7 +53,7 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a condition; a quoted one has no wildcards and is no network."""
+    """A value of a condition; a quoted one has no wildcards and is not a network."""
 
     text: str
     quoted: bool = False
@@ -77,7 +77,7 @@ class Condition:
         return f"{self.field}{self.operator}{'|'.join(map(str, self.values))}"
 
     def test(self) -> Test:
-        """Return what tells whether the value of a field meets this condition."""
+        """Return a check of whether the value of a field meets this condition."""
         if self.operator in _COMPARISONS:
             return partial(_compares, _COMPARISONS[self.operator], int(self.values[0].text))
         any_fits = _any_of([_matcher(value) for value in self.values])
@@ -150,7 +150,7 @@ class DropRules:
 
 
 def _parse_event(kind: str, payload: bytes) -> Mapping[str, Any]:
-    """Return the fields of an event, also of a wrapped one; none when it is no JSON object."""
+    """Return the fields of an event, also of a wrapped one; none when it is not a JSON object."""
     try:
         event = json.loads(payload)
     except (ValueError, RecursionError):
@@ -183,7 +183,7 @@ def _text(value: Any) -> str:
 
 
 def _matcher(value: Value) -> Callable[[str], bool]:
-    """Return what tells whether a text, with its case folded, fits a value."""
+    """Return a check of whether a text, with its case folded, fits a value."""
     folded = value.text.casefold()
     if value.quoted:
         return folded.__eq__
@@ -196,7 +196,7 @@ def _matcher(value: Value) -> Callable[[str], bool]:
 
 
 class _Wildcard:
-    """A pattern with `*`, matched part by part: a regular expression with many of them can take for ever."""
+    """A pattern with `*`, matched part by part: a regular expression with many of them can run without end."""
 
     def __init__(self, pattern: str) -> None:
         first, *self._middle, self._last = pattern.split("*")

@@ -23,7 +23,7 @@ the others are the classic protocol's."""
 
 MAX_LENGTH = 512 * 1024
 """Bytes of a payload that are delivered; a longer one is cut and marked. A packet of 64 KiB in hex has 128 KiB.
-`TRUNCATE` in props.conf is larger, with room for the escapes of a marked event."""
+`TRUNCATE` in props.conf is larger, with space for the escapes of a marked event."""
 
 LATEST_SECOND = 0xFFFFFFFF
 """The largest second that the protocol knows: its time stamps have 32 bits."""
@@ -32,7 +32,7 @@ DAY = 86400
 
 STORED_AND_FORWARDED = 30 * DAY
 """Seconds by which an event may be older than its archival time. A device keeps its events while it does not reach its
-Management Center, for days at most; and where a connection tells only its first packet, it may have lasted for days. A
+Management Center, for days at most; and where a connection has only its first packet, it may have lasted for days. A
 device whose clock was never set is off by years."""
 
 CLOCK_APART = 3600
@@ -60,7 +60,7 @@ class _Member:
         self._after = re.compile(rb"\s*:\s*" + value)
 
     def value(self, payload: bytes) -> bytes | None:
-        """Return the first value that has the form, None if there is none.
+        """Return the first value that has the form, None if none has it.
 
         Searches for the name first, which is ten times as fast as searching for a pattern that begins with a choice.
         """
@@ -85,7 +85,7 @@ _BLANKS = 64
 
 _BEFORE_A_NAME = (b"{", b",")
 _SECOND = rb'"?(\d{1,10})(?:\.\d{0,20})?(?![\d.eE])'
-"""Whole seconds, with or without quotes. A fraction is left out; what has an exponent or a sign is no time."""
+"""Seconds, with or without quotes. A fraction is left out; a number with an exponent or a sign is not a time."""
 
 _EVENT_TYPE = _Member("EventType", rb'"(\w{1,64})"')
 _ANY_EVENT_TYPE = _Member("EventType", rb"()")
@@ -108,7 +108,7 @@ its end, when there is one: docs/decisions/0012-time-of-connection-events.md."""
 
 SOUND, UNNAMED, UNSOUND = 0, 1, 2
 """What a look at the ends of a payload shows: the JSON object that it should be; the same without an `EventType`, which
-its record type tells; something else. Whether the text between the ends is JSON is for `repair` to find out."""
+its record type says; something else. Whether the text between the ends is JSON is for `repair` to find out."""
 
 Description = tuple[str, bytes, int]
 """What an event says of itself: its kind (`UNKNOWN` if neither it nor its record type says), its time in epoch seconds
@@ -118,7 +118,7 @@ _USUAL_CONNECTION = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":'
 _USUAL_SECOND = slice(len(_USUAL_CONNECTION), len(_USUAL_CONNECTION) + 10)
 _USUAL_BEGINNING = _USUAL_SECOND.stop + 1
 """How the connection events of a real server begin [W], where their time is, and the length of all that. They are
-nearly all that comes, so this shape is read without a pattern; every other one takes the general way and comes to the
+nearly all events, so this shape is read without a pattern; every other one takes the general way and has the
 same."""
 
 _LAST_NAME = b'"LastPacketSecond"'
@@ -240,7 +240,7 @@ def _time_field(payload: bytes, kind: str) -> tuple[str, bytes] | None:
 
 
 def second_of(payload: bytes, record_type: int) -> int:
-    """Return the time of an event in whole seconds, 0 when it has none or one beyond what the protocol can write.
+    """Return the time of an event in full seconds, 0 when it has none or one beyond what the protocol can write.
 
     It depends on nothing but what the event says, so that it is the same whenever the event is sent again.
     """
@@ -251,9 +251,9 @@ def second_of(payload: bytes, record_type: int) -> int:
 def times_within_reason(times: Sequence[bytes], archivals: Sequence[int], now: float) -> tuple[Sequence[bytes], int]:
     """Return the times that events are to have, and how many of these are not their own although they have one.
 
-    `times` are their own, in epoch seconds as text, empty where there is none; `archivals` are their archival times, 0
-    where there is none; `now` is this machine's clock. An event's own time counts within reason of its archival time,
-    or, where there is none to be believed, of the clock; else the archival time or the clock is its time.
+    `times` are their own, in epoch seconds as text, empty where an event has none; `archivals` are their archival
+    times, 0 where it has none; `now` is this machine's clock. An event's own time counts within reason of its archival
+    time, or, where none can be believed, of the clock; else the archival time or the clock is its time.
 
     The hot path: events share their times, so the earliest and the latest of each kind nearly always answer for all.
     """
@@ -283,8 +283,8 @@ _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
     FILE: ("EventSecond", "FileSHA256", "FileName"),
     PACKET: ("EventSecond", "PacketSecond", "PacketMicrosecond", "EventID"),
 }
-"""What tells events of one connection apart, beside the connection key. The counters of a connection event tell its
-start from its end, which share the key."""
+"""What distinguishes events of one connection, in addition to the connection key. The counters of a connection event
+distinguish its start from its end, which share the key."""
 
 _CONNECTION_KEY = ("DeviceUUID", "InstanceID", "FirstPacketSecond", "ConnectionID")
 _ANY_IDENTITY_FIELD = re.compile(

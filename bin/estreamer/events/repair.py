@@ -2,7 +2,7 @@
 
 Constraints
 -----------
-* Nothing that is cheap tells JSON from what is none: a full look at an event costs half of its other way through
+* No cheap check distinguishes JSON from other text: a full look at an event costs half of its other way through
   the input, a parse more than all of it. `Inspector` looks at all bytes for what is cheap to see, and at a share of the
   events in full.
 * What is delivered is legal XML and a JSON object in one of three forms: the payload itself; the payload repaired and
@@ -40,10 +40,10 @@ _PADDING = b"\0\r\n\t "
 def mend(payload: bytes, record_type: int = 0) -> tuple[bytes, tuple[str, ...]]:
     """Return what is to be delivered for a payload, and what is wrong with it (nothing: it is delivered as it is).
 
-    Padding is taken off. A JSON object in another shape than usual goes through untouched. Bytes that are no UTF-8,
+    Padding is taken off. A JSON object in another shape than usual goes through untouched. Bytes that are not UTF-8,
     characters that XML forbids, and line ends and tabs in a value become escapes; a backslash before a character that
-    makes no escape is doubled; `nan` and its like as a value are put in quotes. What is no JSON object for another
-    reason, or too long, becomes a JSON object that holds the text, and the kind that `record_type` tells.
+    makes no escape is doubled; `nan` and its like as a value are put in quotes. What is not a JSON object for another
+    reason, or too long, becomes a JSON object that holds the text, and the kind that `record_type` says.
     """
     stripped = payload.strip(_PADDING)
     if len(stripped) > facts.MAX_LENGTH:
@@ -74,8 +74,8 @@ def legal_text(payload: bytes) -> str | None:
 _PART = re.compile(
     r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|(?<=:)(\s*)([-+]?(?:nan|inf|infinity))(?=\s*[,}\]])', re.DOTALL | re.IGNORECASE
 )
-"""A string, which may lack its end, or a value that C, Java or JavaScript writes for what is no number. From one end of
-a string to the next, so what stands in a string is not taken for such a value."""
+"""A string, which may lack its end, or a value that C, Java or JavaScript writes for what is not a number. From one end
+of a string to the next, so what stands in a string is not treated as such a value."""
 
 _BACKSLASH = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 _ILLEGAL_IN_STRING = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -105,7 +105,7 @@ def _repaired(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _escape_character(character: str) -> str:
-    """Return the JSON escape of a character, and of a byte that is no UTF-8 the text `\\xNN`."""
+    """Return the JSON escape of a character, and of a byte that is not UTF-8 the text `\\xNN`."""
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\\\x{code - 0xDC00:02x}"
@@ -113,7 +113,7 @@ def _escape_character(character: str) -> str:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
@@ -131,7 +131,7 @@ def _is_object(text: str) -> bool:
 
 
 def _mark(text: str, problem: str) -> bytes | None:
-    """Return the JSON object in `text` with a mark as its last key, or None when it is none or is too long."""
+    """Return the JSON object in `text` with a mark as its last key, or None when it is another text or too long."""
     if len(text) > facts.MAX_LENGTH or ILLEGAL_IN_XML.search(text) or not _is_object(text):
         return None
     body = text[:-1].rstrip()
@@ -195,7 +195,7 @@ FIRST = 256
 then on."""
 
 AFTER_A_FIND = 10_000
-"""Events that are looked at in full after one that was not JSON: faults of a kind come together."""
+"""Events that are looked at in full after one that was not JSON: faults of a kind arrive together."""
 
 SHARE = 128
 """Of so many events beyond these one is looked at in full, and of every batch one: a read costs far more than that."""
@@ -204,9 +204,9 @@ SHARE = 128
 class Inspector:
     """Finds the payloads that are to be repaired, at a cost that only suspicious ones pay.
 
-    Finds at once, wherever it stands: a character that XML or JSON forbids, bytes that are no UTF-8, a backslash that
+    Finds at once, wherever it stands: a character that XML or JSON forbids, bytes that are not UTF-8, a backslash that
     makes no escape or may have been meant as text at the end of a value, a second object in a payload. Of anything else
-    that is not JSON (a quote that is not escaped, `nan`) only a full look can tell: `EACH_SECOND`, `FIRST`,
+    that is not JSON (a quote that is not escaped, `nan`) only a full look can find: `EACH_SECOND`, `FIRST`,
     `AFTER_A_FIND` and `SHARE` say which events get one.
     """
 
@@ -254,7 +254,7 @@ class Inspector:
 
 
 def _with_illegal_characters(payloads: Sequence[bytes], joined: bytes) -> set[int]:
-    """Return the places of payloads with control characters, forbidden ones, or bytes that are no UTF-8.
+    """Return the places of payloads with control characters, forbidden ones, or bytes that are not UTF-8.
 
     A search for one character runs at memory speed: together those for all take a twelfth of a pattern's time, and half
     of what deleting them by `bytes.translate` takes.

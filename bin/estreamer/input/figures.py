@@ -23,7 +23,7 @@ ODD_TIMES = (
     "filed under their archival time. Check the clocks of the devices."
 )
 FULL = (
-    "The bookmark has no room for more events that the Management Center may send again. These would arrive twice "
+    "The bookmark cannot hold more of the events that the Management Center may send again. These would arrive twice "
     "after a reconnection. Check the clock of the Management Center, and whether settle is longer than it has to be."
 )
 

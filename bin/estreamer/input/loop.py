@@ -518,7 +518,7 @@ class _Conversation:
             expected=gap[0],
             received=gap[1],
             times=count,
-            problem="The server left bundles out, or numbered them anew. Compare the event counts of that time.",
+            problem="The server left bundles out, or began their numbers again. Compare the event counts of that time.",
         )
 
     def _keep_house(self, now: float) -> None:
@@ -531,8 +531,8 @@ class _Conversation:
             self._log.warning(
                 "no_event_yet",
                 minutes=round(NO_EVENT_HINT_AFTER / 60),
-                problem="Connected, but no event has come. Are these event types ticked on the FMC "
-                "(Integration > eStreamer), and do devices send any?",
+                problem="Connected, but no event was received. Check that these event types are ticked on the FMC "
+                "(Integration > eStreamer), and that devices send events.",
             )
 
 

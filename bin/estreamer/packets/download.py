@@ -167,7 +167,7 @@ def search_for(asked: Mapping[str, str]) -> Search:
 def _of_address(address: str) -> search_text.Piece:
     """Return the condition on events by which the dashboard Packets narrows its search, with the address as a word.
 
-    An event that names both of its ends is of the address or is not; of one that does not, only the packet tells.
+    An event that names both of its ends is of the address or is not; of one that does not, only the packet shows it.
     """
     ends = ("src", "dest")
     named = search_text.any_of(search_text.term(name, address) for name in ends)
@@ -223,8 +223,8 @@ class Found:
 def collect(rows: Iterable[Row]) -> Found:
     """Return the packets of a search's results.
 
-    A row that is no packet, or whose numbers a PCAP file cannot hold, is left out and counted. Raises Refusal when no
-    packet is left, or when there is too much for a file.
+    A row that is not a packet, or whose numbers a PCAP file cannot hold, is left out and counted. Raises Refusal when
+    no packet is left, or when there is too much for a file.
     """
     found: list[tuple[int, pcap.Captured]] = []
     size = left_out = 0

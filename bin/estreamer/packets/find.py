@@ -1,7 +1,7 @@
 """The packet that an event holds: in which field, in which encoding, of which link type, and of when.
 
-No packet event is public, so nothing is taken for granted: each text of the event is tried as hexadecimal and as
-base64, and what the event tells besides (a length, a link type, the field's own name) and the bytes themselves speak
+No packet event is public, so nothing is assumed: each text of the event is tried as hexadecimal and as
+base64, and what the event says besides (a length, a link type, the field's own name) and the bytes themselves speak
 for or against it. What nothing speaks for is not shown as a packet.
 
 An event is whatever somebody sent. So no number of it is longer than a packet's own, and no text of it is read by a
@@ -52,7 +52,7 @@ _LONGEST_SHOWN = 40
 class Options:
     """What a user says of packets where it is not to be found out: "" and `auto` leave it to be found out.
 
-    `link` is a link type as PCAP files number them, None for what the event or the bytes tell.
+    `link` is a link type as PCAP files number them, None for what the event or the bytes say.
     """
 
     field: str = ""
@@ -85,7 +85,7 @@ class Found:
 
 
 class NoPacket(Exception):
-    """There is no packet to be found in an event; the text is a sentence that says why."""
+    """No packet was found in an event; the text is a sentence that says why."""
 
 
 def whole_number(value: Value, most: int) -> int | None:
@@ -106,7 +106,7 @@ _JSON = json.JSONDecoder(
 
 
 def members(raw: str) -> tuple[dict[str, Value], bool]:
-    """Return the members of an event's JSON text, and whether it is whole; of a broken one those that can be read."""
+    """Return the members of an event's JSON text, and whether it is complete; of a broken one the readable ones."""
     try:
         document = _JSON.decode(raw)
     except (ValueError, RecursionError):
@@ -119,9 +119,9 @@ def members(raw: str) -> tuple[dict[str, Value], bool]:
 
 
 def find(event: Event, options: Options, time: float = 0.0, whole: bool = True) -> Found:
-    """Return the packet of an event. `time` (Unix seconds) stands in where the event tells none.
+    """Return the packet of an event. `time` (Unix seconds) stands in where the event has none.
 
-    `whole` is false for an event of which only a part came. Raises NoPacket.
+    `whole` is false for an event of which only a part arrived. Raises NoPacket.
     """
     lengths = _lengths(event)
     candidates = list(_candidates(event, options))
@@ -162,7 +162,7 @@ def _candidates(event: Event, options: Options) -> Iterator[_Candidate]:
 
 
 def from_hex(text: str) -> bytes | None:
-    """Return the bytes of a hexadecimal text, None if it is none; prefixes of bytes and separators do not count."""
+    """Return the bytes of a hexadecimal text, None for another text; prefixes of bytes and separators do not count."""
     text = text.strip()
     for prefix in _HEX_PREFIXES:
         text = text.replace(prefix, " ")
@@ -202,7 +202,7 @@ def _lengths(event: Event) -> tuple[int, ...]:
 
 def _why_none(event: Event, options: Options) -> str:
     if not options.field:
-        return "No field of the event holds a packet that is recognised. Name the field by field=NAME."
+        return "No packet was recognized in any field of the event. Name the field by field=NAME."
     if options.field not in event:
         return f"The event has no field {options.field}."
     wanted = "hexadecimal or base64" if options.encoding == AUTO else options.encoding
@@ -238,6 +238,6 @@ def _moment(event: Event, time: float) -> tuple[int, int, tuple[str, ...]]:
         if second is not None:
             return second, whole_number(event.get(microsecond_name), 999_999) or 0, notes
         if event.get(second_name) is not None:
-            notes = (*notes, f"{second_name} {_shown(event[second_name])} is no time between 1970 and 2106.")
+            notes = (*notes, f"{second_name} {_shown(event[second_name])} is not a time between 1970 and 2106.")
     second, microsecond = divmod(round(time * 1_000_000), 1_000_000)
     return min(second, pcap.LAST_SECOND), microsecond, notes

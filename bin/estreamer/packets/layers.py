@@ -1,7 +1,7 @@
 """The bytes of a packet: which layers they hold, and where each begins.
 
 Headers are read by dpkt, one at a time: its own way of going on from header to header lets errors of any kind through
-where the bytes of a packet are hostile, and does not tell where a header begins. A packet is whatever an attacker sent,
+where the bytes of a packet are hostile, and does not say where a header begins. A packet is whatever an attacker sent,
 so whatever dpkt raises ends the decoding at that layer, with a sentence, and never more than that.
 """
 
@@ -111,7 +111,7 @@ class Decoded:
     """The layers of a packet, and its payload: the bytes after the last of them that could be read.
 
     `payload_offset` and `payload_length` are bytes. Bytes after the end of the IP packet (the padding of a short
-    Ethernet frame) are no payload. `problem` is a sentence when the packet could not be read to its end, else "".
+    Ethernet frame) are not payload. `problem` is a sentence when the packet could not be read to its end, else "".
     """
 
     layers: tuple[Layer, ...]
@@ -136,7 +136,7 @@ def link_type(content: bytes) -> int:
 
 
 def looks_like_packet(content: bytes) -> bool:
-    """Return whether the bytes begin as a frame with a well-known type does, or as a whole IP packet."""
+    """Return whether the bytes begin as a frame with a well-known type does, or as a complete IP packet."""
     if _is_ip(content):
         return True
     kind = int.from_bytes(content[12:14], "big") if len(content) > 14 else 0
@@ -150,7 +150,7 @@ def _version(content: bytes) -> int:
 
 
 def _is_ip(content: bytes) -> bool:
-    """Return whether this is an IP packet from its first byte to its last; a cut one is not told from other bytes."""
+    """Return whether this is a complete IP packet; a cut one is not distinguished from other bytes."""
     if len(content) >= 20 and _version(content) == 4:
         return content[0] & 15 >= 5 and int.from_bytes(content[2:4], "big") == len(content)
     return len(content) >= 40 and _version(content) == 6 and int.from_bytes(content[4:6], "big") + 40 == len(content)
@@ -165,7 +165,7 @@ def decode(content: bytes, link: int = ETHERNET) -> Decoded:
         walk.run(_ip)
     else:
         name = LINK_NAMES.get(link, "unknown")
-        walk.problem = f"Link type {link} ({name}) is not decoded here; a PCAP file of it tells Wireshark the type."
+        walk.problem = f"Link type {link} ({name}) is not decoded here. Wireshark reads the type from the PCAP file."
     return Decoded(tuple(walk.layers), walk.offset, max(walk.end - walk.offset, 0), walk.problem)
 
 
@@ -349,7 +349,9 @@ def _ip4(walk: _Walk) -> Step:
     # Length 0 is left to the network card to fill in where packets are taken before they are sent.
     total = header.len or len(walk.rest)
     if total < size:
-        walk.problem = f"The IPv4 header of {size} bytes is longer than the whole packet by its own account, {total}."
+        walk.problem = (
+            f"The IPv4 header of {size} bytes is longer than the total length of the packet in that header, {total}."
+        )
         return None
     walk.end_after("IPv4", total)
     walk.first_fragment(header.mf and not header.offset)
@@ -429,7 +431,7 @@ def _extension(walk: _Walk, number: int) -> Step:
 def _by_protocol(walk: _Walk, number: int, fragment: int) -> Step:
     if fragment:
         walk.problem = walk.problem or (
-            f"A later fragment, from byte {fragment} of the whole on: the header of its protocol "
+            f"A later fragment, from byte {fragment} of the packet on: the header of its protocol "
             f"{_named(number, _PROTOCOL_NAMES)} is in the first fragment."
         )
         return None

@@ -12,14 +12,14 @@ import json
 _BLANKS = " \t\r\n"
 _MOST_TROUBLE = 128
 _TROUBLE_OF_NESTED = 16
-"""How much trouble with values that are no texts is taken until no more of them are read. The decoder looks for lines
+"""How much trouble with values that are not texts is taken until no more of them are read. The decoder looks for lines
 in all the text before each that it cannot read, and may look for the end of a list or object in all the rest."""
 
 
 def members(raw: str, decoder: json.JSONDecoder) -> dict[str, object]:
     """Return the members of the outermost object, or of the object that is its first value, in the order in `raw`.
 
-    `decoder` reads values that are no texts. Of a text that is cut, the part that is there is a member too. Takes time
+    `decoder` reads values that are not texts. Of a text that is cut, the part that is there is a member too. Takes time
     and memory in proportion to the length of `raw`. Never raises.
     """
     return _Reader(raw, decoder).members()
@@ -46,7 +46,7 @@ class _Reader:
         return found
 
     def _value(self, name: str, found: dict[str, object]) -> bool:
-        """Note the value of a member, and go behind it; return whether it is an object whose members come next."""
+        """Note the value of a member, and go behind it; return whether it is an object whose members follow."""
         if self._take('"'):
             found[name] = self._text()
         elif not found and self._take("{"):
@@ -85,7 +85,7 @@ class _Reader:
         return _unescaped(self._raw[begin:end])
 
     def _other_value(self, name: str, found: dict[str, object]) -> None:
-        """Note a value that is no text, and go behind it. A number at the end of the text may have been cut."""
+        """Note a value that is not a text, and go behind it. A number at the end of the text may have been cut."""
         if self._trouble >= _MOST_TROUBLE:
             return
         try:

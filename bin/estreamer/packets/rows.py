@@ -60,7 +60,7 @@ PACKET_COLUMNS = (
     "packet_hex",
     "packet_problem",
 )
-"""The fields that a row for a packet has beside those of its event."""
+"""The fields that a row for a packet has in addition to those of its event."""
 
 DUMP_COLUMNS = ("_time", "packet_id", "offset", "hex", "text", "layer")
 LAYER_COLUMNS = ("_time", "packet_id", "layer", "offset", "length", "field", "value")
@@ -85,7 +85,8 @@ def parse(given: Mapping[str, str]) -> Arguments:
     unknown = sorted(set(given) - {"rows", "packet", "field", "encoding", "link"})
     if unknown:
         raise ValueError(
-            f"{shown(unknown[0])} is no argument of this command. It takes rows, packet, field, encoding, link."
+            f"{shown(unknown[0])} is not an argument of this command. "
+            "Its arguments are rows, packet, field, encoding, link."
         )
     rows = _one_of("rows", given.get("rows") or PACKETS, (PACKETS, DUMP, LAYERS))
     encoding = _one_of("encoding", given.get("encoding") or find.AUTO, find.ENCODINGS)
@@ -105,7 +106,7 @@ def _parse_link(text: str) -> int | None:
     number = whole_number(text, pcap.LAST_LINK)
     if number is None:
         raise ValueError(
-            f"link={shown(text)} is no link type. Give the number that PCAP files have for it, 1 for Ethernet."
+            f"link={shown(text)} is not a link type. Give the number that PCAP files have for it, 1 for Ethernet."
         )
     return number
 
@@ -126,7 +127,8 @@ def parse_ids(text: str) -> frozenset[str]:
     for one in sorted(ids):
         if not _PACKET_ID.match(one):
             raise ValueError(
-                f"packet={shown(one)} is no packet id. One has 16 digits of 0-9 and a-f, as in the field packet_id."
+                f"packet={shown(one)} is not a packet id. "
+                "A packet id has 16 digits of 0-9 and a-f, as in the field packet_id."
             )
     return ids
 

@@ -132,7 +132,7 @@ class Session:
         if now < self.deadline:
             return None
         if self._begun is not None and now >= self._begun + WHOLE_WITHIN:
-            what = f"A message that began {now - self._begun:.0f} seconds ago is not whole yet"
+            what = f"A message that began {now - self._begun:.0f} seconds ago is not complete yet"
         else:
             what = f"Nothing was received for {now - self._last_heard:.0f} seconds, not even a keep-alive"
         return Problem("peer_dead", f"{what}. The connection counts as dead and is made again.")

@@ -23,7 +23,7 @@ from . import handlers
 SECRETS = parameters.secrets(parameters.ACCOUNT)
 
 UNREADABLE = "unreadable"
-"""What an entry of an answer has beside its parameters: why its secrets cannot be read, "" if they can."""
+"""What an entry of an answer has in addition to its parameters: why its secrets cannot be read, "" if they can."""
 
 
 class AccountStore(RestHandler):  # type: ignore[misc]

@@ -22,7 +22,7 @@ SWITCH = "check_connection"
 
 
 class AccountHandler(handlers.StanzaHandler):
-    """Creates, lists, edits and removes accounts; what their certificates say is stored beside them."""
+    """Creates, lists, edits and removes accounts; what their certificates say is stored with them."""
 
     renaming = (
         "an account cannot be renamed. Clone it under the new name, choose the clone in the inputs that use this one, "
@@ -78,7 +78,7 @@ class AccountHandler(handlers.StanzaHandler):
 
     @staticmethod
     def _claim(splunkd: handlers.Splunkd, name: str) -> None:
-        """Take the name, before any secret is stored under it: of two who create an account, one comes first."""
+        """Take the name, before any secret is stored under it: of two who create an account, one is first."""
         try:
             splunkd.claim(handlers.ACCOUNTS, name)
         except RestError as error:
@@ -107,7 +107,8 @@ class AccountHandler(handlers.StanzaHandler):
     def _save(self, answer: Any, stanza: dict[str, Any]) -> None:
         """Store what is in the payload. When that fails, the stanza and its secrets are what they were before.
 
-        What cannot be put back is told with what failed: raises Problem `secrets_half_stored` or `account_half_stored`.
+        What cannot be put back is reported with what failed: raises Problem `secrets_half_stored` or
+        `account_half_stored`.
         """
         try:
             super().handleEdit(answer)
@@ -229,7 +230,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _is_gone(splunkd: handlers.Splunkd, name: str) -> bool:
-    """Return whether there is no account of that name any more, False if that is not known."""
+    """Return whether the account of that name is gone, False if that is not known."""
     try:
         return name not in splunkd.stanzas(handlers.ACCOUNTS)
     except (RestError, Problem):

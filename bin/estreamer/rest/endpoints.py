@@ -1,4 +1,4 @@
-"""The REST endpoints beside accounts and inputs: the check, the preview, the catalogue, states, and the log level.
+"""The REST endpoints that are not accounts or inputs: the check, the preview, the catalog, states, and the log level.
 
 Each is a handler that a script of its own in bin/ gives to splunkd.
 """

@@ -49,7 +49,7 @@ IN_LINES = parameters.in_lines(parameters.INPUT)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""What Python makes of bytes that are no UTF-8, or of an escape of half a character."""
+"""What Python makes of bytes that are not UTF-8, or of an escape of half a character."""
 
 _UNEXPECTED: type[Exception] = admin.InternalException
 
@@ -97,11 +97,11 @@ def refusing(method: Method) -> Method:
 
 
 def _check_text(caller: Any) -> None:
-    """Raise ArgValidationException for what is no text: it could be neither stored nor quoted."""
+    """Raise ArgValidationException for what is not a text: it could be neither stored nor quoted."""
     given = {"name": [caller.id], **caller.data}
     for name, values in given.items():
         if any(_SURROGATE.search(value or "") for value in values or ()):
-            raise admin.ArgValidationException(f"{name}: there are bytes in it that are no text in UTF-8.")
+            raise admin.ArgValidationException(f"{name}: the value has bytes that are not UTF-8 text.")
 
 
 def refusal_of(error: RestError) -> Exception:
@@ -131,7 +131,7 @@ def failure(error: Exception) -> str:
 
 def missing(what: str, name: str) -> Exception:
     """Return the refusal of a name that nothing has."""
-    return _EXCEPTIONS[404](f"There is no {what} {name[:LONGEST_NAME_SHOWN]!r}.")
+    return _EXCEPTIONS[404](f"The {what} {name[:LONGEST_NAME_SHOWN]!r} was not found.")
 
 
 def _see_log(kind: str) -> str:
@@ -184,11 +184,11 @@ class Content:
         self._content[printable.line(name)] = _shown(name, value)
 
     def get(self, name: str) -> Any:
-        """Return a value, None if there is none of that name."""
+        """Return a value, None if none has that name."""
         return self._content.get(name)
 
     def setMetadata(self, name: str, value: object) -> None:  # noqa: N802 - splunk.admin's name
-        """Add what is no value of the entry, such as who may change it."""
+        """Add what is not a value of the entry, such as who may change it."""
         self._content.setMetadata(name, value)
 
 
@@ -209,7 +209,7 @@ class _Handler:
     """What all handlers share, whatever class of splunk.admin they are."""
 
     _hidden: tuple[str, ...] = ()
-    """Attributes that splunkd is not told, secrets among them: its library puts every public one into the answer."""
+    """Attributes that splunkd does not get, secrets among them: its library puts every public one into the answer."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -290,7 +290,7 @@ def check_name(what: str, name: str | None) -> str:
             f"at most {LONGEST['name']} in all."
         )
     if name == "default":
-        raise admin.ArgValidationException("name: Splunk has another use for the name default. Choose another one.")
+        raise admin.ArgValidationException("name: the name default is reserved by Splunk. Choose another one.")
     return name
 
 

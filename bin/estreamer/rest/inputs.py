@@ -34,7 +34,7 @@ class InputHandler(handlers.StanzaHandler):
 
     @handlers.refusing
     def handleEdit(self, confInfo: Any) -> None:  # noqa: N802, N803
-        """Change an input; what is not given stays. `disabled` may come alone or along."""
+        """Change an input; what is not given stays. `disabled` may be given alone or with others."""
         self.refuse_renaming()
         name = self.callerArgs.id
         stored = handlers.Splunkd(self.getSessionKey()).stanzas(handlers.INPUTS).get(name)
@@ -52,7 +52,7 @@ class InputHandler(handlers.StanzaHandler):
 
     @handlers.refusing
     def handleRemove(self, confInfo: Any) -> None:  # noqa: N802, N803
-        """Remove an input and then its bookmark, so that a later input of the same name begins anew."""
+        """Remove an input and then its bookmark, so that a later input of the same name begins again."""
         super().handleRemove(confInfo)
         stanza = f"{SCHEME}://{self.callerArgs.id}"
         try:
@@ -76,7 +76,7 @@ class InputHandler(handlers.StanzaHandler):
         for parameter, account in (("account", chosen.account), ("failover_account", chosen.failover_account)):
             if account and account not in accounts:
                 raise admin.ArgValidationException(
-                    f"{parameter}: there is no account {account[:100]!r}. Create it first, or choose another one."
+                    f"{parameter}: the account {account[:100]!r} was not found. Create it first, or choose another one."
                 )
 
 

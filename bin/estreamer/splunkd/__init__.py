@@ -1,1 +1,1 @@
-"""What splunkd expects of an add-on, and what is asked of it."""
+"""What splunkd expects of an add-on, and what the add-on asks splunkd."""

@@ -4,7 +4,7 @@ One rule: no proxy, ever, whatever the environment says. Requests go by the stan
 splunk-sdk has it, which knows of no proxy, no netrc and no settings of the library `requests`; a proxy would be handed
 the session key. Where the port requires a client certificate, splunkd's own is shown: see `own_certificate`.
 
-Whatever fails is told by the cause that was observed.
+Every failure is reported with the cause that was observed.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ RIGHTS = (
     f"Your role needs Splunk's capabilities {' and '.join(SECRET_CAPABILITIES)}, and access to this app's settings "
     "(metadata/local.meta). The roles admin and sc_admin have all of it."
 )
-"""What a user's role must have beside the add-on's own capability, since handlers ask splunkd in the user's name."""
+"""What a user's role needs in addition to the add-on's capability, since handlers ask splunkd in the user's name."""
 
 SECRETS = "storage/passwords"
 
 NO_ANSWER = 502
-"""The HTTP status by which libraries are told that splunkd has not answered, with a Problem's text."""
+"""The HTTP status that libraries get when splunkd has not answered, with a Problem's text."""
 
 _PIECE = 65536
 
@@ -106,7 +106,7 @@ class Address(NamedTuple):
 
 
 def address_of(uri: str) -> Address:
-    """Return the parts of splunkd's address. Raises ValueError for what is no `http(s)://host:port`."""
+    """Return the parts of splunkd's address. Raises ValueError for what is not `http(s)://host:port`."""
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https") or not parts.hostname or not parts.port or parts.username is not None:
         raise ValueError("not the address of a management port")
@@ -117,8 +117,8 @@ class Client:
     """Asks the management port at `uri` in the name of a session, in the namespace of `owner` and `app`.
 
     A path is below that namespace, that of an entity as `named` gives it. `timeout` is in seconds without a byte.
-    Raises ValueError for an address that is none. Every method raises `Refused` for a refusal, SessionRefused for a
-    session key that splunkd does not take, and where there is no usable answer Problem `splunkd_unreachable`,
+    Raises ValueError for a text that is not an address. Every method raises `Refused` for a refusal, SessionRefused for
+    a session key that splunkd does not take, and without a usable answer Problem `splunkd_unreachable`,
     `splunkd_timeout`, `splunkd_tls`, `splunkd_certificate_required`, `splunkd_answer_cut` or `splunkd_answer_invalid`.
     """
 
@@ -147,7 +147,7 @@ class Client:
         self._ask(self._context.post, path, {"body": {**form, "output_mode": "json"}})
 
     def made(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Have something made, such as a search job, and return what splunkd says of it."""
+        """Have something made, such as a search job, and return the answer of splunkd."""
         body = self._ask(self._context.post, path, {"body": {**form, "output_mode": "json"}})
         try:
             said = json.loads(body)
@@ -216,9 +216,9 @@ def _entries(body: bytes) -> list[Entry]:
 
 
 class Transport:
-    """What splunk-sdk sends requests through: a `handler` in its words. Raises Problem where there is no usable answer.
+    """What splunk-sdk sends requests through: a `handler` in its words. Raises Problem without a usable answer.
 
-    With `whole`, answers are read completely, so that one that is cut fails here. `timeout` is in seconds without a
+    With `whole`, answers are read completely, so that a cut answer fails here. `timeout` is in seconds without a
     byte.
     """
 
@@ -288,7 +288,7 @@ def _whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _no_answer(port: str, error: Exception, timeout: float) -> Problem:
-    """Return why there is no answer of the port."""
+    """Return why the port did not answer."""
     if isinstance(error, ConnectionRefusedError):
         return Problem(
             "splunkd_unreachable",
@@ -312,7 +312,7 @@ def _no_answer(port: str, error: Exception, timeout: float) -> Problem:
     why = getattr(error, "strerror", None) or type(error).__name__
     return Problem(
         "splunkd_unreachable",
-        f"There is no connection to {port}: {why}. Check mgmtHostPort in web.conf, and this machine's network.",
+        f"{port} cannot be reached: {why}. Check mgmtHostPort in web.conf, and this machine's network.",
     )
 
 

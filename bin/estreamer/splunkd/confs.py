@@ -36,7 +36,7 @@ class Confs:
         try:
             self._client = Client(server_uri, session_key, APP)
         except ValueError:
-            raise bad_document("its server_uri is no address") from None
+            raise bad_document("its server_uri is not an address") from None
         self._secrets = SecretStore(self._client, APP, ACCOUNT_CONF)
 
     def account(self, name: str) -> Account:
@@ -51,13 +51,13 @@ class Confs:
         if stanza is None:
             raise Problem(
                 "account_missing",
-                f"There is no account {name!r}. Create it on the add-on's Configuration page, or choose another one "
-                "for this input.",
+                f"The account {name!r} was not found. Create it on the add-on's Configuration page, or choose "
+                "another one for this input.",
             )
         return parse_account(name, stanza)
 
     def stored_account(self, name: str) -> Mapping[str, str | None] | None:
-        """Return the parameters of an account as they are stored, its secrets in clear, None if there is none.
+        """Return the parameters of an account as they are stored, its secrets in clear, None if it is not found.
 
         Other accounts, and what is left of some that are gone, have no part in it. Raises Problem `account_unreadable`,
         or why splunkd does not answer; and SessionRefused.
@@ -92,7 +92,7 @@ class Confs:
         return level if level in LOG_LEVELS else "INFO"
 
     def _stanza(self, conf: str, name: str) -> dict[str, str | None] | None:
-        """Return a stanza as splunkd lists it, None when there is none. Raises what `client.Client` raises."""
+        """Return a stanza as splunkd lists it, None when it is not found. Raises what `client.Client` raises."""
         from .client import Refused, named  # noqa: PLC0415 - see the head of the module
 
         try:

@@ -52,7 +52,7 @@ class SplunkLog:
         self._logger.setLevel(level)
 
     def describe(self, index: str) -> None:
-        """Tell the index that events go to, for the lines about ingested events."""
+        """Set the index that events go to, for the lines about ingested events."""
         self._index = index
 
     def debug(self, event: str, **fields: object) -> None:

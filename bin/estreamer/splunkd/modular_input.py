@@ -1,4 +1,4 @@
-"""The modular input as splunkd starts it: its scheme, the check of its arguments, and a run until it is told to stop.
+"""The modular input as splunkd starts it: its scheme, the check of its arguments, and a run until it is asked to stop.
 
 The libraries are imported where they are used: splunkd asks every input for its scheme at each start, and that must be
 quick.
@@ -64,7 +64,7 @@ def _validate(stdin: BinaryIO) -> None:
 
 
 def run(stdin: BinaryIO) -> int:
-    """Run the input that stdin describes until it is told to stop; return the exit code."""
+    """Run the input that stdin describes until it is asked to stop; return the exit code."""
     stream_descriptor = _keep_stdout_for_the_stream()
     _quieten_libraries()
     try:

@@ -37,7 +37,7 @@ class _Protected(Exception):
 
 
 def context_if_required(error: Exception) -> ssl.SSLContext | None:
-    """Return what to connect with again after a connection without a certificate has failed; None if that is no help.
+    """Return what to reconnect with after a connection without a certificate has failed; None if that does not help.
 
     By TLS 1.3 a server refuses after the client's first bytes, and its alert may be lost when it closes: so a closed
     connection counts where server.conf requires a certificate. Raises Problem `splunkd_certificate_required` where

@@ -1,6 +1,6 @@
 """Runs a search on splunkd with the session of the user whose request is served, and yields its rows.
 
-The search is a job: only a job tells whether it came to its end, and only a job can be canceled. It is canceled
+The search is a job: only a job shows whether it has finished, and only a job can be canceled. It is canceled
 whatever happens, also when all of its rows were read, so that nothing of it stays on splunkd. Should the request to
 cancel not arrive, splunkd ends the job by itself (`auto_cancel`). Sources: Splunk's REST API Reference, Search
 endpoints, for the paths, the parameters and the content of a job.
@@ -47,7 +47,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 def searching(request: Mapping[str, Any], clock: Clock = CLOCK) -> Run:
     """Return what runs searches for a request as splunkd's persistent handlers get it.
 
-    The search runs as the user of the session. Raises ValueError where splunkd's own address in the request is none.
+    The search runs as the user of the session. Raises ValueError where
+    splunkd's own address in the request is not an address.
     """
     session = request.get("session") or {}
     token, user = session.get("authtoken"), session.get("user")
@@ -68,13 +69,13 @@ def searching(request: Mapping[str, Any], clock: Clock = CLOCK) -> Run:
             text = f"Splunk does not run the search. {refused.problem().text}"
             raise Refusal(refused.status, text) from None
         except Problem as problem:
-            raise Refusal(504, f"The search did not come to its end. {problem.text}") from None
+            raise Refusal(504, f"The search did not finish. {problem.text}") from None
 
     return run
 
 
 class OutOfTime(Exception):
-    """The time in which a search has to be done is over; `canceled` tells whether splunkd has ended the search."""
+    """The time in which a search has to be done is over; `canceled` says whether splunkd has ended the search."""
 
     canceled = False
 
@@ -128,11 +129,11 @@ def _rows(search: Search, splunkd: Splunkd) -> Generator[Row, None, None]:
 
 
 def too_slow(canceled: bool) -> str:
-    """Return what a person has to know of a search that takes too long, and what became of it."""
+    """Return the sentence for a search that took too long; `canceled` says whether splunkd has ended it."""
     how = "was canceled" if canceled else f"ends on splunkd within {IDLE_SECONDS} seconds"
     return (
         f"The search for the packets took more than {SEARCH_SECONDS:.0f} seconds and {how}, since Splunk Web waits no "
-        "longer for an answer. There is no file, not even a part of one. Choose a shorter time range, or name a "
+        "longer for an answer. No file was made. Choose a shorter time range, or name a "
         "connection (flow) or a host (address)."
     )
 
@@ -184,7 +185,7 @@ def _count(content: Mapping[str, Any]) -> int | None:
 
 
 def _messages(content: Mapping[str, Any]) -> str:
-    """Return what splunkd says of an error in a search, in a printable line, "" where there is none."""
+    """Return what splunkd says of an error in a search, in a printable line, "" without one."""
     messages = content.get("messages")
     try:
         bad = [str(one.get("text")) for one in messages or [] if one.get("type") in ("ERROR", "FATAL")]
@@ -214,4 +215,4 @@ def _read(job: str, count: int, splunkd: Splunkd) -> Iterator[Row]:
     except csv.Error:
         raise Refusal(502, "Splunk's answer to the search is not understood.") from None
     if seen != count:
-        raise Refusal(502, f"Splunk gave {seen} of {count} packets. There is no file, since it would lack some.")
+        raise Refusal(502, f"Splunk gave {seen} of {count} packets. No file was made, since packets would be missing.")

@@ -3,7 +3,7 @@
 Format, which is that of solnlib and splunktaucclib: an account's secrets are one JSON object, cut into pieces, since
 splunkd encrypts at most 255 characters. Piece N is an entry of the realm of this add-on's accounts whose user name is
 `<account>` + SEPARATOR + `<N>`, N from 1; the piece after the last holds END. An entry whose user name is the account
-alone holds all of it, and counts where there are no pieces: older versions of solnlib wrote it.
+alone holds all of it, and counts where pieces are missing: older versions of solnlib wrote it.
 
 Constraints: splunkd lists an entry that it cannot decrypt without clear text, or with one that means nothing. Such an
 entry, or one of an account that is gone, says nothing about any other account.

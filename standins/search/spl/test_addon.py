@@ -21,7 +21,7 @@ def test_sfwpackets_adds_fields_after_those_of_the_event_and_leaves_out_what_is_
         {"kind": "a", "packet_vlan": ("7", "100"), "packet_src_port": "50123"},
         {
             "kind": "b",
-            "packet_problem": "No field of the event holds a packet that is recognised. Name the field by field=NAME.",
+            "packet_problem": "No packet was recognized in any field of the event. Name the field by field=NAME.",
         },
     ]
 

@@ -242,7 +242,7 @@ LEFT_OUT: Mapping[tuple[str, str], Callable[[Event], bool]] = {
     ("connection of an unnamed application", "the app unknown is not allowed"): lambda event: (
         _is_traffic(event) and not any(_has(event, name) for name in _APPLICATIONS)
     ),
-    ("connection that asked for a record that is not told", "record_type is required"): lambda event: (
+    ("connection that asked for a record that is not reported", "record_type is required"): lambda event: (
         _is_question(event) and event.get("DNS_RecordDescription") not in _RECORDS
     ),
     ("web traffic without bytes, or without a host in its URL", "bytes and url_domain are required"): lambda event: (
@@ -257,7 +257,7 @@ LEFT_OUT: Mapping[tuple[str, str], Callable[[Event], bool]] = {
     ("connection with one zone", "src_zone and dest_zone go together"): lambda event: (
         _is_traffic(event) and _one_of_two(event, _ZONES)
     ),
-    ("protocol other than TCP, UDP and ICMP, or not told", "no other transport is allowed"): lambda event: (
+    ("protocol other than TCP, UDP and ICMP, or not reported", "no other transport is allowed"): lambda event: (
         (_is_traffic(event) or _is_intrusion(event)) and _protocol(event) not in ("tcp", "udp", "icmp")
     ),
     ("ICMP without type and code, or at its begin", "icmp_type counts with a duration of 1 to 253 s"): lambda event: (

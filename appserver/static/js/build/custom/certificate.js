@@ -44,5 +44,5 @@ function describeSubject(subject) {
  */
 function describeFingerprint(fingerprint) {
     const ends = `${fingerprint.slice(0, SHOWN)}\u2026${fingerprint.slice(-SHOWN)}`;
-    return [make('div', { className: 'sfw-whole', title: fingerprint }, fingerprint ? ends : 'unknown')];
+    return [make('div', { className: 'sfw-nowrap', title: fingerprint }, fingerprint ? ends : 'unknown')];
 }

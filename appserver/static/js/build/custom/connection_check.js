@@ -51,7 +51,7 @@ export default class ConnectionCheck {
         cells.forEach((cell) => (cell.el === this.el || !cell.el.isConnected) && cells.delete(cell));
         cells.add(this);
         const root = dress(this.el);
-        this.button = make('button', { type: 'button', className: 'sfw-whole' }, 'Check connection');
+        this.button = make('button', { type: 'button', className: 'sfw-nowrap' }, 'Check connection');
         this.button.setAttribute('aria-label', `Check the connection of ${this.row.name}`);
         this.verdict = make('div', { role: 'status', className: 'sfw-text' });
         this.button.addEventListener('click', () => this.check());
@@ -77,7 +77,7 @@ export default class ConnectionCheck {
         try {
             const [entry] = await ask(this.globalConfig, `check/${encodeURIComponent(this.row.name)}`, {});
             if (!entry?.content.steps) {
-                throw new Error('Splunk did not pass on how the check went. Look into the log of the add-on.');
+                throw new Error('Splunk did not return the result of the check. See the log of the add-on.');
             }
             return { ok: entry.content.ok === '1', steps: JSON.parse(entry.content.steps) };
         } catch (refusal) {

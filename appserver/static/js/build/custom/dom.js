@@ -41,7 +41,7 @@ const STYLE = `
 .sfw .sfw-banner { margin: 8px 0; padding: 8px 12px; border: 1px solid rgba(128, 128, 128, 0.5); }
 .sfw .sfw-banner.sfw-warning { border-left: 3px solid #e6a400; }
 .sfw .sfw-text { max-width: 340px; }
-.sfw .sfw-whole { white-space: nowrap; }
+.sfw .sfw-nowrap { white-space: nowrap; }
 .sfw-wide { width: 900px !important; max-width: 100%; }
 `;
 

@@ -47,8 +47,8 @@ export default class Expiry {
             root.append('unknown');
         } else {
             root.append(
-                make('div', { className: 'sfw-whole' }, date),
-                make('div', { className: `sfw-whole ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
+                make('div', { className: 'sfw-nowrap' }, date),
+                make('div', { className: `sfw-nowrap ${isSoon(days) ? 'sfw-warning' : 'sfw-note'}` }, describe(days))
             );
             if (endsByCa(this.row)) {
                 root.append(make('div', { className: 'sfw-note' }, `${this.row.certificate_ends_first} ends first`));
@@ -159,8 +159,8 @@ function warn(accounts) {
             'div',
             { className: 'sfw-banner sfw-warning', role: 'alert' },
             make('strong', {}, `Certificates that expire within ${WARNING_DAYS} days: `),
-            `${text}. Create the client anew on the Management Center (System > Integration > eStreamer), and give the `,
-            'file to the account here: with an expired certificate, inputs cannot connect. Where a CA certificate ends ',
+            `${text}. Create the client again on the Management Center (System > Integration > eStreamer), and give the `,
+            'file to the account here: with an expired certificate, inputs cannot connect. If a CA certificate ends ',
             'first, have the Management Center renew its CA before.'
         )
     );

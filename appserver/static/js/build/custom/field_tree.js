@@ -215,7 +215,7 @@ export default class FieldTree {
             group.details.open = wanted ? !group.details.hidden : group.open;
         });
         this.nothing.hidden = found > 0;
-        this.nothing.textContent = 'No known field has that in its name. Give it under "Other names".';
+        this.nothing.textContent = 'No known field has this text in its name. Enter the name under "Other names".';
     }
 }
 

@@ -68,7 +68,7 @@ export default class RequestStyle {
         try {
             const [entry] = await ask(this.globalConfig, 'preview', { name: 'preview', ...values });
             const request = JSON.stringify(JSON.parse(entry.content.request), null, 2);
-            return [request, 'The Management Center is sent this, once, when the input connects.'];
+            return [request, 'The input sends this document to the Management Center once, when it connects.'];
         } catch (refusal) {
             return ['', refusal.message];
         }

@@ -10,7 +10,7 @@ import { DEFAULTS } from './parameters.js';
 export const NO_TIME = 'Z';
 
 const CHOICES = [
-    ['now', 'Now', 'Events from the first start on. Right for most.'],
+    ['now', 'Now', 'Events from the first start on. Recommended.'],
     ['oldest', 'Oldest', 'Everything that the Management Center still holds, which can be many gigabytes.'],
     ['time', 'A time', 'Events since this time, in UTC.'],
 ];
