@@ -453,8 +453,8 @@ INPUT = (
         docs="`trust`: a planned restart of a Splunk that was keeping up delivers nothing twice; `resend`: the last "
         "`settle` seconds are delivered again: [delivery.md](delivery.md)",
         spec=(
-            "What a planned restart of Splunk means for events that it has read. With trust, no event is delivered again "
-            "if Splunk asked the input to stop, read all events, and was not behind within the last <settle> "
+            "What a planned restart of Splunk means for events that it has read. With trust, no event is delivered "
+            "again if Splunk asked the input to stop, read all events, and was not behind within the last <settle> "
             "seconds. With resend, and after any other end of Splunk, the events of the last <settle> seconds are "
             "delivered again.",
         ),
