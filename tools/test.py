@@ -61,7 +61,6 @@ FAST = (
     "tests/docs",
     "tests/errors",
     "tests/events",
-    "tests/outputs",
     "tests/packets",
     "tests/protocol",
     "tests/settings",
