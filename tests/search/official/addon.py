@@ -29,7 +29,7 @@ from tests.search.official.jobs import Jobs, phrase
 class TestAddon(Basic):
     """All tests of the tool; those that make no sense without a real Splunk are skipped by name."""
 
-    @pytest.mark.skip(reason="looks for errors in a real splunkd's own logs; there are none here")
+    @pytest.mark.skip(reason="looks for errors in the logs of a real splunkd, which these tests do not have")
     def test_splunk_internal_errors(self) -> None:
         """Skip the test of that name."""
 
