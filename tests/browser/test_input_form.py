@@ -102,7 +102,7 @@ def test_tree_offers_presets_groups_search_and_names_of_later_versions(new_input
     control.get_by_role("checkbox", name=wanted[0], exact=True).check()
     pages.shoot("field_tree", picture=True, of="connection_fields")
     control.get_by_role("searchbox").fill("no such field")
-    expect(control.get_by_text("No known field has that in its name")).to_be_visible()
+    expect(control.get_by_text("No known field has this text in its name")).to_be_visible()
     control.get_by_role("searchbox").fill("")
     control.get_by_label("Other names").fill("LaterField, <script>")
 
@@ -224,7 +224,7 @@ def test_markup_in_any_text_field_is_shown_as_text(new_input: Pages, splunkd: Sp
         box.fill(before)
     tree_search = pages.control("connection_fields").get_by_role("searchbox")
     tree_search.fill(SCRIPT)
-    expect(pages.control("connection_fields").get_by_text("No known field has that in its name")).to_be_visible()
+    expect(pages.control("connection_fields").get_by_text("No known field has this text in its name")).to_be_visible()
     tree_search.fill("")
     assert "estreamer_fqe://markup" not in splunkd.stanzas("inputs")
 
