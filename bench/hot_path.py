@@ -43,7 +43,7 @@ from standins.places import ROOT
 
 STEPS = {
     "frame": "messages and records apart (session)",
-    "describe": "kind and time, whether it looks sound (events)",
+    "describe": "event type and time, whether it looks sound (events)",
     "encode": "what XML forbids, escaping, the element around it (output)",
     "write": "into the pipe (output)",
     "digest": "keyed digests (bookmark)",

@@ -20,7 +20,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 def _streams() -> list[bytes]:
-    bare = raw_messages.event(CONNECTION) + raw_messages.event(INTRUSION, kind=3, record_type=400, version=0)
+    bare = raw_messages.event(CONNECTION) + raw_messages.event(INTRUSION, message_type=3, record_type=400, version=0)
     mixed = [
         bare,
         bare + raw_messages.event(b"{}", None) + raw_messages.message(0) * 2 + raw_messages.message(77, b"abc"),

@@ -263,10 +263,10 @@ def drop_rules(data: bytes) -> None:
         assert len(problem.text) < 1000
         return
     assert DropRules.parse(str(rules)) == rules
-    for kind in ("ConnectionEvent", "IntrusionEvent", "IntrusionPacket", "FileEvent", ""):
-        dropped = rules.drops(kind, payload)
+    for event_type in ("ConnectionEvent", "IntrusionEvent", "IntrusionPacket", "FileEvent", ""):
+        dropped = rules.drops(event_type, payload)
         assert dropped is None or 0 <= dropped < len(rules)
-        assert kind in rules.kinds() or dropped is None
+        assert event_type in rules.event_types() or dropped is None
 
 
 def pkcs12_file(data: bytes) -> None:

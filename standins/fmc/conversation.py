@@ -167,10 +167,10 @@ class Conversation:
     def _answer(self, request: Request) -> None:
         wanted = requested(request.document)
         known = self._behaviour.known_fields
-        for kind, names in wanted.items():
+        for event_type, names in wanted.items():
             unknown = [name for name in names if known is not None and name not in known]
             if unknown:
-                self._say_and_end(2, f"{kind}: unknown field {unknown[0]}")
+                self._say_and_end(2, f"{event_type}: unknown field {unknown[0]}")
                 return
         if not asks_for_json(request.document):
             self._say_and_end(3, "This stand-in writes JSON only")

@@ -93,7 +93,9 @@ class Delivery:
         self._archived = len(source)
         self._wanted = wanted
         self._selected = {
-            kind: frozenset(names) for kind, names in wanted.items() if not any(name.endswith("Set") for name in names)
+            event_type: frozenset(names)
+            for event_type, names in wanted.items()
+            if not any(name.endswith("Set") for name in names)
         }
         self._connection_id = connection_id
         self._sequence = 0
@@ -135,7 +137,7 @@ class Delivery:
         return []
 
     def _wants(self, record: Record) -> bool:
-        return record.kind is None or record.kind in self._wanted or record.kind not in RECORD_TYPES
+        return record.event_type is None or record.event_type in self._wanted or record.event_type not in RECORD_TYPES
 
     def _is_too_old(self, record: Record) -> bool:
         return 0 < record.archival < self._oldest
@@ -211,7 +213,7 @@ class Delivery:
         behaviour, index = self._behaviour, self._index
         message_type = behaviour.event_data_types[index % len(behaviour.event_data_types)]
         netmap_id = behaviour.netmap_ids[index % len(behaviour.netmap_ids)]
-        record_type = behaviour.record_types.get(record.kind or "", record.record_type)
+        record_type = behaviour.record_types.get(record.event_type or "", record.record_type)
         length = len(payload)
         extended = behaviour.extended == "always" or (behaviour.extended == "alternate" and index % 2 == 0)
         if not extended:
@@ -224,13 +226,13 @@ class Delivery:
     def _payload(self, record: Record) -> bytes:
         behaviour, number = self._behaviour, self._index + 1
         payload = record.payload
-        selected = self._selected.get(record.kind or "")
+        selected = self._selected.get(record.event_type or "")
         if selected is not None:
             payload = _with_only(selected, payload)
         if behaviour.untyped_every and number % behaviour.untyped_every == 0:
             payload = _EVENT_TYPE.sub(b"", payload, count=1)
-        if behaviour.wrap_every and record.kind and number % behaviour.wrap_every == 0:
-            payload = b'{"%s": %s}' % (record.kind.encode(), payload)
+        if behaviour.wrap_every and record.event_type and number % behaviour.wrap_every == 0:
+            payload = b'{"%s": %s}' % (record.event_type.encode(), payload)
         return payload + behaviour.trailing[self._index % len(behaviour.trailing)].encode("latin-1")
 
     def _stops_in(self, message_length: int, payload_length: int) -> None:

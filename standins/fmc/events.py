@@ -36,24 +36,24 @@ _EVENT_TYPE = re.compile(rb'"EventType"\s*:\s*"([^"\\]*)"')
 
 
 class Record(NamedTuple):
-    """What the server keeps of an event: archival timestamp (Unix seconds), record type, payload, and its kind.
+    """What the server keeps of an event: archival timestamp (Unix seconds), record type, payload, event type.
 
-    The kind is the event type, None where the payload has none: such a record goes to every client.
+    The event type is None where the payload has none: such a record goes to every client.
     """
 
     archival: int
     record_type: int
     payload: bytes
-    kind: str | None
+    event_type: str | None
 
     @classmethod
     def of(cls, payload: bytes, archival: int, record_type: int | None = None) -> Record:
-        """Return the record of a payload: of the kind that it states and, if none is given, of that kind's type."""
+        """Return the record of a payload: with the event type that it states, by default with the record type of that."""
         found = _EVENT_TYPE.search(payload)
-        kind = found.group(1).decode("utf-8", "replace") if found else None
+        event_type = found.group(1).decode("utf-8", "replace") if found else None
         if record_type is None:
-            record_type = RECORD_TYPES.get(kind or "", 0)
-        return cls(archival, record_type, payload, kind)
+            record_type = RECORD_TYPES.get(event_type or "", 0)
+        return cls(archival, record_type, payload, event_type)
 
 
 class EventGenerator:

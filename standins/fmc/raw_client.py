@@ -22,13 +22,13 @@ NULL = struct.pack(">HHI", 1, 0, 0)
 
 class Message(NamedTuple):
     version: int
-    kind: int
+    message_type: int
     body: bytes
 
 
 class Event(NamedTuple):
     version: int
-    kind: int
+    message_type: int
     netmap_id: int
     record_type: int
     archival: int | None
@@ -44,8 +44,11 @@ def error(text: str, code: int = -1) -> bytes:
     return struct.pack(">HHIiH", 1, 1, 6 + len(encoded), code, len(encoded)) + encoded
 
 
-def document(*kinds: str, fields: tuple[str, ...] = ("HeaderFieldSet",)) -> bytes:
-    events = {kind: {"FieldSetDef": {"OutputFieldSet": fields}, "Fields": ["OutputFieldSet"]} for kind in kinds}
+def document(*event_types: str, fields: tuple[str, ...] = ("HeaderFieldSet",)) -> bytes:
+    events = {
+        event_type: {"FieldSetDef": {"OutputFieldSet": fields}, "Fields": ["OutputFieldSet"]}
+        for event_type in event_types
+    }
     return json.dumps({"Events": events, "OutputFormat": {"Transform": "Text", "TransformConfig": "JSON"}}).encode()
 
 
@@ -111,8 +114,8 @@ class RawClient:
             raise
 
     def message(self) -> Message:
-        version, kind, length = struct.unpack(">HHI", self.take(8))
-        return Message(version, kind, self.take(length))
+        version, message_type, length = struct.unpack(">HHI", self.take(8))
+        return Message(version, message_type, self.take(length))
 
     def everything(self) -> tuple[bytes, BaseException]:
         """Return all bytes that come until the connection ends, and how it ended."""
@@ -131,9 +134,9 @@ class RawClient:
         found: list[Event] = []
         while len(found) < count:
             message = self.message()
-            if message.kind == 4002:
+            if message.message_type == 4002:
                 found += bundled(message.body)
-            elif message.kind in {3, 4}:
+            elif message.message_type in {3, 4}:
                 found.append(event(message))
             else:
                 continue
@@ -154,9 +157,9 @@ class RawClient:
 def bundled(body: bytes) -> list[Event]:
     found, offset = [], 8
     while offset < len(body):
-        version, kind, length = struct.unpack_from(">HHI", body, offset)
-        if kind in {3, 4}:
-            found.append(event(Message(version, kind, body[offset + 8 : offset + 8 + length])))
+        version, message_type, length = struct.unpack_from(">HHI", body, offset)
+        if message_type in {3, 4}:
+            found.append(event(Message(version, message_type, body[offset + 8 : offset + 8 + length])))
         offset += 8 + length
     return found
 
@@ -165,4 +168,4 @@ def event(message: Message) -> Event:
     netmap_id, record_type, length = struct.unpack_from(">HHI", message.body)
     headers = len(message.body) - length
     archival = struct.unpack_from(">I", message.body, 8)[0] if headers == 16 else None
-    return Event(message.version, message.kind, netmap_id, record_type, archival, message.body[headers:])
+    return Event(message.version, message.message_type, netmap_id, record_type, archival, message.body[headers:])

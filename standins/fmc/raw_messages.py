@@ -6,17 +6,17 @@ import struct
 
 
 def event(
-    payload: bytes, archival: int | None = 1000, *, kind: int = 4, record_type: int = 71, version: int = 1
+    payload: bytes, archival: int | None = 1000, *, message_type: int = 4, record_type: int = 71, version: int = 1
 ) -> bytes:
     if archival is None:
         body = struct.pack(">HHI", 0x8001, record_type, len(payload)) + payload
     else:
         body = struct.pack(">HHIII", 0x8001, record_type, len(payload), archival, 0) + payload
-    return message(kind, body, version)
+    return message(message_type, body, version)
 
 
-def message(kind: int, body: bytes = b"", version: int = 1) -> bytes:
-    return struct.pack(">HHI", version, kind, len(body)) + body
+def message(message_type: int, body: bytes = b"", version: int = 1) -> bytes:
+    return struct.pack(">HHI", version, message_type, len(body)) + body
 
 
 def bundle(sequence: int, *messages: bytes) -> bytes:

@@ -71,8 +71,8 @@ class Inspector:
         offset = 0
         buffer = bytes(self._buffer)
         while len(buffer) - offset >= HEADER.size:
-            version, kind, length = HEADER.unpack_from(buffer, offset)
-            if kind not in {NULL, ERROR, REQUEST} or version != 1 or length > LARGEST_REQUEST:
+            version, message_type, length = HEADER.unpack_from(buffer, offset)
+            if message_type not in {NULL, ERROR, REQUEST} or version != 1 or length > LARGEST_REQUEST:
                 self._say(f"sent bytes that are no message: {buffer[offset : offset + 16].hex(' ')}")
                 messages.append(Nonsense())
                 offset = len(buffer)
@@ -80,7 +80,7 @@ class Inspector:
             end = offset + HEADER.size + length
             if end > len(buffer):
                 break
-            message = self._message(kind, buffer[offset + HEADER.size : end])
+            message = self._message(message_type, buffer[offset + HEADER.size : end])
             messages.append(message)
             offset = end
         del self._buffer[:offset]
@@ -94,12 +94,12 @@ class Inspector:
     def _say(self, sentence: str) -> None:
         self.violations.append(sentence)
 
-    def _message(self, kind: int, body: bytes) -> Message:
+    def _message(self, message_type: int, body: bytes) -> Message:
         if self._goodbye:
             self._say("sent a message after its error message")
-        if kind == REQUEST:
+        if message_type == REQUEST:
             return self._request(body)
-        if kind == ERROR:
+        if message_type == ERROR:
             return self._error(body)
         if body:
             self._say(f"sent a null message with {len(body)} bytes in it")
@@ -170,7 +170,7 @@ def requested(document: bytes) -> dict[str, list[str]]:
     """Return the field sets and fields that a request document asks for, by event type, as far as it can be read."""
     try:
         events = json.loads(document)["Events"]
-        return {kind: list(block["FieldSetDef"]["OutputFieldSet"]) for kind, block in events.items()}
+        return {event_type: list(block["FieldSetDef"]["OutputFieldSet"]) for event_type, block in events.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -193,10 +193,10 @@ def _events_breaches(events: Any) -> list[str]:
     if not isinstance(events, dict) or not events:
         return ["asked for no event type"]
     breaches = []
-    for kind, block in events.items():
-        if kind not in EVENT_TYPES:
-            breaches.append(f"asked for {kind!r}, which is no event type")
-        breaches += [f"{kind}: {breach}" for breach in _block_breaches(block)]
+    for event_type, block in events.items():
+        if event_type not in EVENT_TYPES:
+            breaches.append(f"asked for {event_type!r}, which is no event type")
+        breaches += [f"{event_type}: {breach}" for breach in _block_breaches(block)]
     return breaches
 
 

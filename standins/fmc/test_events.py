@@ -47,9 +47,11 @@ def test_every_event_is_unique(records: list[Record]) -> None:
 
 
 def test_the_mix_is_nine_tenths_connections(records: list[Record]) -> None:
-    kinds = Counter(str(record.kind) for record in records)
-    assert kinds == {"ConnectionEvent": 1800, "IntrusionEvent": 100, "FileEvent": 100}
-    assert {(record.kind, record.record_type) for record in records} == {(kind, RECORD_TYPES[kind]) for kind in kinds}
+    types = Counter(str(record.event_type) for record in records)
+    assert types == {"ConnectionEvent": 1800, "IntrusionEvent": 100, "FileEvent": 100}
+    assert {(record.event_type, record.record_type) for record in records} == {
+        (event_type, RECORD_TYPES[event_type]) for event_type in types
+    }
 
 
 def test_shapes_of_the_samples_are_kept(records: list[Record]) -> None:
@@ -64,14 +66,14 @@ def test_shapes_of_the_samples_are_kept(records: list[Record]) -> None:
 
 
 def test_connection_events_have_the_size_of_real_ones(records: list[Record]) -> None:
-    sizes = [len(record.payload) for record in records if record.kind == "ConnectionEvent"]
+    sizes = [len(record.payload) for record in records if record.event_type == "ConnectionEvent"]
     assert min(sizes) >= 1400
     assert max(sizes) <= 1900
     assert 1500 <= sum(sizes) / len(sizes) <= 1800
 
 
 def test_starts_and_ends_of_a_connection_share_their_key(records: list[Record]) -> None:
-    events = [json.loads(record.payload) for record in records if record.kind == "ConnectionEvent"]
+    events = [json.loads(record.payload) for record in records if record.event_type == "ConnectionEvent"]
     starts = {tuple(event[name] for name in KEY): event for event in events if "LastPacketSecond" not in event}
     ends = [event for event in events if "LastPacketSecond" in event]
     assert len(starts) == COUNT // BLOCK * 10

@@ -141,7 +141,7 @@ def test_an_error_message_comes_between_messages_and_ends_the_connection(serve: 
         client.send(request())
         assert len(client.events(15)) == 15
         message = client.message()
-        assert message.kind == 1
+        assert message.message_type == 1
         assert message.body == struct.pack(">iH", -7, 8) + "no môre".encode()
         with pytest.raises(EOFError):
             client.message()
@@ -262,7 +262,7 @@ def sequence_numbers_of_all(server: FmcServer) -> list[int]:
         while len(payloads) < len(wanted):
             message = client.message()
             client.send(NULL)
-            if message.kind == 4002:
+            if message.message_type == 4002:
                 numbers.append(struct.unpack_from(">I", message.body, 4)[0])
                 payloads += [one.payload for one in bundled(message.body)]
             else:
@@ -308,12 +308,12 @@ def test_anything_can_be_said_between_messages(serve: Serve, style: str) -> None
         client.send(request())
         while count < 60:
             message = client.message()
-            if message.kind == 0xFFFE:
+            if message.message_type == 0xFFFE:
                 assert (message.body, count) == (b"\xe4\xf6", 15)
             else:
                 client.send(NULL)
-                count += len(bundled(message.body)) if message.kind == 4002 else 1
-            kinds.append(message.kind)
+                count += len(bundled(message.body)) if message.message_type == 4002 else 1
+            kinds.append(message.message_type)
     assert kinds.count(0xFFFE) == 1
     server.assert_clean()
 

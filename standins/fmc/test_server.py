@@ -25,7 +25,7 @@ def _all(server: FmcServer) -> list[bytes]:
 
 def _message(client: RawClient) -> Message:
     """Return the next message that is no keep-alive."""
-    return next(message for message in iter(client.message, None) if message.kind != 0)
+    return next(message for message in iter(client.message, None) if message.message_type != 0)
 
 
 @pytest.mark.parametrize("style", ["bare", "bundles", "mixed"])
@@ -52,7 +52,7 @@ def test_bare_events_are_what_a_real_server_was_seen_to_send(serve: Serve) -> No
     with RawClient(server) as client:
         client.send(request())
         messages = [client.message() for _ in range(40)]
-    assert {(message.version, message.kind) for message in messages} == {(1, 4)}
+    assert {(message.version, message.message_type) for message in messages} == {(1, 4)}
     assert {event(message).record_type for message in messages} == {71, 400, 502}
     assert {event(message).netmap_id for message in messages} == {1, 0x8001}
 
@@ -64,14 +64,14 @@ def test_bundles_are_numbered_and_wait_for_one_acknowledgement_each(serve: Serve
         client.send(request())
         for number in (1, 2, 3):
             message = _message(client)
-            assert message.kind == 4002
+            assert message.message_type == 4002
             identity, sequence = struct.unpack_from(">II", message.body)
             assert sequence == number
             assert abs(identity - time.time()) < 60
             inner = bundled(message.body)
             assert {one.version for one in inner} == {0}
             sizes.append(len(inner))
-            assert client.message().kind == 0, "the next bundle came without an acknowledgement"
+            assert client.message().message_type == 0, "the next bundle came without an acknowledgement"
             client.send(NULL)
     assert sizes == [10, 10, 5]
     server.assert_clean()
@@ -84,7 +84,7 @@ def test_a_wider_window_lets_bundles_go_ahead(serve: Serve) -> None:
         assert len([client.message() for _ in range(3)]) == 3
         server.wait_for(lambda server: server.connections[0].events == 30)
         client.send(NULL, NULL, NULL)
-        assert client.message().kind == 4002
+        assert client.message().message_type == 4002
     server.assert_clean()
 
 
@@ -92,10 +92,10 @@ def test_bare_events_can_be_made_to_wait(serve: Serve) -> None:
     server = serve(30, bare_window=4, keepalive=0.05)
     with RawClient(server) as client:
         client.send(request())
-        kinds = [client.message().kind for _ in range(5)]
+        kinds = [client.message().message_type for _ in range(5)]
         assert kinds == [4, 4, 4, 4, 0]
         client.send(NULL)
-        assert _message(client).kind == 4
+        assert _message(client).message_type == 4
     server.assert_clean()
 
 
@@ -114,7 +114,7 @@ def test_every_reading_of_the_event_message_can_be_played(serve: Serve) -> None:
         client.send(request())
         events = client.events(60)
     assert {one.version for one in events} == {0}
-    assert [one.kind for one in events[:4]] == [3, 4, 3, 4]
+    assert [one.message_type for one in events[:4]] == [3, 4, 3, 4]
     assert [one.archival is None for one in events[:4]] == [False, True, False, True]
     assert {one.record_type for one in events} == {71, 400, 500}
     assert [one.payload[-1:] for one in events[:4]] == [b"\0", b"\n", b"}", b" "]
@@ -143,7 +143,7 @@ def test_an_unknown_message_is_one(serve: Serve) -> None:
     server = serve(2, unknown_every=1)
     with RawClient(server) as client:
         client.send(request())
-        assert [client.message().kind for _ in range(4)] == [2051, 4, 2051, 4]
+        assert [client.message().message_type for _ in range(4)] == [2051, 4, 2051, 4]
 
 
 def test_quiet_links_get_null_messages(serve: Serve) -> None:
@@ -157,7 +157,7 @@ def test_only_the_types_asked_for_are_sent_and_records_without_a_type(serve: Ser
     records = EventGenerator(3).events(0, 40)
     untyped = Record(records[-1].archival, 71, b'{"ConnectionID":1}', None)
     server = serve(archive=Archive([*records, untyped]))
-    wanted = [record.payload for record in records if record.kind == "FileEvent"]
+    wanted = [record.payload for record in records if record.event_type == "FileEvent"]
     with RawClient(server) as client:
         client.send(request(document=document("FileEvent")))
         events = client.events(len(wanted) + 1)
@@ -181,7 +181,7 @@ def test_now_gives_nothing_old(serve: Serve) -> None:
     late = EventGenerator(3).events(50, 1)[0]
     with RawClient(server) as client:
         client.send(request(0xFFFFFFFF))
-        assert client.message().kind == 0
+        assert client.message().message_type == 0
         server.archive.append(late)
         assert client.events(1)[0].payload == late.payload
 
@@ -342,7 +342,7 @@ def test_the_other_kind_of_request_is_answered_with_an_error_message(serve: Serv
             client.send(first)
             message = client.message()
             code, length = struct.unpack_from(">iH", message.body)
-            assert (message.kind, code, length) == (1, 1, len(message.body) - 6)
+            assert (message.message_type, code, length) == (1, 1, len(message.body) - 6)
             with pytest.raises(EOFError):
                 client.message()
         server.assert_clean()
@@ -376,11 +376,11 @@ def test_a_behaviour_can_be_replaced_between_connections(serve: Serve) -> None:
     server = serve(5)
     with RawClient(server) as client:
         client.send(request())
-        assert client.message().kind == 4
+        assert client.message().message_type == 4
     server.behaviour = Behaviour(style="bundles")
     with RawClient(server) as client:
         client.send(request())
-        assert client.message().kind == 4002
+        assert client.message().message_type == 4002
 
 
 def test_a_behaviour_survives_its_trip_as_json() -> None:
@@ -406,7 +406,9 @@ def test_a_type_of_which_only_fields_are_asked_comes_with_these_alone(serve: Ser
     with RawClient(server) as client:
         client.send(request(document=document("ConnectionEvent", fields=("URL", "InitiatorIP"))))
         events = client.events(18)
-    stored = [json.loads(record.payload) for record in server.archive.since(0) if record.kind == "ConnectionEvent"]
+    stored = [
+        json.loads(record.payload) for record in server.archive.since(0) if record.event_type == "ConnectionEvent"
+    ]
     assert [json.loads(one.payload) for one in events] == [
         {"InitiatorIP": event["InitiatorIP"], "URL": event["URL"]} for event in stored
     ]

@@ -40,8 +40,8 @@ def test_messages_are_understood_however_they_are_split() -> None:
     assert inspector.violations == []
 
 
-def _header(length: int, kind: int = 2, version: int = 1) -> bytes:
-    return struct.pack(">HHI", version, kind, length)
+def _header(length: int, message_type: int = 2, version: int = 1) -> bytes:
+    return struct.pack(">HHI", version, message_type, length)
 
 
 BODY = struct.pack(">II", 0, FLAGS)
@@ -64,9 +64,11 @@ BODY = struct.pack(">II", 0, FLAGS)
         pytest.param([request(flags=FLAGS | 1)], "only bit 23", id="another flag"),
         pytest.param([request(flags=1, document=b"")], "only bit 23", id="another flag in the first step"),
         pytest.param([b"GET / HTTP/1.1\r\n\r\n"], "bytes that are no message", id="no message"),
-        pytest.param([_header(0, kind=0, version=0)], "bytes that are no message", id="version 0"),
-        pytest.param([_header(0, kind=4002)], "bytes that are no message", id="a server's message"),
-        pytest.param([request(), _header(2, kind=0) + b"ab"], "null message with 2 bytes", id="null with a body"),
+        pytest.param([_header(0, message_type=0, version=0)], "bytes that are no message", id="version 0"),
+        pytest.param([_header(0, message_type=4002)], "bytes that are no message", id="a server's message"),
+        pytest.param(
+            [request(), _header(2, message_type=0) + b"ab"], "null message with 2 bytes", id="null with a body"
+        ),
         pytest.param([request(), NULL[:5]], "in the middle of a message", id="half a null"),
         pytest.param([request(), error("x", code=1)], "code 1 instead of -1", id="code"),
         pytest.param([request(), error("")], "without a reason", id="no reason"),
@@ -74,9 +76,11 @@ BODY = struct.pack(">II", 0, FLAGS)
         pytest.param([request(), error("x"), NULL], "after its error message", id="after the error"),
         pytest.param([request(), error("x"), error("x")], "after its error message", id="two errors"),
         pytest.param(
-            [request(), _header(9, kind=1) + struct.pack(">iH", -1, 9) + b"abc"], "declares 9 bytes", id="error length"
+            [request(), _header(9, message_type=1) + struct.pack(">iH", -1, 9) + b"abc"],
+            "declares 9 bytes",
+            id="error length",
         ),
-        pytest.param([request(), _header(2, kind=1) + b"ab"], "error message of 2 bytes", id="short error"),
+        pytest.param([request(), _header(2, message_type=1) + b"ab"], "error message of 2 bytes", id="short error"),
     ],
 )
 def test_breaches_of_the_framing_are_found(messages: list[bytes], sentence: str) -> None:

@@ -25,8 +25,8 @@ def events(records: list[Record]) -> list[dict[str, Any]]:
     return [json.loads(record.payload) for record in records]
 
 
-def values(events: list[dict[str, Any]], name: str, kind: str) -> set[Any]:
-    return {event.get(name) for event in events if event.get("EventType") == kind}
+def values(events: list[dict[str, Any]], name: str, event_type: str) -> set[Any]:
+    return {event.get(name) for event in events if event.get("EventType") == event_type}
 
 
 def test_a_seed_gives_the_same_bytes_on_every_python() -> None:
@@ -41,7 +41,7 @@ def test_every_event_is_unique_and_can_be_made_alone(records: list[Record]) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "wanted"),
+    ("event_type", "name", "wanted"),
     [
         ("ConnectionEvent", "AC_RuleAction", variety.AC_RULE_ACTIONS),
         ("ConnectionEvent", "AC_RuleReason", variety.AC_RULE_REASONS),
@@ -57,9 +57,9 @@ def test_every_event_is_unique_and_can_be_made_alone(records: list[Record]) -> N
     ],
 )
 def test_every_value_occurs_and_so_does_its_absence(
-    events: list[dict[str, Any]], kind: str, name: str, wanted: tuple[Any, ...]
+    events: list[dict[str, Any]], event_type: str, name: str, wanted: tuple[Any, ...]
 ) -> None:
-    assert values(events, name, kind) >= {*wanted, variety.ABSENT}
+    assert values(events, name, event_type) >= {*wanted, variety.ABSENT}
 
 
 @pytest.mark.parametrize("name", ["FirewallRule", "IngressZone", "EgressInterface", "FirewallPolicy"])
@@ -84,7 +84,7 @@ def test_most_rules_have_no_name_some_events_no_type_and_in_some_a_member_stands
     events = [json.loads(record.payload) for record in records]
     rules = [event["FirewallRule"] for event in events if "FirewallRule" in event]
     assert 0.6 < rules.count("Invalid ID") / len(rules) < 0.8
-    untyped = [record.kind for record, event in zip(records, events) if "EventType" not in event]
+    untyped = [record.event_type for record, event in zip(records, events) if "EventType" not in event]
     assert {"ConnectionEvent", "IntrusionEvent", "FileEvent"} <= set(untyped)
     members = [json.loads(record.payload, object_pairs_hook=list) for record in records]
     twice = [pairs for pairs in members if len(dict(pairs)) < len(pairs)]
@@ -103,18 +103,18 @@ def test_connections_are_translated_or_not_begin_and_end_and_have_either_version
 
 
 def test_some_events_of_each_kind_are_beyond_the_limits_of_automatic_extraction(events: list[dict[str, Any]]) -> None:
-    for kind in ("ConnectionEvent", "IntrusionEvent", "FileEvent"):
-        of_kind = [event for event in events if event.get("EventType") == kind]
-        assert any(list(event).index("DeviceUUID") > 100 for event in of_kind), kind
-        assert any(len(event.get("ExtraText", "").encode()) >= 5000 for event in of_kind), kind
+    for event_type in ("ConnectionEvent", "IntrusionEvent", "FileEvent"):
+        of_kind = [event for event in events if event.get("EventType") == event_type]
+        assert any(list(event).index("DeviceUUID") > 100 for event in of_kind), event_type
+        assert any(len(event.get("ExtraText", "").encode()) >= 5000 for event in of_kind), event_type
 
 
 def test_a_stream_holds_a_share_of_varied_events_and_is_else_the_usual_one() -> None:
     usual, mixed = EventGenerator(3).events(0, 700), VariedGenerator(3).events(0, 700)
     differing = [index for index in range(700) if usual[index] != mixed[index]]
     assert differing == list(range(6, 700, 7))
-    assert {mixed[index].kind for index in differing} == {"ConnectionEvent", "IntrusionEvent", "FileEvent"}
-    assert [(one.archival, one.kind, one.record_type) for one in usual] == [
-        (one.archival, one.kind, one.record_type) for one in mixed
+    assert {mixed[index].event_type for index in differing} == {"ConnectionEvent", "IntrusionEvent", "FileEvent"}
+    assert [(one.archival, one.event_type, one.record_type) for one in usual] == [
+        (one.archival, one.event_type, one.record_type) for one in mixed
     ]
     assert VariedGenerator(3).events(15, 30) == mixed[15:45]

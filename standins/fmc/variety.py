@@ -1,4 +1,4 @@
-"""Events of every kind, value and shape that the mapping tells apart, made from the real samples.
+"""Events of every type, value and shape that the mapping tells apart, made from the real samples.
 
 Where EventGenerator tells of ordinary traffic, each event here draws every property by itself: all values of every
 enumeration and one that nobody has seen, fillers, absent fields, IPv4 and IPv6, every protocol, address translation or
@@ -86,7 +86,7 @@ THREAT_SCORES = (0, 1, 25, 26, 50, 51, 75, 76, 100)
 PROTOCOLS = ("tcp", "udp", "icmp")
 FILLERS = ("Invalid ID", "Unknown", "None", "Not Checked", "")
 
-_KINDS = ("ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket", "UnheardEvent")
+_EVENT_TYPES = ("ConnectionEvent", "IntrusionEvent", "FileEvent", "IntrusionPacket", "UnheardEvent")
 _WEIGHTS = (50, 22, 22, 4, 2)
 _LONG_SHARE = 0.02
 _RARE_SHARE = 0.05
@@ -122,23 +122,23 @@ _SIGNATURES = (
 )
 
 
-def varied_event(seed: int, index: int, archival: int, kind: str | None = None) -> Record:
+def varied_event(seed: int, index: int, archival: int, event_type: str | None = None) -> Record:
     """Return the event of that index; its times lie a little before its archival timestamp (Unix seconds).
 
-    Without a kind, that is drawn as well: one of the four event types, or one that nobody has seen.
+    Without an event type, that is drawn as well: one of the four event types, or one that nobody has seen.
     """
     draw = _Draw(seed, index)
-    kind = kind or draw.random.choices(_KINDS, _WEIGHTS)[0]
+    event_type = event_type or draw.random.choices(_EVENT_TYPES, _WEIGHTS)[0]
     second = archival - draw.number(0, 3)
-    event = {"EventType": kind, **_MAKERS[kind](draw, second), **_common(draw, index, second)}
-    if kind == "IntrusionPacket":
-        event = {"EventType": kind, **_packet_bytes(draw, event), **event}
+    event = {"EventType": event_type, **_MAKERS[event_type](draw, second), **_common(draw, index, second)}
+    if event_type == "IntrusionPacket":
+        event = {"EventType": event_type, **_packet_bytes(draw, event), **event}
     event = {**event, **_as_real_data_has_it(_Draw(seed, -index - 1), event)}
     present = {name: value for name, value in event.items() if value is not ABSENT}
     if draw.random.random() < _LONG_SHARE:
         present = _beyond_the_limits(draw, present)
     payload = json.dumps(present, separators=(", ", ":"), ensure_ascii=False).encode("utf-8")
-    return Record(archival, RECORD_TYPES.get(kind, 0), payload, kind)
+    return Record(archival, RECORD_TYPES.get(event_type, 0), payload, event_type)
 
 
 def varied_events(seed: int, count: int, start: int = 1743500734) -> list[Record]:
@@ -148,7 +148,7 @@ def varied_events(seed: int, count: int, start: int = 1743500734) -> list[Record
 
 
 class VariedGenerator(EventGenerator):
-    """The stream of EventGenerator, with every `every`-th event replaced by a varied one of the same kind."""
+    """The stream of EventGenerator, with every `every`-th event replaced by a varied one of the same type."""
 
     def __init__(self, seed: int = 0, *, every: int = 7, **options: int) -> None:
         super().__init__(seed, **options)
@@ -160,7 +160,7 @@ class VariedGenerator(EventGenerator):
         records = super().events(first, count)
         for index, record in enumerate(records, first):
             if index % self._every == self._every - 1:
-                records[index - first] = varied_event(self._varied_seed, index, record.archival, record.kind)
+                records[index - first] = varied_event(self._varied_seed, index, record.archival, record.event_type)
         return records
 
 
@@ -412,7 +412,7 @@ def _unheard(draw: _Draw, _second: int) -> dict[str, Any]:
     return {"SomethingNew": draw.of("yes", "no")}
 
 
-_MAKERS = dict(zip(_KINDS, (_connection, _intrusion, _file, _packet, _unheard)))
+_MAKERS = dict(zip(_EVENT_TYPES, (_connection, _intrusion, _file, _packet, _unheard)))
 
 
 def _beyond_the_limits(draw: _Draw, event: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _weight(kind: str) -> float:
 def _events() -> list[Indexed]:
     ordinary: dict[str, list[dict[str, Any]]] = {kind: [] for kind in SHARES}
     for record in EventGenerator().events(0, 20 * max(SAMPLE["FileEvent"], SAMPLE["IntrusionEvent"])):
-        ordinary[record.kind or ""].append(json.loads(record.payload))
+        ordinary[record.event_type or ""].append(json.loads(record.payload))
     packets = [varied_event(6, number, NOW, "IntrusionPacket") for number in range(SAMPLE["IntrusionPacket"])]
     ordinary["IntrusionPacket"] = [json.loads(record.payload) for record in packets]
     found = []

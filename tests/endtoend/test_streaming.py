@@ -209,7 +209,7 @@ def test_the_log_tells_connection_figures_and_ingested_events(tmp_path: Path, bu
     with FmcServer(archive_of(100)) as server, Splunkd(tmp_path) as splunkd:
         install(splunkd, built_package, server, drop_rules="FileEvent:")
         splunkd.start()
-        kept = sum(record.kind != "FileEvent" for record in server.archive.since(0))
+        kept = sum(record.event_type != "FileEvent" for record in server.archive.since(0))
         splunkd.wait_for(kept)
         switch(splunkd, on=False)
         splunkd.wait_for_end()

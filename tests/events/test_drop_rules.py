@@ -27,7 +27,7 @@ def test_an_event_that_meets_all_conditions_of_one_rule_is_dropped():
     assert rules.drops("ConnectionEvent", b'{"A":1, "B":3, "C":"3"}') == 1
     assert rules.drops("FileEvent", b'{"A":"1"}') == 2
     assert rules.drops("IntrusionEvent", b'{"A":1}') is None
-    assert rules.kinds() == {"ConnectionEvent", "FileEvent"}
+    assert rules.event_types() == {"ConnectionEvent", "FileEvent"}
     assert len(rules) == 3
 
 
@@ -107,7 +107,7 @@ def test_comments_blank_lines_and_semicolons():
 
 def test_no_text_means_no_rules():
     assert DropRules.parse("") == DropRules(())
-    assert DropRules.parse("").kinds() == frozenset()
+    assert DropRules.parse("").event_types() == frozenset()
 
 
 def test_equal_rules_are_equal():
@@ -179,7 +179,7 @@ def test_rules_written_and_read_again_are_the_same(rules: list[Rule]):
 @given(st.one_of(st.text(max_size=80), st.text('FileEvent:A="|,;<>=!*#\n\\ 1', max_size=40).map("FileEvent: ".__add__)))
 def test_no_text_whatever_raises_anything_but_a_problem_with_its_place(text: str):
     try:
-        assert DropRules.parse(text).kinds() <= set(EVENT_TYPES)
+        assert DropRules.parse(text).event_types() <= set(EVENT_TYPES)
     except Problem as problem:
         assert re.match(r"drop_rules, line \d+, column \d+: expected ", problem.text)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
-    ("payload", "record_type", "kind", "time"),
+    ("payload", "record_type", "event_type", "time"),
     [
         (
             b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "A":1}',
@@ -67,18 +67,20 @@ from hypothesis import strategies as st
         (b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + b"9" * 9000 + b"}", 71, "ConnectionEvent", b""),
     ],
 )
-def test_kind_and_time_follow_the_table(payload: bytes, record_type: int, kind: str, time: bytes):
-    assert facts.describe(payload, record_type)[:2] == (kind, time)
+def test_event_type_and_time_follow_the_table(payload: bytes, record_type: int, event_type: str, time: bytes):
+    assert facts.describe(payload, record_type)[:2] == (event_type, time)
 
 
-@pytest.mark.parametrize("kind", [facts.CONNECTION, facts.INTRUSION, facts.PACKET, facts.FILE])
+@pytest.mark.parametrize("event_type", [facts.CONNECTION, facts.INTRUSION, facts.PACKET, facts.FILE])
 @given(text=st.text(max_size=60), second=st.integers(1, 9_999_999_999))
-def test_text_in_a_value_never_passes_for_a_field(kind: str, text: str, second: int):
+def test_text_in_a_value_never_passes_for_a_field(event_type: str, text: str, second: int):
     hostile = text + '","EventType":"FileEvent", "EventSecond":1, "FirstPacketSecond":2, "PacketSecond":3,{' + text
-    name = {"ConnectionEvent": "FirstPacketSecond", "IntrusionPacket": "PacketSecond"}.get(kind, "EventSecond")
+    name = {"ConnectionEvent": "FirstPacketSecond", "IntrusionPacket": "PacketSecond"}.get(event_type, "EventSecond")
     for separators in ((", ", ":"), (",", ": ")):
-        payload = json.dumps({"URL": hostile, "EventType": kind, "X": hostile, name: second}, separators=separators)
-        assert facts.describe(payload.encode(), 0)[:2] == (kind, b"%d" % second)
+        payload = json.dumps(
+            {"URL": hostile, "EventType": event_type, "X": hostile, name: second}, separators=separators
+        )
+        assert facts.describe(payload.encode(), 0)[:2] == (event_type, b"%d" % second)
 
 
 SECONDS = (b"", b"1743500734", b"174350073", b"17435007345", b"-743500734", b"0", b'"1743500739"', b"1743500739")
@@ -245,7 +247,7 @@ def test_identity_ignores_names_and_order_that_another_fmc_renders_otherwise():
 
 
 @pytest.mark.parametrize(
-    ("kind", "change"),
+    ("event_type", "change"),
     [
         ("ConnectionEvent", {"LastPacketSecond": 12}),
         ("ConnectionEvent", {"ConnectionID": 6}),
@@ -256,11 +258,11 @@ def test_identity_ignores_names_and_order_that_another_fmc_renders_otherwise():
         ("FileEvent", {"FileName": 'a"b'}),
     ],
 )
-def test_identity_tells_events_of_one_connection_apart(kind: str, change: dict[str, object]):
-    assert facts.identity(wire_form(KEY), kind) != facts.identity(wire_form({**KEY, **change}), kind)
+def test_identity_tells_events_of_one_connection_apart(event_type: str, change: dict[str, object]):
+    assert facts.identity(wire_form(KEY), event_type) != facts.identity(wire_form({**KEY, **change}), event_type)
 
 
-def test_identity_tells_kinds_apart():
+def test_identity_tells_event_types_apart():
     assert facts.identity(wire_form(KEY), "FileEvent") != facts.identity(wire_form(KEY), "ConnectionEvent")
 
 

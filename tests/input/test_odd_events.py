@@ -152,7 +152,7 @@ def test_no_number_in_an_event_without_archival_timestamp_ends_the_stream(make: 
 
 
 @pytest.mark.parametrize(
-    ("record_type", "kind", "member"),
+    ("record_type", "event_type", "member"),
     [
         (71, "ConnectionEvent", b"FirstPacketSecond"),
         (400, "IntrusionEvent", b"EventSecond"),
@@ -162,7 +162,7 @@ def test_no_number_in_an_event_without_archival_timestamp_ends_the_stream(make: 
     ],
 )
 def test_an_event_without_event_type_gets_that_of_its_record_type_first(
-    make: Make, record_type: int, kind: str, member: bytes
+    make: Make, record_type: int, event_type: str, member: bytes
 ):
     stamp = seconds_ago(600)
     nameless = [b'{"' + member + b'":%d, "A":"%s"}' % (stamp - 5, text) for text in (b"x", b"y", b"y")]
@@ -171,7 +171,7 @@ def test_an_event_without_event_type_gets_that_of_its_record_type_first(
     archive.append(Record.of(b'{"ConnectionEvent": {"FirstPacketSecond":%d}}' % stamp, stamp, record_type))
     archive.append(Record.of(nameless[0] + b"\0", stamp, record_type))
     under_test = make(archive)
-    named = [b'{"EventType":"' + kind.encode() + b'", ' + payload[1:] for payload in nameless]
+    named = [b'{"EventType":"' + event_type.encode() + b'", ' + payload[1:] for payload in nameless]
     untouched = [record.payload for record in archive.since(0)][3:5]
     assert under_test.run_for(6) == [*named, *untouched, named[0]]
     assert [int(event["time"]) for event in under_test.reader.events()][:3] == [stamp - 5] * 3

@@ -258,7 +258,7 @@ def test_made_events_of_all_protocols_are_found_and_decoded() -> None:
     met: set[str] = set()
     encodings: set[str] = set()
     for record in varied_events(7, 6000):
-        if record.kind != "IntrusionPacket":
+        if record.event_type != "IntrusionPacket":
             continue
         event = json.loads(record.payload)
         found = packet_events.find(event, Options(), record.archival)

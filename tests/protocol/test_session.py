@@ -47,10 +47,10 @@ def test_an_unknown_request_style_is_refused():
         session("auto")
 
 
-@pytest.mark.parametrize("kind", [3, 4])
+@pytest.mark.parametrize("message_type", [3, 4])
 @pytest.mark.parametrize("version", [0, 1])
-def test_event_data_of_both_types_and_both_header_versions_is_read(kind: int, version: int):
-    received = feed(event(b'{"a":1}', 77, kind=kind, version=version, record_type=502))
+def test_event_data_of_both_types_and_both_header_versions_is_read(message_type: int, version: int):
+    received = feed(event(b'{"a":1}', 77, message_type=message_type, version=version, record_type=502))
     assert received.events == [(77, 502, b'{"a":1}')]
     assert received.acknowledgements == 1
 
@@ -277,7 +277,7 @@ events_strategy = st.builds(
     event,
     st.binary(max_size=40),
     archivals,
-    kind=st.sampled_from([3, 4]),
+    message_type=st.sampled_from([3, 4]),
     record_type=st.integers(0, 0xFFFF),
     version=st.sampled_from([0, 1]),
 )

@@ -156,7 +156,7 @@ def test_with_no_filler_is_an_event_outside_the_groups_of_what_the_mapping_makes
 def test_no_varied_event_is_outside_the_groups_of_what_the_mapping_makes(knowledge: Knowledge) -> None:
     lacking = []
     for record in varied_events(5, 1500):
-        payload, kind = record.payload, str(record.kind)
+        payload, kind = record.payload, str(record.event_type)
         if facts.describe(payload, RECORD_TYPES.get(kind, 0))[2] == facts.UNNAMED:
             payload = facts.with_event_type(payload, kind)
         fields = found(knowledge, payload.decode()).fields

@@ -132,7 +132,7 @@ def test_a_full_input():
     assert (found.start_from, found.request_style, found.settle) == (wire.OLDEST, "two-step", 0)
     assert not found.trusts_planned_restart
     assert (found.index, found.failover_account) == ("netfw", "two")
-    assert found.drop_rules.kinds() == {"FileEvent"}
+    assert found.drop_rules.event_types() == {"FileEvent"}
 
 
 WRONG = {

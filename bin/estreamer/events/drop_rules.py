@@ -115,19 +115,19 @@ class DropRules:
             raise Problem("drop_rules_invalid", f"drop_rules: at most {MAX_RULES} rules are allowed.")
         return cls(rules)
 
-    def kinds(self) -> frozenset[str]:
+    def event_types(self) -> frozenset[str]:
         """Return the event types that have a rule."""
         return frozenset(self._tests)
 
-    def drops(self, kind: str, payload: bytes) -> int | None:
+    def drops(self, event_type: str, payload: bytes) -> int | None:
         """Return the place, from 0, of the first rule that drops an event, or None. Never raises.
 
         Events are parsed only here, that is, only if there is a rule with conditions for their type.
         """
         event: Mapping[str, Any] | None = None
-        for place, tests in self._tests.get(kind, ()):
+        for place, tests in self._tests.get(event_type, ()):
             if tests and event is None:
-                event = _parse_event(kind, payload)
+                event = _parse_event(event_type, payload)
             for field, test in tests:
                 value = event.get(field) if event else None
                 if value is None or not test(value):
@@ -149,7 +149,7 @@ class DropRules:
         return "\n".join(map(str, self._rules))
 
 
-def _parse_event(kind: str, payload: bytes) -> Mapping[str, Any]:
+def _parse_event(event_type: str, payload: bytes) -> Mapping[str, Any]:
     """Return the fields of an event, also of a wrapped one; none when it is not a JSON object."""
     try:
         event = json.loads(payload)
@@ -157,7 +157,7 @@ def _parse_event(kind: str, payload: bytes) -> Mapping[str, Any]:
         return {}
     if not isinstance(event, dict):
         return {}
-    inner = event.get(kind)
+    inner = event.get(event_type)
     return inner if isinstance(inner, dict) else event
 
 

@@ -1,4 +1,4 @@
-"""A payload: its kind, its time, its identity, and whether it begins and ends as it should.
+"""A payload: its event type, its time, its identity, and whether it begins and ends as it should.
 
 Works on bytes and looks only for what is needed: a full JSON parse costs more than everything else that happens to an
 event. What looks for a member cannot be fooled by text inside a JSON string: a name follows a brace or a comma, and a
@@ -15,9 +15,9 @@ INTRUSION = "IntrusionEvent"
 PACKET = "IntrusionPacket"
 FILE = "FileEvent"
 UNKNOWN = ""
-"""The kind of an event that says nothing about itself."""
+"""The event type of an event that says nothing about itself."""
 
-KIND_OF_RECORD_TYPE = {71: CONNECTION, 400: INTRUSION, 2: PACKET, 500: FILE, 502: FILE}
+EVENT_TYPE_OF_RECORD_TYPE = {71: CONNECTION, 400: INTRUSION, 2: PACKET, 500: FILE, 502: FILE}
 """Used where a payload has no EventType, as two early answers of a real server had none [W]. 71 and 502 were seen [W],
 the others are the classic protocol's."""
 
@@ -103,15 +103,15 @@ _TIME_FIELDS: dict[str, tuple[tuple[_Member, _Member | None], ...]] = {
     FILE: ((_EVENT_SECOND, None),),
     PACKET: ((_PACKET_SECOND, _PACKET_MICROSECOND), (_EVENT_SECOND, _EVENT_MICROSECOND)),
 }
-"""Which fields hold the time of an event, by kind; the same table as the one of props.conf. A connection is filed under
-its end, when there is one: docs/decisions/0012-time-of-connection-events.md."""
+"""Which fields hold the time of an event, by its type; the same table as the one of props.conf. A connection is filed
+under its end, when there is one: docs/decisions/0012-time-of-connection-events.md."""
 
 SOUND, UNNAMED, UNSOUND = 0, 1, 2
 """What a look at the ends of a payload shows: the JSON object that it should be; the same without an `EventType`, which
 its record type says; something else. Whether the text between the ends is JSON is for `repair` to find out."""
 
 Description = tuple[str, bytes, int]
-"""What an event says of itself: its kind (`UNKNOWN` if neither it nor its record type says), its time in epoch seconds
+"""What an event says of itself: its type (`UNKNOWN` if neither it nor its record type says), its time in epoch seconds
 as text (empty if it has none), and `SOUND`, `UNNAMED` or `UNSOUND`. A plain tuple, since one is made per event."""
 
 _USUAL_CONNECTION = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":'
@@ -195,40 +195,40 @@ def _describe_any(payload: bytes, record_type: int) -> Description:
     ends = payload[-1:] == b"}" and len(payload) <= MAX_LENGTH
     begins = _BEGINS.match(payload)
     if begins is not None:
-        kind = begins[1].decode("ascii", "replace")
-        return kind, _time(payload, kind), SOUND if ends else UNSOUND
+        event_type = begins[1].decode("ascii", "replace")
+        return event_type, _time(payload, event_type), SOUND if ends else UNSOUND
     named = _EVENT_TYPE.value(payload)
     if named is None:
         wrapper = _WRAPPER.match(payload)
         named = wrapper[1] if wrapper else None
     if named is not None:
-        kind = named.decode("ascii", "replace")
-        return kind, _time(payload, kind), UNSOUND
-    kind = KIND_OF_RECORD_TYPE.get(record_type, UNKNOWN)
-    unnamed = ends and kind and payload[:1] == b"{" and _ANY_EVENT_TYPE.value(payload) is None
-    return kind, _time(payload, kind), UNNAMED if unnamed else UNSOUND
+        event_type = named.decode("ascii", "replace")
+        return event_type, _time(payload, event_type), UNSOUND
+    event_type = EVENT_TYPE_OF_RECORD_TYPE.get(record_type, UNKNOWN)
+    unnamed = ends and event_type and payload[:1] == b"{" and _ANY_EVENT_TYPE.value(payload) is None
+    return event_type, _time(payload, event_type), UNNAMED if unnamed else UNSOUND
 
 
-def with_event_type(payload: bytes, kind: str) -> bytes:
-    """Return an `UNNAMED` payload with its kind as its first member; nothing else changes."""
+def with_event_type(payload: bytes, event_type: str) -> bytes:
+    """Return an `UNNAMED` payload with its event type as its first member; nothing else changes."""
     rest = payload[1:]
     comma = b"" if rest.strip() == b"}" else b", "
-    return b'{"EventType":"' + kind.encode() + b'"' + comma + rest
+    return b'{"EventType":"' + event_type.encode() + b'"' + comma + rest
 
 
-def _time(payload: bytes, kind: str) -> bytes:
-    found = _time_field(payload, kind)
+def _time(payload: bytes, event_type: str) -> bytes:
+    found = _time_field(payload, event_type)
     return b"" if found is None else found[1]
 
 
-def time_field(payload: bytes, kind: str) -> str | None:
-    """Return the name of the field that holds the time of an event of this kind, None if it has none."""
-    found = _time_field(payload, kind)
+def time_field(payload: bytes, event_type: str) -> str | None:
+    """Return the name of the field that holds the time of an event of this type, None if it has none."""
+    found = _time_field(payload, event_type)
     return None if found is None else found[0]
 
 
-def _time_field(payload: bytes, kind: str) -> tuple[str, bytes] | None:
-    for second_field, microsecond_field in _TIME_FIELDS.get(kind, ()):
+def _time_field(payload: bytes, event_type: str) -> tuple[str, bytes] | None:
+    for second_field, microsecond_field in _TIME_FIELDS.get(event_type, ()):
         second = second_field.value(payload)
         if second is None:
             continue
@@ -255,7 +255,7 @@ def times_within_reason(times: Sequence[bytes], archivals: Sequence[int], now: f
     times, 0 where it has none; `now` is this machine's clock. An event's own time counts within reason of its archival
     time, or, where none can be believed, of the clock; else the archival time or the clock is its time.
 
-    The hot path: events share their times, so the earliest and the latest of each kind nearly always answer for all.
+    The hot path: events share their times, so the earliest and the latest of each type nearly always answer for all.
     """
     distinct = set(times)
     if distinct and b"" not in distinct:
@@ -294,7 +294,7 @@ _ANY_IDENTITY_FIELD = re.compile(
 )
 
 
-def identity(payload: bytes, kind: str) -> bytes | None:
+def identity(payload: bytes, event_type: str) -> bytes | None:
     """Return what identifies an event whichever Management Center rendered it, or None without a connection key.
 
     Only fields count that the sensor set: names differ between two Management Centers (one may not resolve what the
@@ -303,5 +303,5 @@ def identity(payload: bytes, kind: str) -> bytes | None:
     found = dict(_ANY_IDENTITY_FIELD.findall(payload))
     if not all(name.encode() in found for name in _CONNECTION_KEY):
         return None
-    names = (*_CONNECTION_KEY, *_IDENTITY_FIELDS.get(kind, ()))
-    return b"\0".join([kind.encode(), *(found.get(name.encode(), b"") for name in names)])
+    names = (*_CONNECTION_KEY, *_IDENTITY_FIELDS.get(event_type, ()))
+    return b"\0".join([event_type.encode(), *(found.get(name.encode(), b"") for name in names)])

@@ -34,4 +34,4 @@ class FullyQualifiedRecords:
             shape = facts.describe(payload, record_type)[2]
         if shape != facts.UNNAMED:
             return Text(payload, problems)
-        return Text(facts.with_event_type(payload, facts.KIND_OF_RECORD_TYPE[record_type]), problems, True)
+        return Text(facts.with_event_type(payload, facts.EVENT_TYPE_OF_RECORD_TYPE[record_type]), problems, True)

@@ -43,7 +43,7 @@ def mend(payload: bytes, record_type: int = 0) -> tuple[bytes, tuple[str, ...]]:
     Padding is taken off. A JSON object in another shape than usual goes through untouched. Bytes that are not UTF-8,
     characters that XML forbids, and line ends and tabs in a value become escapes; a backslash before a character that
     makes no escape is doubled; `nan` and its like as a value are put in quotes. What is not a JSON object for another
-    reason, or too long, becomes a JSON object that holds the text, and the kind that `record_type` says.
+    reason, or too long, becomes a JSON object that holds the text, and the event type that `record_type` says.
     """
     stripped = payload.strip(_PADDING)
     if len(stripped) > facts.MAX_LENGTH:
@@ -140,13 +140,13 @@ def _mark(text: str, problem: str) -> bytes | None:
 
 
 def _wrap(payload: bytes, record_type: int, problem: str) -> bytes:
-    """Return a JSON object that holds a payload as text, cut to the limit, with its kind and time where they show."""
+    """Return a JSON object that holds a payload as text, cut to the limit, with its type and time where they show."""
     beginning = payload[: facts.MAX_LENGTH]
-    kind, time, _ = facts.describe(beginning, record_type)
-    wrapped: dict[str, Any] = {"EventType": kind} if kind else {}
-    field = facts.time_field(beginning, kind)
+    event_type, time, _ = facts.describe(beginning, record_type)
+    wrapped: dict[str, Any] = {"EventType": event_type} if event_type else {}
+    field = facts.time_field(beginning, event_type)
     if field is not None:
-        # Searches find the time under the key that the kind of event has it under.
+        # Searches find the time under the key that this type of event has it under.
         wrapped[field] = int(time.partition(b".")[0])
     wrapped[PROBLEM_KEY] = problem
     wrapped["estreamer_length"] = len(payload)

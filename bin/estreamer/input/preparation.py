@@ -26,11 +26,11 @@ class Way:
     records: Records
     rules: DropRules
     identify: bool
-    kinds_with_rules: frozenset[str] = field(init=False)
+    types_with_rules: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look up once which event types have a rule."""
-        object.__setattr__(self, "kinds_with_rules", frozenset(self.rules.kinds()))
+        object.__setattr__(self, "types_with_rules", frozenset(self.rules.event_types()))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def prepared(received: list[Event], way: Way, now: float) -> Batch:
     places: Sequence[int] = range(len(received))
     texts: Sequence[bytes] = payloads
     dropped: Sequence[tuple[int, int]] = ()
-    if way.kinds_with_rules:
+    if way.types_with_rules:
         rules = [_rule(way, described[place][0], payloads[place]) for place in places]
         dropped = [(rule, len(payload)) for rule, payload in zip(rules, payloads) if rule is not None]
         places = [place for place in places if rules[place] is None]
@@ -126,7 +126,7 @@ def _repaired(
 
 def _rule(way: Way, event_type: str, payload: bytes) -> int | None:
     """Return the rule that drops an event, None where none does."""
-    return way.rules.drops(event_type, payload) if event_type in way.kinds_with_rules else None
+    return way.rules.drops(event_type, payload) if event_type in way.types_with_rules else None
 
 
 def as_text(event: Event, way: Way, now: float) -> Batch:
