@@ -6,12 +6,26 @@ process sees. Nothing else in those modules asks the operating system about file
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 
 BESIDE = ".new"
 """What is added to the name of a file while it is written beside the one whose place it takes."""
+
+AFTER_NUMBER, AFTER_LINES = 1024, 2**40
+"""Where Windows locks a byte that nobody reads: after the number in a lock's file, and after all lines of a file."""
+
+LOCK_HELD = frozenset((errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, getattr(errno, "EDEADLK", -1)))
+"""What systems say of a lock that another process has."""
+
+NO_LOCKS = frozenset(
+    getattr(errno, name)
+    for name in ("ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EINVAL", "ENOTTY")
+    if hasattr(errno, name)
+)
+"""What systems say of a file system without locks."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -48,9 +62,9 @@ class Files:
         finally:
             os.close(folder)
 
-    def open(self, path: str, flags: int) -> int:
-        """Open a file, by the flags of `os.open`; one that is made is for its owner only."""
-        return os.open(path, flags | _BINARY, 0o600)
+    def open(self, path: str, flags: int, mode: int = 0o600) -> int:
+        """Open a file, by the flags of `os.open`; one that is made is for its owner only, or has this mode."""
+        return os.open(path, flags | _BINARY, mode)
 
     def close(self, file: int) -> None:
         """Close a file."""
@@ -59,6 +73,15 @@ class Files:
     def write(self, file: int, data: bytes | memoryview) -> int:
         """Write at the place where the file stands; return how many bytes were taken."""
         return os.write(file, data)
+
+    def size(self, file: int) -> int:
+        """Return how many bytes a file has."""
+        return os.fstat(file).st_size
+
+    def read_at(self, file: int, place: int, size: int) -> bytes:
+        """Return at most so many bytes of a file from a place on."""
+        os.lseek(file, place, os.SEEK_SET)
+        return os.read(file, size)
 
     def seek(self, file: int, place: int) -> None:
         """Let the file stand at so many bytes after its beginning."""
@@ -73,9 +96,9 @@ class Files:
         # macOS and Windows have no fdatasync.
         getattr(os, "fdatasync", os.fsync)(file)
 
-    def lock(self, file: int) -> None:
-        """Lock a file until it is closed, at once or not at all."""
-        _lock(file)
+    def lock(self, file: int, place: int = AFTER_NUMBER) -> None:
+        """Lock a file until it is closed, at once or not at all. Windows locks the byte at `place`, for readers too."""
+        _lock(file, place)
 
     def rename(self, path: str, to: str) -> None:
         """Rename a file, in place of what has that name."""
@@ -89,6 +112,10 @@ class Files:
         """Return the content of a file, or so many bytes of it."""
         with open(path, "rb") as file:
             return file.read(at_most)
+
+    def real_path(self, path: str) -> str:
+        """Return where a path leads to, from the root on and past all symbolic links."""
+        return os.path.realpath(path)
 
     def read_link(self, path: str) -> str:
         """Return what a symbolic link says."""
@@ -137,14 +164,13 @@ FILES = Files()
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: int) -> None:
-        # Beyond the bytes that hold the number, which can thus be read by others.
-        os.lseek(file, 1024, os.SEEK_SET)
+    def _lock(file: int, place: int) -> None:
+        os.lseek(file, place, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         os.lseek(file, 0, os.SEEK_SET)
 
 else:
     import fcntl
 
-    def _lock(file: int) -> None:
+    def _lock(file: int, _: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,7 +30,7 @@ class Lockless(Disk):
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def lock(self, file: int) -> None:
+    def lock(self, file: int, place: int = 0) -> None:
         raise OSError(self._number, os.strerror(self._number))
 
 

@@ -16,18 +16,27 @@ TESTS = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.parent.
 """The tests of the add-on; the tools are handed no clock and no files."""
 
 PATCHED = {
-    "tests/outputs/test_files.py: os in files": "the output to a file is not handed its files yet",
-    "tests/outputs/test_files_with_bookmark.py: os in files": "the output to a file is not handed its files yet",
     "tests/connection/test_endless.py: _Channel.unsent of tls": "OpenSSL never leaves bytes behind there by itself",
     "tests/connection/test_failures.py: _Channel.fill of tls": "an error of OpenSSL that no peer can bring about",
     "tests/faults/test_server_slow.py: Connection.send of tls": "a measurement of what the real one sends",
 }
 """What tests still put in the place of `os`, `time` or `tls`, and why."""
 
-FILES_OF = ("bookmark", "input/status.py")
+FILES_OF = ("bookmark", "input/status.py", "outputs/files.py")
 """What writes files that must survive a crash, or be whole to whoever reads them."""
 
-WITHOUT_FILES = {"path", "urandom", "getpid", "O_RDWR", "O_RDONLY", "O_WRONLY", "O_CREAT", "O_EXCL", "O_TRUNC"}
+WITHOUT_FILES = {
+    "path",
+    "urandom",
+    "getpid",
+    "O_RDWR",
+    "O_RDONLY",
+    "O_WRONLY",
+    "O_CREAT",
+    "O_EXCL",
+    "O_TRUNC",
+    "O_APPEND",
+}
 """What these may use of `os`: nothing of it asks the file system, as far as `os.path` joins and splits."""
 
 

@@ -132,7 +132,7 @@ class Disk(Files):
             self._add(Step("folder", path))
         super().make_folder(path)
 
-    def open(self, path: str, flags: int) -> int:
+    def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         if not os.path.exists(path):
             self._add(Step("create", path, number=self._number(path)))
         elif flags & os.O_TRUNC:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import threading
 import time
 from collections import Counter
@@ -21,7 +19,6 @@ from estreamer.input import writing
 from estreamer.input.delivery import Delivery
 from estreamer.input.recording import what_was_before
 from estreamer.input.status import Reporter
-from estreamer.outputs import files
 from estreamer.outputs.files import FORCE_INTERVAL, JsonLines
 from estreamer.outputs.output import Destination, ReceiverGone
 from estreamer.protocol.session import Event
@@ -31,6 +28,7 @@ from standins.fmc.archive import Archive
 from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
 from tests.input.harness import DEADLINE, Input, MemoryLog
+from tests.outputs.disks import Disk
 
 STANZA = "estreamer_fqe://lines"
 BATCH = 20
@@ -40,39 +38,24 @@ class Killed(BaseException):
     """The process was killed."""
 
 
-class Disk:
-    """`os`, on which a write or a force can be the last call of a process. Knows how much was forced to the disk."""
+class DeadlyDisk(Disk):
+    """A disk on which a write or a force can be the last call of a process."""
 
     def __init__(self) -> None:
-        self.forced = 0
-        self.room: int | None = None
+        super().__init__()
         self.torn_after: int | None = None
-        self.dies_at_force = self.force_fails = False
+        self.dies_at_force = False
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(os, name)
-
-    def write(self, descriptor: int, data: memoryview) -> int:
+    def write(self, file: int, data: bytes | memoryview) -> int:
         if self.torn_after is not None:
-            os.write(descriptor, data[: self.torn_after])
+            super().write(file, data[: self.torn_after])
             raise Killed
-        if self.room is None:
-            return os.write(descriptor, data)
-        if not self.room:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        taken = os.write(descriptor, data[: self.room])
-        self.room -= taken
-        return taken
+        return super().write(file, data)
 
-    def fsync(self, descriptor: int) -> None:
+    def force(self, file: int) -> None:
         if self.dies_at_force:
             raise Killed
-        if self.force_fails:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        os.fsync(descriptor)
-        status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode):
-            self.forced = status.st_size
+        super().force(file)
 
 
 class ToldToStop(Waiting):
@@ -95,7 +78,7 @@ class ToldToStop(Waiting):
 class Machine:
     """A machine on which an input runs, one process after the other."""
 
-    def __init__(self, folder: Path, disk: Disk) -> None:
+    def __init__(self, folder: Path, disk: DeadlyDisk) -> None:
         self.folder = folder
         self.path = folder / "events.jsonl"
         self.disk = disk
@@ -106,7 +89,7 @@ class Machine:
 
     def run(self) -> None:
         """Start a process, and ask for what the bookmark does not have."""
-        destination = JsonLines(str(self.path), f"boot-{self.boots}")
+        destination = JsonLines(str(self.path), f"boot-{self.boots}", files=self.disk)
         reader = destination.receiver()
         self.bookmark = Bookmark.open(str(self.folder), STANZA, reader=reader, settle=0)
         self.now = time.monotonic()
@@ -136,6 +119,7 @@ class Machine:
 
     def kill(self) -> None:
         self.bookmark._lock.release()
+        self.disk.end_process()
         self.disk.torn_after, self.disk.dies_at_force = None, False
 
     def lose_power(self, kept: int = 0) -> None:
@@ -158,15 +142,15 @@ class Machine:
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    made = Disk()
-    monkeypatch.setattr(files, "os", made)
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadlyDisk]:
+    made = DeadlyDisk()
     monkeypatch.setattr(writing, "STOP_GRACE", 0.0)
-    return made
+    yield made
+    made.end_process()
 
 
 @pytest.fixture
-def machine(tmp_path: Path, disk: Disk) -> Machine:
+def machine(tmp_path: Path, disk: DeadlyDisk) -> Machine:
     made = Machine(tmp_path, disk)
     made.run()
     made.deliver()

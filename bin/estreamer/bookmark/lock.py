@@ -27,7 +27,7 @@ from typing import TypeVar
 from .. import causes
 from ..clock import CLOCK, Clock
 from ..errors import Problem
-from ..files import FILES, Files
+from ..files import FILES, LOCK_HELD, NO_LOCKS, Files
 from .journal import not_accessible, write_failed
 
 NAME = "lock"
@@ -35,16 +35,6 @@ OWNER = "owner"
 
 RETRY_INTERVAL = 0.1
 """Seconds between two attempts to get a lock."""
-
-_HELD = frozenset((errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, getattr(errno, "EDEADLK", -1)))
-"""What systems say of a lock that another process has."""
-
-_NO_LOCKS = frozenset(
-    getattr(errno, name)
-    for name in ("ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EINVAL", "ENOTTY")
-    if hasattr(errno, name)
-)
-"""What systems say of a file system without locks."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 NETWORK = "/proc/self/ns/net"
@@ -111,9 +101,9 @@ class Lock:
         try:
             self._files.lock(file)
         except OSError as error:
-            if error.errno in _HELD:
+            if error.errno in LOCK_HELD:
                 raise _locked(folder, _process_in(folder, self._files)) from error
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in NO_LOCKS:
                 raise Problem(
                     "bookmark_not_accessible",
                     causes.sentence(f"The bookmark in {folder} cannot be locked", error),

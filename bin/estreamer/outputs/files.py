@@ -10,6 +10,8 @@ Constraints
   disk is delivered again, and may stand in the file twice. Where the system does not tell its runs apart, no process
   relies on what the one before it had not forced to the disk.
 * The name of the file is forced to the disk as well, or the file could be gone with all that is in it.
+* One process writes to a file: it holds a lock on it, where the file system has locks. Else the half line of one would
+  be cut off by another.
 * A disk that takes no more blocks the output. It says so, and goes on when there is space again.
 """
 
@@ -19,7 +21,6 @@ import errno
 import math
 import os
 import secrets
-import sys
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from itertools import accumulate
 from .. import causes
 from ..errors import Problem
 from ..events import repair
+from ..files import AFTER_LINES, FILES, LOCK_HELD, NO_LOCKS, Files
 from .output import NOTHING, Before, Interest, Output, ReceiverGone
 
 FORCE_INTERVAL = 1.0
@@ -41,26 +43,57 @@ class JsonLines:
     """A file at `path`, made with mode 0640 where there is none.
 
     `boot` tells runs of the machine apart, "" where the system does not. `process` tells this process from others.
+    `files` is the file system that it lies on.
     """
 
     path: str
     boot: str
     process: str = field(default_factory=lambda: secrets.token_hex(8))
+    files: Files = FILES
 
     def receiver(self) -> str:
         """Return what tells this file from another one."""
-        return f"{self.boot or self.process}/file/{os.path.realpath(self.path)}"
+        return f"{self.boot or self.process}/file/{self.files.real_path(self.path)}"
 
     def open(self, before: Before, now: float) -> Output[Lines]:
         """Return the file as an output, without the part of a line that a crash left at its end.
 
-        Raises Problem `output_not_writable` where the file cannot be used.
+        Raises Problem `output_not_writable` where the file cannot be used, `output_in_use` where another process
+        writes to it.
         """
         try:
-            return JsonLinesFile(self.path, before, now)
+            return JsonLinesFile(self.files, self._opened(cut=before.number > 0), before, now)
         except OSError as error:
             text = causes.sentence(f"The file {self.path} cannot be written", error, "Nothing is asked for.")
             raise Problem("output_not_writable", text) from error
+
+    def _opened(self, *, cut: bool) -> int:
+        """Return the file, opened to append to it. Half a line at its end is cut off, or else ended."""
+        file = self.files.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
+            self._claim(file)
+            self.files.force_folder(os.path.dirname(self.files.real_path(self.path)))
+            end = _end_of_lines(self.files, file)
+            if cut:
+                self.files.truncate(file, end)
+            elif end < self.files.size(file):
+                self.files.write_all(file, b"\n")
+        except BaseException:
+            self.files.close(file)
+            raise
+        return file
+
+    def _claim(self, file: int) -> None:
+        try:
+            self.files.lock(file, AFTER_LINES)
+        except OSError as error:
+            if error.errno in LOCK_HELD:
+                raise Problem(
+                    "output_in_use",
+                    f"Another process writes to the file {self.path}. Give each input a file of its own.",
+                ) from error
+            if error.errno not in NO_LOCKS:
+                raise
 
 
 class Lines:
@@ -83,8 +116,9 @@ class JsonLinesFile:
 
     receiver = "the disk"
 
-    def __init__(self, path: str, before: Before, now: float) -> None:
-        self._descriptor = _opened(path, cut=before.number > 0)
+    def __init__(self, files: Files, file: int, before: Before, now: float) -> None:
+        self._files = files
+        self._file = file
         self._inspector = repair.Inspector()
         self._problems: Counter[str] = Counter()
         self._marked = 0
@@ -138,7 +172,7 @@ class JsonLinesFile:
 
     def _write(self, data: memoryview) -> int:
         try:
-            return os.write(self._descriptor, data)
+            return self._files.write(self._file, data)
         except OSError as error:
             if error.errno not in _FULL:
                 raise ReceiverGone(causes.sentence("The file cannot be written", error).rstrip(".")) from error
@@ -175,7 +209,7 @@ class JsonLinesFile:
             return
         number = self._recorded
         try:
-            os.fsync(self._descriptor)
+            self._files.force(self._file)
         except OSError as error:
             # After a failed fsync the system may have dropped what it had: nobody can say what is in the file.
             self._gone = causes.sentence("The file cannot be forced to the disk", error).rstrip(".")
@@ -203,8 +237,9 @@ class JsonLinesFile:
         return self._gone
 
     def finish(self) -> None:
-        """Force everything to the disk."""
+        """Force everything to the disk, and let the file go: the next process may have it."""
         self._force()
+        self._files.close(self._file)
 
     def pending(self) -> bool:
         """Return whether lines were written that are not forced to the disk."""
@@ -219,38 +254,12 @@ class JsonLinesFile:
         return not self.pending()
 
 
-def _opened(path: str, *, cut: bool) -> int:
-    """Return the file, opened to append to it. Half a line at its end is cut off, or else ended."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o640)
-    _force_name(path)
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    end = _end_of_lines(descriptor)
-    if cut:
-        os.ftruncate(descriptor, end)
-    elif end < size:
-        os.write(descriptor, b"\n")
-    return descriptor
-
-
-def _force_name(path: str) -> None:
-    """Force the name of a file to the disk, where folders can be opened for that."""
-    if sys.platform == "win32":
-        return
-    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _end_of_lines(descriptor: int) -> int:
+def _end_of_lines(files: Files, file: int) -> int:
     """Return where the last complete line of a file ends, in bytes from its begin."""
-    position = os.lseek(descriptor, 0, os.SEEK_END)
+    position = files.size(file)
     while position:
         begin = max(0, position - 65536)
-        os.lseek(descriptor, begin, os.SEEK_SET)
-        found = os.read(descriptor, position - begin).rfind(b"\n")
+        found = files.read_at(file, begin, position - begin).rfind(b"\n")
         if found >= 0:
             return begin + found + 1
         position = begin

@@ -53,7 +53,7 @@ class System(Files):
         self.dead = False
         self.kill_in = None
 
-    def open(self, path: str, flags: int) -> int:
+    def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         last = self.call()
         descriptor = super().open(path, flags)
         self._paths[descriptor] = path
