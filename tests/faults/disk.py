@@ -137,7 +137,7 @@ class Disk(Files):
             self._add(Step("create", path, number=self._number(path)))
         elif flags & os.O_TRUNC:
             self._add(Step("truncate", number=self._number(path)))
-        file = super().open(path, flags)
+        file = super().open(path, flags, mode)
         self._open[file] = self._number(path)
         return file
 

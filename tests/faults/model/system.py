@@ -55,7 +55,7 @@ class System(Files):
 
     def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         last = self.call()
-        descriptor = super().open(path, flags)
+        descriptor = super().open(path, flags, mode)
         self._paths[descriptor] = path
         if flags & os.O_TRUNC:
             self._forced[path] = 0
