@@ -1,4 +1,4 @@
-"""The REST endpoint that tells the state of each input: see estreamer.rest.endpoints."""
+"""The REST endpoint that shows the state of each input: see estreamer.rest.endpoints."""
 
 import import_declare_test  # noqa: F401 - makes the libraries importable  # isort: skip
 

@@ -12,7 +12,8 @@ from typing import Callable
 class Clock:
     """`wall` gives Unix seconds, `monotonic` seconds that no setting of a clock changes; `sleep` waits so many seconds.
 
-    `boot` tells the present run of the machine, in which `monotonic` began at 0, from others: "" where that is unknown.
+    `boot` distinguishes the present run of the machine, in which `monotonic` began at 0, from others: "" where that is
+    unknown.
     """
 
     wall: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""What is asked of the file system, by whoever must survive what becomes of it: the bookmark, and an input's report.
+"""The calls on the file system of all that survives its failures: the bookmark, an input's report, a file as output.
 
 It is handed in, so that a test can put a disk in its place that fills up, refuses, forgets or is the last that a
 process sees. Nothing else in those modules asks the operating system about files.
@@ -12,7 +12,7 @@ import shutil
 import sys
 
 BESIDE = ".new"
-"""What is added to the name of a file while it is written beside the one whose place it takes."""
+"""What is added to the name of a file while it is written next to the one whose place it takes."""
 
 AFTER_NUMBER, AFTER_LINES = 1024, 2**40
 """Where Windows locks a byte that nobody reads: after the number in a lock's file, and after all lines of a file."""
@@ -146,7 +146,7 @@ class Files:
             self.close(file)
 
     def put(self, path: str, content: bytes) -> None:
-        """Put a whole file in place of what has this name: a crash leaves the one or the other."""
+        """Put a complete file in place of what has this name: a crash leaves the one or the other."""
         beside = path + BESIDE
         file = self.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:

@@ -113,7 +113,7 @@ def test_every_exception_is_needed(phrase: str) -> None:
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
     """A tree with the word `anew` once in each kind of text, and in places that are not shown to users."""
-    definition = {"title": "title anew", "query": 'search anew="query anew"'}
+    definition = {"title": "title anew", "query": 'search anew="query anew"', "url": "/anew?q=%22link%20anew%22"}
     files = {
         "README.md": "readme anew\n\n    code anew\n\n`code anew`\n",
         "CHANGELOG.md": "```\ncode anew\n```\nchangelog anew\n",
@@ -142,7 +142,20 @@ def test_every_kind_of_text_is_read_and_nothing_else(planted: Path) -> None:
     texts = [text for source in SOURCES for text in source(planted)]
     kinds = [word for text in texts for word in re.findall(r"(\w+) anew", text.text)]
     pages = ["readme", "changelog", "security", "page", "drawing", "caption"]
-    shown = ["help", "label", "title", "query", "spec", "comment", "macro", "literal", "script", "template", "message"]
+    shown = [
+        "help",
+        "label",
+        "title",
+        "query",
+        "link",
+        "spec",
+        "comment",
+        "macro",
+        "literal",
+        "script",
+        "template",
+        "message",
+    ]
     assert kinds == [*pages, *shown]
     assert len(list(faults(texts))) == len(kinds)
 

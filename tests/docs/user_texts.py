@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 FOR_DEVELOPERS = {"development.md"}
 """The page for those who change the add-on. The decisions, in a folder of their own, are for them too."""
@@ -55,14 +56,18 @@ def documents(root: Path) -> Iterator[Text]:
 
 
 def dashboards(root: Path) -> Iterator[Text]:
-    """Yield titles, descriptions, names of searches, and the literals in searches, which become columns and values."""
+    """Yield titles, descriptions, names of searches, and the literals in searches and links: columns and values."""
     for path in sorted((root / "default" / "data" / "ui").rglob("*.xml")):
         place, source = str(path.relative_to(root)), path.read_text(encoding="utf-8")
         for shown in re.findall(r"<(?:label|description)>(.*?)</", source):
             yield Text(place, shown)
         for definition in DEFINITION.findall(source):
             for found in _strings(json.loads(definition), place):
-                yield from _literals(found) if found.place.endswith(".query") else (found,)
+                if found.place.endswith((".query", ".url")):
+                    # A link holds a search encoded, with the values that a page shows.
+                    yield from _literals(Text(found.place, unquote(found.text)))
+                else:
+                    yield found
 
 
 def conf_files(root: Path) -> Iterator[Text]:

@@ -2,7 +2,7 @@
 
 Constraints
 -----------
-* The server keeps no history of what it sent, and resumes at whole seconds of archival time. Everything from the second
+* The server keeps no history of what it sent, and resumes at full seconds of archival time. Everything from the second
   asked for is sent again, so the bookmark knows which events of these seconds were delivered: not whether a payload was
   seen, but how often. Two equal events that the server really sent stay two.
 * Events may arrive out of archival order by up to `settle` seconds: resuming goes back that far.
@@ -38,7 +38,7 @@ from .writer import Writer
 class Bookmark:
     """The bookmark of one input. `open` it before anything else, `close` it at the end.
 
-    `settle` is in seconds, `reader` tells one splunkd from another. Every method that writes raises Problem
+    `settle` is in seconds, `reader` distinguishes one splunkd from another. Every method that writes raises Problem
     `bookmark_write_failed` when the disk does not take it; the record is then not there, and the call can be repeated.
     """
 
@@ -56,7 +56,7 @@ class Bookmark:
         self._last_record = recovered.last_record
         self._writer = Writer(folder, settle, recovered.generations, recovered.positions, recovered.state)
         self._tenures = recovered.tenures
-        """How often the account changed, as far as the generations tell that are kept."""
+        """How often the account changed, as far as the generations that are kept show."""
         self.recovery = recovered.recovery
         self.seen = recovered.seen
         """Up to which events the same reader had read when, in monotonic seconds, before this process began."""
@@ -90,7 +90,7 @@ class Bookmark:
 
     @property
     def state(self) -> State | None:
-        """What the bookmark says, or None while there is no bookmark."""
+        """What the bookmark says; None without a bookmark."""
         return self._writer.state
 
     @property
@@ -100,7 +100,7 @@ class Bookmark:
 
     @property
     def position(self) -> int:
-        """The archival timestamp to resume from, or the initial timestamp while no event has come."""
+        """The archival timestamp to resume from, or the initial timestamp before the first event."""
         if self._positions.high or self.state is None:
             return self._positions.high
         return self.state.start
@@ -115,7 +115,7 @@ class Bookmark:
         return None if self.state is None else self.state.styles.get(account)
 
     def resume(self, account: str) -> Resume | None:
-        """Return where to resume with this account, or None while there is no bookmark."""
+        """Return where to resume with this account; None without a bookmark."""
         if self.state is None:
             return None
         high = self._positions.high
@@ -131,7 +131,7 @@ class Bookmark:
         return None if found is None else replace(found, ahead=self._last_record.ahead(own_time))
 
     def begin(self, account: str, timestamp: int, reader: str, stanza: str) -> None:
-        """Make sure that there is a bookmark for this account: `timestamp` is where to resume before any event came."""
+        """Make sure that this account has a bookmark: `timestamp` is where to resume before the first event."""
         if self.state is None:
             self._digests = Digests(keyed.make_key(self._folder, self._files))
             name, boot = self._digests.name, self._clock.boot
@@ -168,7 +168,7 @@ class Bookmark:
 
     def delivered(self, entry: Entry, count: int | None = None) -> None:
         """Record that splunkd's pipe has taken the first `count` events of an entry (all of them without one), in
-        order, before the server is told.
+        order, before the server gets its acknowledgement.
 
         Events without archival timestamp (0) cannot be resumed from and are left out. The hot path: one record for a
         batch, whose events are nearly always of one archival second.

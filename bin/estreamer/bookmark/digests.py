@@ -35,8 +35,8 @@ _MASK = (1 << 64) - 1
 class Digests:
     """The digests under one key, of `KEY_SIZE` bytes.
 
-    `name` says which digests they are: it tells this key from others, and nothing about it, and how many rounds the
-    hash has.
+    `name` says which digests they are: it distinguishes this key from others without saying anything about
+    it, and says how many rounds the hash has.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -50,12 +50,12 @@ class Digests:
         return journal.read_numbers(b"".join([source_hash(0, key + payload) for payload in payloads]))
 
     def of_identities(self, identities: Sequence[bytes | None]) -> array[int]:
-        """Return the number that stands for each identity, 0 where there is none."""
+        """Return the number that stands for each identity, 0 for an event without one."""
         found = iter(self.of([_IDENTITY + one for one in identities if one is not None]))
         return array("Q", [0 if one is None else next(found) for one in identities])
 
     def others(self, name: str) -> OtherDigests | None:
-        """Return what computes the digests of that name; None when they are those of another key."""
+        """Return the computation of the digests of that name; None when they belong to another key."""
         key_id, _, rounds = name.partition("/")
         known = {f"{each}-{last}": (each, last) for each, last in _KNOWN_ROUNDS}
         return OtherDigests(self._key, *known[rounds]) if key_id == self._key_id and rounds in known else None
@@ -134,7 +134,7 @@ def old_identity(identity: bytes) -> int:
 
 
 def read_key(folder: str, files: Files = FILES) -> bytes | None:
-    """Return the key in a bookmark's folder; None when there is none, or when it is not as long as a key is.
+    """Return the key in a bookmark's folder; None without a key, or with one that is not as long as a key is.
 
     Raises Problem `bookmark_not_accessible`.
     """

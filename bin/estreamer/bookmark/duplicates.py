@@ -44,7 +44,7 @@ class Runs:
             self._ends.append(before + count)
 
     def add_keys(self, digests: array[int], identities: array[int]) -> None:
-        """Add what the events of the run just added are recognised by; `identities` may be empty."""
+        """Add the identities of the events of the run just added; `identities` may be empty."""
         if identities:
             self._identities.frombytes(bytes(DIGEST_SIZE * (len(self.digests) - len(self._identities))))
             self._identities.extend(identities)
@@ -72,7 +72,7 @@ class Runs:
         return self.digests[self._begin(run) : self._ends[run]]
 
     def keys_of(self, run: int) -> array[int]:
-        """Return what another account can recognise the events of the run at this place by."""
+        """Return the identities by which another account recognizes the events of the run at this place."""
         digests = self.digests_of(run)
         identities = self._identities[self._begin(run) : self._ends[run]]
         return array("Q", [known or own for known, own in zip(identities, digests)]) if identities else digests
@@ -144,7 +144,7 @@ class DuplicateFilter:
 
     `own` holds the digests that the same account delivered, by archival second; `foreign` what others delivered,
     by identity or, without one, by digest. No event beyond `horizon` (archival seconds) is a duplicate; once one beyond
-    `last_horizon` has come, none will follow that is, however out of order events arrive within `settle` seconds.
+    `last_horizon` has arrived, none will follow that is, however out of order events arrive within `settle` seconds.
 
     `others` compute what some of what is known was recorded with, by an older version or another Python.
     """
@@ -174,7 +174,7 @@ class DuplicateFilter:
     def is_duplicate(self, archival: int, payload: bytes, identity: bytes | None) -> bool:
         """Return whether this event was delivered before, and count it off.
 
-        An identity comes first: it tells apart events that are equal in all that a digest tells.
+        An identity is looked up first: it distinguishes events that have the same digest.
         """
         if identity is not None and self._foreign is not None and self._take_identity(identity, self._foreign):
             return True

@@ -24,7 +24,7 @@ class Columns(NamedTuple):
 class Entry:
     """A batch of events as the bookmark records it: all that depends on what they say is computed.
 
-    `moment` is before the server sent them, by this machine's clocks. Archival timestamps are 0 where it told none.
+    `moment` is before the server sent them, by this machine's clocks. Archival timestamps are 0 where it sent none.
     """
 
     moment: Moment
@@ -50,7 +50,7 @@ def entry_of(
     payloads: Sequence[bytes],
     identities: Sequence[bytes | None] | None,
 ) -> Entry:
-    """Return the entry of events. An archival timestamp that is no number of 32 bits counts as 0. The hot path."""
+    """Return the entry of events. An archival timestamp that does not fit into 32 bits counts as 0. The hot path."""
     if min(archivals) < 0 or max(archivals) > journal.LATEST:
         archivals = [one if 0 <= one <= journal.LATEST else 0 for one in archivals]
     known = None if identities is None else digests.of_identities(identities)

@@ -106,7 +106,7 @@ class Generations:
         return file
 
     def append(self, kind: int, body: bytes, *, force: bool = False) -> None:
-        """Append a record as a whole or not at all; with `force`, have it and all before it on the disk as well."""
+        """Append a complete record or nothing; with `force`, have it and all before it on the disk as well."""
         record = journal.record(kind, body)
         file, current = self._descriptor(), self.kept[-1]
         try:
@@ -165,8 +165,8 @@ class Generations:
     def cut_off(self, sequence: int, settled: int) -> tuple[int, int]:
         """Take the records of events after `sequence` off the files, and what was recorded after them.
 
-        What has settled is written in their place, where there is room. Returns up to which event the files tell now,
-        and which has settled. Raises OSError.
+        What has settled is written in their place, where there is space. Returns up to which event the files have
+        records after that, and which has settled. Raises OSError.
         """
         while True:
             generation = self.kept[-1]

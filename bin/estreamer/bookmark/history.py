@@ -239,7 +239,7 @@ class History:
         if name != digests.name and name not in self._others:
             other = OldDigests() if kind in OLD_KINDS else digests.others(name)
             if other is None:
-                # What was made with another key tells nothing.
+                # Digests of another key say nothing.
                 of_payloads, of_identities = bytes(len(of_payloads)), bytes(len(of_identities))
             else:
                 self._others[name] = other
@@ -280,7 +280,7 @@ def higher(high: int, archival: int, settle: int) -> int:
 
 def end_at(records: Sequence[Record], sequence: int) -> tuple[int, int, int]:
     """Return after which event a generation begins that has these records, how many of its bytes hold no event after
-    `sequence`, and up to which event these tell."""
+    `sequence`, and the number of their last event."""
     state = parse_state(records[0][1])
     history = History(0)
     kept = len(FIRST_LINE)

@@ -29,7 +29,7 @@ headers are big endian:
                       a reader that follows on it is not given these events again
 
 An archival timestamp is kept as the server sent it, since events are recognized by it. Where to resume is decided with
-this machine's clock beside it (`history.believed`), so that a wrong clock elsewhere loses nothing.
+this machine's clock as well (`history.believed`), so that a wrong clock elsewhere loses nothing.
 
 Version 1 is read and no longer written. Its states have no key and no archival timestamps, and `source` in place of
 `account`, as states of version 2 had before its first release. Its written events are of kind 2 (3 with identities),
@@ -40,9 +40,9 @@ events count: those of higher numbers in earlier records are void, their numbers
 another account than the one before begins a tenure: archival timestamps are comparable only within a tenure, since each
 Management Center stamps by its own clock.
 
-A generation begins with a state and is whole on disk (fsync, rename) before it has its name, and so is the one before
-it. Every start of the process begins one, and so does growth beyond `limits.GENERATION_SIZE`. Old ones are deleted when
-no resume can need them and they exceed `limits.HISTORY_SIZE` together.
+A generation begins with a state and is complete on disk (fsync, rename) before it has its name, and so is the one
+before it. Every start of the process begins one, and so does growth beyond `limits.GENERATION_SIZE`. Old ones are
+deleted when no resume can need them and they exceed `limits.HISTORY_SIZE` together.
 
 Reading stops at the first record whose checksum fails: the end that a crash tore off. A generation without a readable
 state is put aside (`.unreadable`) and the previous one is used: it resumes earlier, so nothing is lost. When none can
@@ -172,7 +172,7 @@ def read_numbers(raw: bytes) -> array[int]:
 
 
 def record(kind: int, body: bytes) -> bytes:
-    """Return a whole record."""
+    """Return a complete record."""
     return RECORD.pack(zlib.crc32(body, zlib.crc32(bytes([kind]))), len(body), kind) + body
 
 

@@ -6,8 +6,8 @@ GENERATION_SIZE = 1024 * 1024
 """Bytes after which a generation is continued in the next."""
 
 LARGEST_GENERATION = 4 * 1024 * 1024
-"""Bytes after which nothing is appended to a generation, where the next one cannot be begun: a disk without room for
-one more file may still have room in the last one."""
+"""Bytes after which nothing is appended to a generation, where the next one cannot be begun: a disk without space for
+one more file may still have space in the last one."""
 
 HISTORY_SIZE = 2 * 1024 * 1024
 """Bytes of generations that are kept, and read, beyond need: some 200,000 events, in case the server's clock jumps

@@ -167,7 +167,7 @@ class _Owner:
             self._files.close(file)
 
     def _read(self) -> dict[str, object] | None:
-        """Return what the file says: nothing for one that cannot be understood, None when there is no file."""
+        """Return what the file says: nothing for one that cannot be understood, None without a file."""
         try:
             found = json.loads(self._files.read(self._path, _LARGEST_OWNER))
         except FileNotFoundError:
@@ -202,7 +202,7 @@ def _claim(folder: str, name: str, refused: OSError) -> socket.socket:
 
 
 def _process_in(folder: str, files: Files) -> str:
-    """Return the number of the process that holds the lock of a folder, as far as its file tells."""
+    """Return the number of the process that holds the lock of a folder, as far as its file says."""
     if sys.platform == "win32":
         return ""
     try:

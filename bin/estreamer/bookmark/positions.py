@@ -1,6 +1,6 @@
 """From which archival timestamp to resume after which event: the latest one, and those of events that have not settled.
 
-Another splunkd resumes after what had settled, so the position of that is kept beside the one of what was delivered.
+Another splunkd resumes after the settled events, so two positions are kept: theirs, and that of the delivered events.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Positions:
         self.high = high
         self.settled_high = settled_high
         self.unsettled: deque[tuple[int, int]] = deque(() if written is None else ((written, high),))
-        """Up to which event which position holds, of what has not settled."""
+        """Up to which event which position holds, for the events that have not settled."""
 
     def begin(self) -> None:
         """Note that another account begins: nothing is known of its archival timestamps."""

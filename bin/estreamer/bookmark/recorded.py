@@ -10,7 +10,7 @@ from .journal import Moment
 
 
 class LastRecord:
-    """The last events that were recorded. `moment` is None where there are none, or version 1 recorded them.
+    """The last events that were recorded. Without events, or where version 1 recorded them, they have no `moment`.
 
     `boot` is the run of the machine that the monotonic clock of `moment` belongs to, "" where that is unknown.
     """
@@ -40,11 +40,11 @@ class LastRecord:
             return min(now, int(next(changes, now)))
         running = int(self._clock.monotonic())
         passed = running - self._moment.monotonic
-        # A smaller number than then tells it as well: the machine was restarted, so at least that long has passed.
+        # A smaller number than then shows it as well: the machine was restarted, so at least that long has passed.
         return min(self._moment.clock, now - (running if self._restarted or passed < 0 else passed))
 
     def ahead(self, own_time: int) -> tuple[int, int] | None:
         """Return the last archival timestamp and `own_time`, this machine's then, if the server's clock was ahead."""
-        # After back-pressure the moment that counts lies long before the last event arrived: that is no clock's fault.
+        # After back-pressure the moment that counts lies long before the last event arrived: no clock is at fault.
         by = self._archival - max(own_time, self._recorded_at)
         return (self._archival, own_time) if by > limits.CLOCK_TOLERANCE else None

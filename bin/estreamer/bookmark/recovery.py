@@ -22,7 +22,7 @@ from .recorded import LastRecord
 
 @dataclass(frozen=True)
 class Recovery:
-    """What opening a bookmark found worth telling.
+    """What opening a bookmark found that the log has to say.
 
     `put_aside` are generations that could not be read, `cut` those that were read up to a failing checksum, and
     `unsettled` counts the delivered events that another splunkd will be given again. `may_be_behind` says that the
@@ -39,9 +39,9 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a bookmark goes on from; without `state` there is none.
+    """What a bookmark goes on from; without `state` nothing was found.
 
-    `tenures` is how often the account changed, as far as the generations tell that are kept. `seen` are the events that
+    `tenures` is how often the account changed, as far as the generations that are kept show. `seen` are the events that
     the reader had taken by then, and when, in monotonic seconds: they settle in their time.
     """
 
@@ -66,7 +66,7 @@ class _Reading:
 
 
 def recover(folder: str, reader: str, settle: int, clock: Clock, files: Files) -> Recovered:
-    """Read the files in a bookmark's folder, put aside what cannot be read, and make a key where there is none.
+    """Read the files in a bookmark's folder, put aside what cannot be read, and make a key if it is missing.
 
     Raises Problem: `bookmark_unreadable`, `bookmark_newer`, `bookmark_not_accessible`, `bookmark_write_failed`.
     """
@@ -120,7 +120,7 @@ def _read_all(folder: str, names: Sequence[str], settle: int, files: Files) -> _
 
 
 def _read_one(path: str, reading: _Reading, files: Files) -> bool | None:
-    """Read one generation; return whether it was whole, None when it cannot be read."""
+    """Read one generation; return whether it was complete, None when it cannot be read."""
     records, whole = journal.read_records(path, files)
     begins = journal.parse_state(records[0][1]) if records and records[0][0] == journal.STATE else None
     if begins is None:

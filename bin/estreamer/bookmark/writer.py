@@ -30,7 +30,7 @@ class Writer:
         self.state = state
 
     def begun(self) -> State:
-        """Return the state. Raises ValueError while there is none."""
+        """Return the state. Raises ValueError before there is one."""
         if self.state is None:
             raise ValueError("the bookmark has not begun")
         return self.state
@@ -78,7 +78,7 @@ class Writer:
     def void(self, sequence: int, state: State) -> None:
         """Save a state that has the events after `sequence` delivered again.
 
-        A full disk must not keep these from being asked for: then their records are cut off, which needs no room.
+        A full disk must not keep these from being asked for: then their records are cut off, which needs no space.
         """
         try:
             self.save(state)

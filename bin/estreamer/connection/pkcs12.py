@@ -122,7 +122,7 @@ def read(data: bytes, password: str, now: datetime, allow_legacy: bool) -> Crede
     _check_form(data)
     (key, certificates), notes = _load(data, password)
     certificate = _certificate_of(key, certificates)
-    assert key is not None  # noqa: S101 - _certificate_of has raised otherwise; tells the type checker
+    assert key is not None  # noqa: S101 - _certificate_of has raised otherwise; for the type checker
     _check_time("client certificate", [certificate], now)
     all_authorities = [candidate for candidate in certificates if candidate is not certificate and _is_ca(candidate)]
     if not all_authorities:
@@ -321,7 +321,7 @@ def _open(data: bytes, password: bytes | None) -> _Loaded | None:
             raise _damaged() from None
         raise _not_pkcs12(f"the library refuses it ({printable.line(said, printable.LONGEST_NAME)})") from None
     except BaseException as error:
-        # The library's own crashes are no Exception, and would end the process.
+        # The library's own crashes are not of type Exception, and would end the process.
         if type(error).__module__ == "pyo3_runtime":
             raise _damaged() from None
         raise

@@ -100,7 +100,7 @@ _NO_ADDRESS = frozenset(
 
 
 def not_resolved(host: str, error: Exception | None) -> Problem:
-    """The name has no address; `error` is None when no answer arrived in time."""
+    """The name has no address; without an answer in time, no `error` is given."""
     instead = "or enter the Management Center's IP address."
     number = error.errno if isinstance(error, socket.gaierror) else None
     if error is None or number == socket.EAI_AGAIN:
@@ -125,7 +125,7 @@ def not_connected(host: str, failures: Sequence[tuple[str, OSError]]) -> Problem
     tried = "; ".join(f"{address}: {_socket_text(error)}" for address, error in failures[:_MOST_SHOWN])
     if len(failures) > _MOST_SHOWN:
         tried += f"; and {len(failures) - _MOST_SHOWN} more"
-    # The most telling failure counts: where one address answers, the others are likely of the wrong kind.
+    # The failure that explains most counts: where one address answers, the others are likely of the wrong kind.
     if any(isinstance(error, ConnectionRefusedError) for _, error in failures):
         return Problem(
             "tls_refused",

@@ -88,7 +88,7 @@ class _Lookup:
         except (OSError, ValueError) as error:
             self._error = error
         finally:
-            # Closing makes the other end readable; when nobody waits any more, nothing has to be told.
+            # Closing makes the other end readable; when nobody waits any more, nobody has to know.
             self._theirs.close()
 
     def __enter__(self) -> _Lookup:

@@ -275,7 +275,7 @@ def _shake_hands(channel: _Channel, deadline: tcp.Deadline) -> None:
         _send_all(channel, deadline)
     except ssl.SSLError as error:
         with contextlib.suppress(OSError):
-            channel.drain()  # the alert that tells the server why
+            channel.drain()  # the alert that says why to the server
         raise problems.of_handshake(channel.address, error, channel.first_bytes) from None
     except ConnectionError:
         raise problems.closed_in_handshake(channel.address) from None
@@ -393,7 +393,7 @@ class Connection:
         self._data_seen_at = channel.received
         """How many bytes had arrived when there were data in them for the last time."""
         self._established = self._clock.monotonic()
-        # The last bytes of the handshake may have come together with the first of the conversation.
+        # The last bytes of the handshake may have arrived together with the first of the conversation.
         self._held = channel.incoming.pending > 0
 
     def fileno(self) -> int:

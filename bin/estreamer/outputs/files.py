@@ -2,12 +2,12 @@
 
 Constraints
 -----------
-* Only whole lines count. A crash can leave half a line at the end: it is cut off when the file is opened again, since
-  its event was not recorded and arrives again. Half a line that was there before the first event is not this input's:
-  it is kept, and ended.
+* Only complete lines count. A crash can leave half a line at the end: it is cut off when the file is opened again,
+  since its event was not recorded and arrives again. Half a line that was there before the first event is
+  not this input's: it is kept, and ended.
 * What a process that was killed has written the system still has; what it had when the machine lost power it may not.
   So the receiver is the file in this run of the machine: after a restart of the machine, what was not forced to the
-  disk is delivered again, and may stand in the file twice. Where the system does not tell its runs apart, no process
+  disk is delivered again, and may stand in the file twice. Where the system does not distinguish its runs, no process
   relies on what the one before it had not forced to the disk.
 * The name of the file is forced to the disk as well, or the file could be gone with all that is in it.
 * One process writes to a file: it holds a lock on it, where the file system has locks. Else the half line of one would
@@ -40,10 +40,10 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A file at `path`, made with mode 0640 where there is none.
+    """A file at `path`, made with mode 0640 if it is missing.
 
-    `boot` tells runs of the machine apart, "" where the system does not. `process` tells this process from others.
-    `files` is the file system that it lies on.
+    `boot` distinguishes runs of the machine, "" where the system does not. `process` distinguishes this process from
+    others. `files` is the file system that it lies on.
     """
 
     path: str
@@ -52,7 +52,7 @@ class JsonLines:
     files: Files = FILES
 
     def receiver(self) -> str:
-        """Return what tells this file from another one."""
+        """Return the text that distinguishes this file from another one."""
         return f"{self.boot or self.process}/file/{self.files.real_path(self.path)}"
 
     def open(self, before: Before, now: float) -> Output[Lines]:
@@ -184,18 +184,18 @@ class JsonLinesFile:
         self._recorded = number
 
     def blocked(self) -> str | None:
-        """Return what the disk says, while it takes nothing."""
+        """Return the failure of the last write, until one succeeds."""
         return self._blocked
 
     def waited(self, seconds: float, now: float) -> None:
         """Nothing follows from how long an offer waits."""
 
     def interest(self) -> Interest:
-        """Return nothing: only time tells when a full disk takes more."""
+        """Return nothing: a full disk does not say when it takes more."""
         return NOTHING
 
     def next_due(self) -> float:
-        """Return when lines are forced to the disk next; infinity while there are none."""
+        """Return when lines are forced to the disk next; infinity without lines that wait for it."""
         return self._force_at if self.pending() and not self._gone else math.inf
 
     def serve(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What every output promises: splunkd's pipe, a file, and what is to come.
+"""What every output promises: splunkd's pipe, a file, and any other.
 
 An output is given events with rising numbers and takes as many as it can at the moment. It says up to which number they
 have *settled*: they are safe even if the receiver fails at this moment. The bookmark knows numbers only, and the loop
@@ -83,7 +83,7 @@ class Output(Protocol[Form]):
         """Note that the present offer has waited for so many seconds in all."""
 
     def interest(self) -> Interest:
-        """Return the descriptors to wait for; none where only time tells.
+        """Return the descriptors to wait for; none where only waiting helps.
 
         While the output is blocked one of them is ready when more may be taken. While it is not, it must not name one
         that is always ready.
@@ -113,7 +113,7 @@ class Output(Protocol[Form]):
     def gone(self) -> str | None:
         """Return why the receiver is gone, as far as that shows without giving it anything; None while it is not.
 
-        What has not settled by then never does: it is delivered again.
+        Events that have not settled by then never do: they are delivered again.
         """
 
     def finish(self) -> None:
@@ -128,7 +128,7 @@ class Output(Protocol[Form]):
     def not_taken(self) -> int | None:
         """Return the number of the last event that the receiver has completely, None when it has all of them.
 
-        Asked for at the end. The events after it are delivered again, since nobody knows what becomes of them.
+        Asked for at the end. The events after it are delivered again, since their fate is unknown.
         """
 
     def keeps(self, now: float) -> bool:
@@ -154,7 +154,7 @@ class Destination(Protocol):
     """Where an output leads to, before it is opened."""
 
     def receiver(self) -> str:
-        """Return what tells this receiver from another one: the same text means that it still has what it was given.
+        """Return the text that distinguishes this receiver from others: by the same text it still has all that it took.
 
         It does not change while the process lives, and nobody but the destination reads anything in it.
         """

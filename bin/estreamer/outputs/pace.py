@@ -4,7 +4,7 @@ from __future__ import annotations
 
 BEHIND_AFTER = 0.5
 """Seconds without reading, or of waiting for the pipe in one write, after which splunkd counts as behind. A pipe of
-64 KiB fills in every larger write, and is read within milliseconds as long as splunkd's queues have room."""
+64 KiB fills in every larger write, and is read within milliseconds as long as splunkd's queues have space."""
 
 UNSEEN_AFTER = 2.0
 """Seconds without a look, with something unread before, after which splunkd counts as behind: nobody knows. While a

@@ -43,7 +43,7 @@ class Settling:
         return settled
 
     def put_off(self, sequence: int, now: float) -> None:
-        """Have a settling told again that could not be recorded."""
+        """Have a settling returned again that could not be recorded."""
         self._due.appendleft((now + self._step, sequence))
 
     def unrecorded(self) -> int | None:

@@ -34,7 +34,7 @@ class Splunkd:
     clock: Clock = CLOCK
 
     def receiver(self) -> str:
-        """Return what tells this splunkd from another one."""
+        """Return the text that distinguishes this splunkd from another one."""
         return reader_identity()
 
     def open(self, before: Before, now: float) -> Output[Chunk]:
@@ -150,7 +150,7 @@ class SplunkdPipe:
 
 
 def reader_identity(process: int | None = None, boot_id: Callable[[], str] | None = None) -> str:
-    """Return who reads the pipe: the parent process, told apart from a later one with the same number.
+    """Return who reads the pipe: the parent process, distinguished from a later one with the same number.
 
     The same identity after a restart of this input means that the same splunkd still has what was written. Where the
     start time of a process cannot be read the number alone is used.
@@ -161,7 +161,7 @@ def reader_identity(process: int | None = None, boot_id: Callable[[], str] | Non
 
 
 def machine_run() -> str:
-    """Return what tells the time since the machine was started from those before, "" where the system does not say."""
+    """Return the text that distinguishes this run of the machine from others, "" where the system does not say."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

@@ -1,9 +1,9 @@
 """Events as well-formed XML on splunkd's pipe, and what the system knows of the reader at its other end.
 
 splunkd reads `<stream><event>…</event>…</stream>` and never acknowledges. When its queues are full it stops reading,
-so the pipe is written without blocking and the caller waits where it can still be told to stop. XML 1.0 knows no way
-to write most control characters, and one of them ends the stream: a payload that holds any is repaired before, and so
-is one that is no JSON, as far as that is found.
+so the pipe is written without blocking and the caller waits where a request to stop still reaches it. XML 1.0 knows no
+way to write most control characters, and one of them ends the stream: a payload that holds any is repaired before, and
+so is one that is not JSON, as far as that is found.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class XmlStream:
         return taken
 
     def push(self, chunk: Chunk) -> int:
-        """Write what the pipe takes now of a chunk, or of what is left of it; return how many events it has completely.
+        """Write what the pipe takes now of a chunk, or of its rest; return how many events it has completely.
 
         Another chunk may follow when all of it was taken, or nothing more is to be written. Raises ReceiverGone.
         """
@@ -147,7 +147,7 @@ class XmlStream:
         self._remember(chunk, self.written_bytes + len(data) - len(chunk.data))
 
     def read_up_to(self) -> int | None:
-        """Return the number of the last event that the reader has taken as a whole; None: all that were written."""
+        """Return the number of the last event that the reader has taken completely; None: all that were written."""
         read = self.written_bytes - self.unread()
         for start, chunk in self._recent:
             whole = chunk.whole_events(max(0, read - start))
@@ -175,11 +175,11 @@ class XmlStream:
         return self._descriptor
 
     def unread(self) -> int:
-        """Return how many of the written bytes the reader has not taken yet; 0 where the system cannot tell."""
+        """Return how many of the written bytes the reader has not taken yet; 0 where the system does not know."""
         return self._pipe.unread()
 
     def knows_unread(self) -> bool:
-        """Return whether the system can tell what the reader has not taken yet."""
+        """Return whether the system knows what the reader has not taken yet."""
         return self._pipe.knows_unread()
 
     def reader_is_gone(self) -> bool:
@@ -226,7 +226,7 @@ class Chunk:
         self.data = b"".join(pieces)
 
     def whole_events(self, length: int) -> int:
-        """Return how many events lie as a whole within the first `length` bytes."""
+        """Return how many events lie completely within the first `length` bytes."""
         if length >= len(self.data):
             return len(self._texts)
         for count, end in enumerate(self._ends()):
@@ -251,7 +251,7 @@ def _text(value: str) -> str:
 
 
 class Pipe(Protocol):
-    """What the system can do with the write end of a pipe, and tell of it."""
+    """What the system can do with the write end of a pipe, and say of it."""
 
     def write(self, data: memoryview) -> int:
         """Write without waiting; return how many bytes were taken. Raises OSError, BlockingIOError for a full one."""

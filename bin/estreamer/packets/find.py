@@ -114,14 +114,14 @@ def members(raw: str) -> tuple[dict[str, Value], bool]:
     if not isinstance(document, dict):
         return {}, True
     inner = list(document.values())
-    # An event may come wrapped in an object of its type.
+    # An event may be wrapped in an object of its type.
     return (inner[0] if len(inner) == 1 and isinstance(inner[0], dict) else document), True
 
 
-def find(event: Event, options: Options, time: float = 0.0, whole: bool = True) -> Found:
+def find(event: Event, options: Options, time: float = 0.0, complete: bool = True) -> Found:
     """Return the packet of an event. `time` (Unix seconds) stands in where the event has none.
 
-    `whole` is false for an event of which only a part arrived. Raises NoPacket.
+    `complete` is false for an event of which only a part arrived. Raises NoPacket.
     """
     lengths = _lengths(event)
     candidates = list(_candidates(event, options))
@@ -131,7 +131,7 @@ def find(event: Event, options: Options, time: float = 0.0, whole: bool = True) 
     if len(best.content) > layers.LONGEST:
         raise NoPacket(f"The field {best.field} holds more than {layers.LONGEST} bytes, too many for a packet.")
     link, notes = _link(event, best.content, options)
-    if not whole:
+    if not complete:
         notes = (*notes, "The event was cut, and perhaps the packet with it.")
     second, microsecond, odd_times = _moment(event, time)
     length = max(len(best.content), *lengths, 0)
@@ -174,7 +174,7 @@ def from_hex(text: str) -> bytes | None:
 
 
 def from_base64(text: str) -> bytes | None:
-    """Return the bytes of a base64 text of either alphabet, padded or not; None if it is none."""
+    """Return the bytes of a base64 text of either alphabet, padded or not; None for another text."""
     text = "".join(text.split())
     if not _BASE64.match(text) or len(text.rstrip("=")) % 4 == 1:
         return None

@@ -53,7 +53,7 @@ class AccountHandler(handlers.StanzaHandler):
                     f"{secret}: the asterisks stand for what cannot be read back, so a copy of an account needs it "
                     "again. Upload the PKCS#12 file and enter its password."
                 )
-        # Else the library would take up what an account of that name may have left behind.
+        # Else the library would take up secrets that a former account of that name left behind.
         self.payload.setdefault("pkcs12_password", "")
         steps = self._examine({})
         self._claim(splunkd, name)

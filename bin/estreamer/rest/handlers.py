@@ -213,7 +213,7 @@ class _Handler:
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # Otherwise splunkd lists the entry again, and what only a save can tell would never reach the page.
+        # Otherwise splunkd lists the entry again, and the findings of the save would never reach the page.
         self.shouldAutoList = False
 
     def __dir__(self) -> list[str]:

@@ -58,7 +58,7 @@ class InputHandler(handlers.StanzaHandler):
         try:
             folder.remove(str(handlers.checkpoint_folder()), stanza)
         except Exception as problem:
-            # The input is gone already: failing here would tell the user that it is still there.
+            # The input is gone already: an error here would mean to the user that it is still there.
             logger = log.Logs().get_logger(handlers.LOG_NAME)
             logger.error('action=remove_bookmark input="%s" problem="%s"', *map(printable.line, (stanza, problem)))
 

@@ -125,7 +125,7 @@ class Client:
     def __init__(self, uri: str, session_key: str, app: str, owner: str = "nobody", timeout: float = TIMEOUT) -> None:
         given = {"token": session_key, "owner": owner, "app": app, **address_of(uri)._asdict()}
         self._context = binding.Context(handler=Transport(timeout), **given)
-        self._in_pieces = Transport(timeout, whole=False)
+        self._in_pieces = Transport(timeout, complete=False)
         self._streaming_context = binding.Context(handler=self._in_pieces, **given)
 
     def content(self, path: str) -> dict[str, Any] | None:
@@ -218,13 +218,13 @@ def _entries(body: bytes) -> list[Entry]:
 class Transport:
     """What splunk-sdk sends requests through: a `handler` in its words. Raises Problem without a usable answer.
 
-    With `whole`, answers are read completely, so that a cut answer fails here. `timeout` is in seconds without a
+    With `complete`, answers are read completely, so that a cut answer fails here. `timeout` is in seconds without a
     byte.
     """
 
-    def __init__(self, timeout: float = TIMEOUT, *, whole: bool = True) -> None:
+    def __init__(self, timeout: float = TIMEOUT, *, complete: bool = True) -> None:
         self._timeout = timeout
-        self._read: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _whole if whole else lambda answer: answer
+        self._read: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _whole if complete else lambda answer: answer
         self._plain: Handler = binding.handler(timeout=timeout)
         self._with_certificate: Handler | None = None
         self._address = ""
@@ -241,7 +241,7 @@ class Transport:
                 context = own_certificate.context_if_required(error)
             if context is None:
                 raise self.problem(error) from None
-        # splunkd has taken nothing without a certificate: it is safe to send it again.
+        # Without a certificate splunkd did not accept the request: it is safe to send it again.
         return self._again(url, message, context)
 
     def problem(self, error: Exception) -> Problem:

@@ -117,7 +117,7 @@ def log_failure(name: str, kind: str, trace: str) -> None:
 
     found = re.findall(r'File "([^"]*)", line ([0-9]+)', trace)
     places = [f"{path.replace(chr(92), '/').rpartition('/')[2]}:{line}" for path, line in found]
-    # A log that cannot be written is no reason to answer otherwise.
+    # A log that cannot be written does not change the answer.
     with suppress(OSError):
         Logs().get_logger(name).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))
 

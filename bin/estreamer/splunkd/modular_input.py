@@ -72,7 +72,7 @@ def run(stdin: BinaryIO) -> int:
         log = SplunkLog(task.stanza)
     except Problem as problem:
         return complain(f"{problem.text} (code={problem.code})")
-    except Exception as error:  # there is no log file to tell it
+    except Exception as error:  # without a log file that could hold it
         return complain(f"Unexpected {type(error).__name__}: {traceback.format_exc()}")
     try:
         return _run(task, log, stream_descriptor)
@@ -123,7 +123,7 @@ def _quieten_libraries() -> None:
     """Keep what libraries log and warn of from stderr, where splunkd takes each line of it for an error."""
     logging.getLogger().addHandler(logging.NullHandler())
     logging.captureWarnings(True)
-    # A log file on a full disk is no reason to fill splunkd's log with tracebacks.
+    # A full disk under the log file must not fill splunkd's log with tracebacks.
     logging.raiseExceptions = False
 
 

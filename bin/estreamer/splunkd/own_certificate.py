@@ -92,7 +92,7 @@ def _settings() -> Mapping[str, str] | None:
 def _context(path: str) -> ssl.SSLContext:
     """Return a context that shows the certificate in a file, and accepts the server that has the same one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The address is this machine's, whatever names are in the certificate: it is compared as a whole.
+    # The address is this machine's, whatever names are in the certificate: the complete certificate is compared.
     context.check_hostname = False
     context.verify_flags |= ssl.VerifyFlags(_PARTIAL_CHAIN)
     try:

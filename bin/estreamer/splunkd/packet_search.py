@@ -145,7 +145,7 @@ def _begin(search: Search, client: Client) -> str:
         "earliest_time": search.earliest,
         "latest_time": search.latest,
         "exec_mode": "normal",
-        # Of a job, splunkd keeps so many rows; it keeps 10,000 unless told otherwise.
+        # Of a job, splunkd keeps so many rows; it keeps 10,000 unless the search says otherwise.
         "max_count": str(MOST_PACKETS + 1),
         "auto_cancel": str(IDLE_SECONDS),
         "timeout": str(KEPT_SECONDS),
@@ -178,7 +178,7 @@ def _count(content: Mapping[str, Any]) -> int | None:
     count = content.get("resultCount")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise Refusal(502, "Splunk's answer to the search is not understood.")
-    # With too many packets the search may end early by itself; how many there are is told when they are read.
+    # With too many packets the search may end early by itself; their number is known when they are read.
     if _true(content, "isFinalized") and count <= MOST_PACKETS:
         raise Refusal(502, "The search was ended before it was done, so packets may be missing. Ask again.")
     return count
@@ -202,7 +202,7 @@ def _read(job: str, count: int, splunkd: Splunkd) -> Iterator[Row]:
     """Yield the rows of a job that is done, which are to be `count`. Raises Refusal where one is missing."""
     csv.field_size_limit(LONGEST_LINE)
     asked = {"output_mode": "csv", "count": "0"}
-    # Results in JSON are one document, which would have to be held as a whole; CSV comes row by row.
+    # Results in JSON are one document, which would have to be held completely; CSV is read row by row.
     answer = splunkd.client().lines(f"{job}/results", asked, LONGEST_LINE)
     lines = (line.decode("utf-8", "replace") for line in answer)
     rows = csv.DictReader(lines, restkey="", restval="")
