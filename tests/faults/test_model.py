@@ -1,17 +1,19 @@
 """Random sequences of all faults against what must have been delivered: nothing lost, no more doubled than promised.
 
-`ESTREAMER_MODEL_SEQUENCES` says how many sequences are played, `ESTREAMER_MODEL_SEED` the seed of the first. A failure
-names its seed, and the shortest sequence that was found to fail.
+`ESTREAMER_MODEL_SEQUENCES` says how many sequences are played, `ESTREAMER_MODEL_SEED` which ones. A failure shows the
+shortest sequence that was found to fail, and how to play it again.
 """
 
 from __future__ import annotations
 
 import os
+import random
 from array import array
 from collections.abc import Callable
 
 import pytest
 from estreamer.bookmark import bookmark, digests, history, positions
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from tests.amounts import tenth
 from tests.faults.model import sequences
@@ -21,26 +23,28 @@ COUNT = int(os.environ.get("ESTREAMER_MODEL_SEQUENCES") or tenth(2000))
 SHARES = min(COUNT, 20)
 """Parts that run beside each other."""
 
-
-@pytest.mark.parametrize("uptime", [1.0, 1e9])
-def test_for_how_long_the_machine_has_been_up_changes_nothing(uptime: float):
-    # Sequences that lost events in a world that asked the real clock, when that was behind the simulated one.
-    played = {seed: sequences.failure_of(sequences.draw(seed), uptime) for seed in (14, 141, 173, 255)}
-    assert played == dict.fromkeys(played)
+PATIENT = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_nothing_is_lost_and_no_more_doubled_than_promised(share: int):
-    sequences.check(range(SEED + share, SEED + COUNT, SHARES))
+    @seed(SEED * SHARES + share)
+    @settings(PATIENT, max_examples=COUNT // SHARES)
+    @given(sequences.trials())
+    def play(trial: sequences.Trial) -> None:
+        sequences.play(trial)
+
+    play()
 
 
-def first_loss(wanted: Callable[[sequences.Trial], bool]) -> str | None:
-    """Play the sequences that are wanted among the first; return the first failure that lost an event."""
-    for trial in filter(wanted, map(sequences.draw, range(1, 200))):
-        failure = sequences.failure_of(trial)
-        if failure is not None and "lost" in failure:
-            return failure
-    return None
+def first_loss(wanted: Callable[[sequences.Trial], bool]) -> sequences.Trial:
+    """Return a sequence that is wanted and loses an event. Raises NoSuchExample if none of 300 does."""
+    return find(
+        sequences.trials().filter(wanted),
+        lambda trial: "lost" in sequences.failure_of(trial),
+        settings=settings(PATIENT, max_examples=300, phases=[Phase.generate]),
+        random=random.Random(1),
+    )
 
 
 def test_the_sequences_would_notice_digests_that_somebody_can_aim_at(monkeypatch: pytest.MonkeyPatch):
@@ -52,10 +56,21 @@ def test_the_sequences_would_notice_digests_that_somebody_can_aim_at(monkeypatch
         framing = trial.setting.framing
         return trial.setting.forges and (framing.renames or framing.reorders)
 
-    assert first_loss(attacked) is not None
+    assert attacked(first_loss(attacked))
 
 
 def test_the_sequences_would_notice_archival_timestamps_that_are_believed(monkeypatch: pytest.MonkeyPatch):
     for module in (history, bookmark, positions):
         monkeypatch.setattr(module, "believed", lambda archival, _: archival)
-    assert first_loss(lambda trial: "correct_clocks" in dict(trial.actions)) is not None
+    loss = first_loss(lambda trial: "correct_clocks" in dict(trial.actions))
+    assert "lost" in sequences.failure_of(loss)
+
+
+def test_a_failing_sequence_is_made_short():
+    shortest = find(
+        sequences.trials(),
+        lambda trial: len(trial.actions) > 3 and "kill" in dict(trial.actions),
+        settings=PATIENT,
+        random=random.Random(1),
+    )
+    assert [name for name, _ in shortest.actions if name != "kill"] == ["happen"] * 3
