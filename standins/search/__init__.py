@@ -1,4 +1,4 @@
-"""A simulator of what Splunk does with an event, from the conf files of apps: see `knowledge`."""
+"""A simulator of what Splunk does with an event according to the conf files of apps: see `knowledge`."""
 
 from __future__ import annotations
 

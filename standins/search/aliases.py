@@ -1,7 +1,7 @@
 """FIELDALIAS- settings, after props.conf.spec.
 
 Aliases are separated by blanks or commas. "a AS b" gives b the value of a, whatever b was; without a value of a, b is
-removed. "a ASNEW b" leaves b alone where there is one.
+removed. "a ASNEW b" changes nothing in an event that has b.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Aliases:
     aliases: tuple[Alias, ...]
 
     def apply(self, row: Row) -> None:
-        """Give an event the aliases, and take from it those whose original it does not have."""
+        """Give an event the aliases, and remove those whose original the event does not have."""
         for one in self.aliases:
             value = row.fields.get(one.original)
             if one.keeps and (one.alias in row.fields or value is None):
@@ -47,7 +47,7 @@ class Aliases:
 
 
 def aliases(setting: Setting) -> Aliases:
-    """Return what a FIELDALIAS- setting does. Raises KnowledgeError, also where two aliases are for one name."""
+    """Return what a FIELDALIAS- setting does. Raises KnowledgeError, also if two aliases have the same name."""
     words = [word for word in _WORD.findall(setting.value) if word != ","]
     if not words or len(words) % 3 or any(word.upper() not in ("AS", "ASNEW") for word in words[1::3]):
         raise KnowledgeError(f"{setting.line}: not <field> AS|ASNEW <field>: {setting.value}")

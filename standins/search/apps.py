@@ -1,9 +1,9 @@
-"""Apps on disk, and how Splunk makes one of their conf files.
+"""Apps on disk, and how Splunk merges their conf files.
 
-Splunk's manual has two orders ("Configuration file precedence"). Outside of any app and user, as when data is indexed:
+Splunk's manual has two orders ("Configuration file precedence"). Without an app and a user, as when data is indexed:
 all apps' local folders, then all apps' default folders, the apps in ASCII order. For a search, which runs in an app and
-for a user: the app that one is in, then all others in reverse ASCII order as far as they share their settings with all
-apps, each with its local folder before its default folder. System settings come last in both.
+for a user: the current app, then all others in reverse ASCII order if they share their settings with all apps, each
+with its local folder before its default folder. System settings are last in both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class App:
 
     @classmethod
     def read(cls, folder: Path) -> App:
-        """Return the app in a folder. Raises KnowledgeError for what is no app, or has settings not understood."""
+        """Return the app in a folder. Raises KnowledgeError if it is not an app, or has a setting that is not known
+        here."""
         name = folder.resolve().name
         if not (folder / "default").is_dir():
             raise KnowledgeError(f"{folder}: not an app: it has no folder default")
@@ -67,7 +68,7 @@ class App:
 
 @dataclass(frozen=True)
 class Apps:
-    """All apps that Splunk has, and the one that a search runs in: None for one that is not among them."""
+    """All apps that Splunk has, and the app that a search runs in: None for an app that is not among them."""
 
     apps: tuple[App, ...]
     current: str | None = None
@@ -98,11 +99,11 @@ class Apps:
         )
 
     def for_indexing(self, kind: str) -> Stanzas:
-        """Return a conf file as it counts when data is indexed."""
+        """Return a conf file as it applies when data is indexed."""
         return _merged(app.confs[layer, kind].stanzas for layer in LAYERS for app in self.apps)
 
     def lookup_file(self, name: str) -> tuple[App, Path] | None:
-        """Return a lookup table's file, from the strongest app that has it and lets it be seen."""
+        """Return a lookup table's file, from the strongest app that has it and shares it."""
         for app in self.of_search():
             path = app.folder / "lookups" / name
             if path.is_file() and self._seen(app, "lookups", name):
@@ -122,7 +123,7 @@ def _refuse_switched_off(folder: Path, app: str) -> None:
 
 
 def _checked(folder: Path, app: str, file: str, check: Callable[[Line], None]) -> Conf:
-    """Return a conf file after a look at each of its lines."""
+    """Return a conf file after a check of each of its lines."""
     content = conf.read(folder / file, app, file)
     for line in content.lines:
         check(line)
@@ -130,7 +131,7 @@ def _checked(folder: Path, app: str, file: str, check: Callable[[Line], None]) -
 
 
 def _merged(layers: Iterable[Stanzas]) -> Stanzas:
-    """Return one conf file out of several, the strongest first."""
+    """Merge several conf files, the strongest first, into one."""
     merged: dict[str, dict[str, Setting]] = {}
     for layer in layers:
         for stanza, settings in layer.items():

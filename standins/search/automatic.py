@@ -1,15 +1,15 @@
 """Automatic extraction from JSON, as KV_MODE = json does it, with the limits of limits.conf.
 
-Names of nested objects are joined by dots and an array's name ends in "{}". Numbers, true, false and null are the text
-that stands in the event. Repeated names and arrays make multivalue fields. Splunk's specs say the rest:
+Names of nested objects are joined by dots and an array's name ends in "{}". Numbers, true, false and null keep the text
+that they have in the event. Repeated names and arrays make multivalue fields. Splunk's specs give the limits:
 
 * limits.conf [spath], extraction_cutoff: only the first 5,000 bytes of an event are looked at, by this extraction and
-  by the command spath. The specs leave open what becomes of a text that is no JSON since it is cut there. Played is the
-  harsher: nothing is found in it. Where a test has it otherwise, what stands before the cut is found, and a value that
-  does not end before it is not.
-* limits.conf [kv]: of what is left of an event, only the first 10,240 characters (maxchars), and at most 100 fields are
-  made (limit).
-* props.conf, KV_MODE: nothing is extracted from what is not JSON.
+  by the command spath. The specs do not say what Splunk finds in a text that is not JSON because it is cut there. The
+  simulator plays the stricter reading: nothing is found. A test can choose the other one: every value that ends before
+  the cut is found.
+* limits.conf [kv]: of the rest, only the first 10,240 characters are read (maxchars), and at most 100 fields are made
+  (limit).
+* props.conf, KV_MODE: nothing is extracted from a text that is not JSON.
 * transforms.conf, KEEP_EMPTY_VALS: automatic extraction ignores pairs without a value.
 """
 
@@ -31,8 +31,8 @@ _DEEPEST = 200
 class Limits:
     """Limits of limits.conf, with its defaults: bytes and characters looked at, fields, and characters for event types.
 
-    0 is no limit. Two things the specs do not say in so many words: that a pair without a value makes no field, and
-    that nothing is found in an event that is cut. A test can have them otherwise, to see what hangs on them.
+    0 means no limit. Two rules are not stated in the specs: that a pair without a value makes no field, and that
+    nothing is found in an event that is cut. A test can switch each of them, to see what depends on it.
     """
 
     bytes: int = 5000
@@ -43,7 +43,7 @@ class Limits:
     reads_cut_events: bool = False
 
     def seen(self, raw: str) -> str:
-        """Return what automatic extraction looks at of an event: a character that the cut falls into is not seen."""
+        """Return the part of an event that automatic extraction reads, without a character that is cut in two."""
         if self.bytes and len(raw) * 4 > self.bytes:
             encoded = raw.encode("utf-8", "surrogatepass")
             raw = raw if len(encoded) <= self.bytes else encoded[: self.bytes].decode("utf-8", "ignore")
@@ -51,7 +51,7 @@ class Limits:
 
 
 class _NotJsonError(Exception):
-    """The text ends or goes on otherwise than JSON does."""
+    """The text ends too early, or continues with something that JSON does not allow."""
 
 
 def extract_json(row: Row, raw: str, limits: Limits) -> bool:
@@ -81,7 +81,7 @@ class _Reader:
         self._place = 0
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield names and values in the order of the text. Raises _NotJsonError where it is no JSON or ends early."""
+        """Yield names and values in the order of the text. Raises _NotJsonError if it is not JSON or ends early."""
         if self._next() not in ("{", "["):
             raise _NotJsonError
         yield from self._value("", 0)

@@ -13,14 +13,15 @@ from standins.search.rows import Row
 
 @dataclass(frozen=True)
 class Calculation:
-    """An EVAL- setting. Null takes the field away."""
+    """An EVAL- setting. Null removes the field."""
 
     line: Line
     field: str
     expression: Expression
 
     def values(self, row: Row, now: float) -> tuple[str, ...]:
-        """Return the values of the expression, none for null. Raises KnowledgeError where it cannot be computed."""
+        """Return the values of the expression, an empty tuple for null. Raises KnowledgeError if it cannot be
+        computed."""
         try:
             found = texts(self.expression.evaluate(row.fields, now))
         except EvalError as problem:

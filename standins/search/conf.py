@@ -1,4 +1,4 @@
-"""Conf files as text: stanzas, settings, continued lines, and where each of them stands."""
+"""Conf files as text: stanzas, settings, continued lines, and the place of each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEFAULT = "default"
 
 
 class Line(NamedTuple):
-    """Where something that can take effect stands: a setting in a conf file, or a row of a lookup table.
+    """The place of something that can take effect: a setting in a conf file, or a row of a lookup table.
 
-    `file` is the path inside the app. A row has no stanza, and its values as key. `number` counts lines from 1.
+    `file` is the path inside the app. A row has no stanza; its key is its values. `number` counts lines from 1.
     """
 
     app: str
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting says, and where."""
+    """The value of a setting, and its place."""
 
     value: str
     line: Line
@@ -45,7 +45,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Conf:
-    """A conf file: its settings by stanza and name. `lines` has also the settings that a later line replaces."""
+    """A conf file: its settings by stanza and name. `lines` also has the settings that a later line replaces."""
 
     stanzas: Mapping[str, Mapping[str, Setting]]
     lines: tuple[Line, ...]
@@ -55,7 +55,7 @@ EMPTY = Conf({}, ())
 
 
 def read(path: Path, app: str, file: str) -> Conf:
-    """Return what a conf file says; a file that is not there says nothing. Raises KnowledgeError."""
+    """Read a conf file; a file that does not exist has no settings. Raises KnowledgeError."""
     if not path.is_file():
         return EMPTY
     try:
@@ -66,9 +66,9 @@ def read(path: Path, app: str, file: str) -> Conf:
 
 
 def parse(text: str, app: str, file: str) -> Conf:
-    """Return what the text of a conf file says. Raises KnowledgeError for a line that is none of a conf file's.
+    """Read the text of a conf file. Raises KnowledgeError for a line that a conf file cannot have.
 
-    Stanzas of one name are one, and of two settings of one name in a stanza the last counts. A backslash at the end of
+    Stanzas of the same name are merged. If a stanza has a setting twice, the last one counts. A backslash at the end of
     a line continues the value on the next line; the line break is kept.
     """
     stanzas: dict[str, dict[str, Setting]] = {}
@@ -91,7 +91,8 @@ def parse(text: str, app: str, file: str) -> Conf:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what counts, with the number of its first line: no empty line, no comment, continued lines as one."""
+    """Yield the lines without empty lines and comments, each with its number; continued lines are one, with the first
+    number."""
     continued = ""
     first = 0
     for number, line in enumerate(text.split("\n"), 1):
@@ -113,7 +114,7 @@ BOOLEANS.update({"false": False, "f": False, "0": False, "no": False, "n": False
 
 
 def boolean(setting: Setting) -> bool:
-    """Return whether a setting says yes. Raises KnowledgeError when it says neither yes nor no."""
+    """Return the truth value of a setting. Raises KnowledgeError if it is neither true nor false."""
     try:
         return BOOLEANS[setting.value.lower()]
     except KeyError:
@@ -121,7 +122,7 @@ def boolean(setting: Setting) -> bool:
 
 
 def integer(setting: Setting, lowest: int, highest: int) -> int:
-    """Return a setting's number. Raises KnowledgeError when it is none, or out of its range."""
+    """Return a setting's number. Raises KnowledgeError if it is not a number, or outside its range."""
     try:
         number = int(setting.value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the simulator says instead of guessing."""
+"""The error that the simulator raises instead of guessing."""
 
 from __future__ import annotations
 

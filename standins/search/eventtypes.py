@@ -22,7 +22,7 @@ _LAST_PRIORITY = 10
 
 @dataclass(frozen=True)
 class EventType:
-    """An event type: a name, in which %field% stands for a field's value, and what an event must be to have it."""
+    """An event type: a name, in which %field% stands for a field's value, and the test that an event must pass."""
 
     name: str
     lines: tuple[Line, ...]

@@ -1,7 +1,7 @@
 """EXTRACT- and REPORT- settings, after props.conf.spec and transforms.conf.spec.
 
-A field that an earlier extraction has found keeps its value, unless a transform says MV_ADD; a field without a value is
-none, unless it says KEEP_EMPTY_VALS.
+A field that an earlier extraction has found keeps its value, unless a transform says MV_ADD; an empty value makes no
+field, unless the transform says KEEP_EMPTY_VALS.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\", '"': '"'}
 
 @dataclass(frozen=True)
 class Extract:
-    """An EXTRACT- setting: one match of a regular expression, its named groups are fields.
+    """An EXTRACT- setting: one match of a regular expression, whose named groups are fields.
 
-    `source` is the field that it looks at: an indexed one, or one that an EXTRACT- setting of a class before it found.
+    `source` is the field that it reads: an indexed one, or one that an EXTRACT- setting of an earlier class has found.
     """
 
     line: Line
@@ -39,7 +39,7 @@ class Extract:
     source: str
 
     def apply(self, row: Row) -> None:
-        """Give an event the fields that are found in it."""
+        """Add to an event the fields that are found in it."""
         for text in row.values(self.source):
             found = self.regex.search(text)
             if found:
@@ -59,7 +59,7 @@ class Transform:
     keep_empty: bool
 
     def apply(self, row: Row) -> None:
-        """Give an event the fields that are found in it."""
+        """Add to an event the fields that are found in it."""
         for text in row.values(self.source):
             pairs = list(self.extractor.pairs(text, self.add))
             if pairs:
@@ -76,7 +76,7 @@ class Report:
     transforms: tuple[Transform, ...]
 
     def apply(self, row: Row) -> None:
-        """Give an event the fields that the transforms find in it."""
+        """Add to an event the fields that the transforms find in it."""
         row.used.add(self.line)
         for transform in self.transforms:
             transform.apply(row)
@@ -84,13 +84,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Regex:
-    """REGEX, and FORMAT if there is one: pairs of the name and the value of a field, each a text or a group ($n)."""
+    """REGEX, and FORMAT if it is set: pairs of the name and the value of a field, each a text or a group ($n)."""
 
     regex: pcre.Pattern
     formats: tuple[tuple[str, str], ...]
 
     def pairs(self, text: str, every: bool) -> Iterator[tuple[str, str]]:
-        """Yield names and values: of all matches where a name varies or values are added, else of the first match."""
+        """Yield names and values: of all matches if a name varies or values are added, otherwise of the first match."""
         for found in self.regex.finditer(text):
             yield from self._of(found)
             if not every and not self._varies():
@@ -116,14 +116,14 @@ class Regex:
 
 @dataclass(frozen=True)
 class Delimiters:
-    """DELIMS: one set of characters that end a value, or two: one that ends a pair, one that ends its name."""
+    """DELIMS: one set of characters that end a value; or two sets: the first ends a pair, the second its name."""
 
     between: str
     inside: str
     names: tuple[str, ...]
 
     def pairs(self, text: str, _every: bool) -> Iterator[tuple[str, str]]:
-        """Yield names and values. Delimiters in a row are one, unless names are listed."""
+        """Yield names and values. Delimiters in a row count as one, unless names are listed."""
         tokens = _split(text, self.between, keep_empty=bool(self.names))
         if self.names:
             yield from zip(self.names, (unquoted(token) for token in tokens))
@@ -181,7 +181,7 @@ def cleaned(name: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return what stands between quotes, with its escapes resolved; a text without quotes as it is."""
+    """Return the text between quotes, with its escapes resolved; a text without quotes as it is."""
     found = _QUOTED.fullmatch(text)
     return re.sub(r"\\(.)", lambda one: _ESCAPES.get(one.group(1), one.group()), found.group(1)) if found else text
 
@@ -219,7 +219,7 @@ def _delimiters(settings: Mapping[str, Setting]) -> Delimiters:
 
 
 def _split(text: str, delimiters: str, *, keep_empty: bool, most: int = 0) -> list[str]:
-    """Return what stands between delimiters, of which those in quotes are none."""
+    """Return the texts between delimiters; a delimiter in quotes does not count."""
     ends = re.compile(
         rf'((?:"(?:[^"\\]|\\.)*"|[^{re.escape(delimiters)}])*)(?:[{re.escape(delimiters)}]|\Z)', re.DOTALL
     )
@@ -244,7 +244,7 @@ def _filled(part: str, found: pcre.Match) -> str:
 
 
 def _add(row: Row, pairs: Pairs, *, add: bool = False, keep_empty: bool = False) -> None:
-    """Give an event fields. One that it has keeps its value, and gets a further one with `add`."""
+    """Add fields to an event. A field that it has keeps its value; with `add` it gets a further one."""
     for name, value in pairs:
         if not name or not (value or keep_empty):
             continue

@@ -1,4 +1,4 @@
-"""What becomes of data on its way into an index, after props.conf.spec: characters, lines, length and time."""
+"""Indexing of data after props.conf.spec: characters, lines, length and time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNSET = Line("system", "default/props.conf", "default", "", 0)
 
 
 def _hexadecimal(problem: UnicodeError) -> tuple[str, int]:
-    """Show bytes that are no characters as Splunk does, as \\xF3."""
+    """Show bytes that are not characters as Splunk does, as \\xF3."""
     if not isinstance(problem, UnicodeDecodeError):
         raise problem
     wrong = problem.object[problem.start : problem.end]
@@ -32,7 +32,8 @@ codecs.register_error("standins.search.hexadecimal", _hexadecimal)
 
 @dataclass(frozen=True)
 class Indexed:
-    """An event in the index: its text, its _time, and when it came there, in seconds since 1970; and where from."""
+    """An event in the index: its text, its _time and the time of indexing, both in seconds since 1970, and its
+    source."""
 
     raw: str
     time: float
@@ -65,7 +66,8 @@ class Indexing:
     def events(self, data: bytes, *, now: float, input_time: float) -> Iterator[tuple[str, float]]:
         """Yield the text and the time of each event in `data`.
 
-        `now` is the clock's time and `input_time` the time that the input tells, such as a file's time of change.
+        `now` is the clock's time and `input_time` the time that the input reports, such as the time of a file's last
+        change.
         """
         last: float | None = None
         for line in self._lines(self._decoded(data)):
@@ -85,7 +87,8 @@ class Indexing:
             raise KnowledgeError(f"CHARSET = {self._charset} is not known") from None
 
     def _lines(self, text: str) -> Iterator[str]:
-        """Yield what stands between line breaks: the first group of the breaker that took part, else nothing."""
+        """Yield the texts between line breaks. The text of the first group that took part is dropped; without such a
+        group nothing is."""
         self._mark("LINE_BREAKER")
         start = 0
         for found in self._breaker.finditer(text):
@@ -105,7 +108,7 @@ class Indexing:
         return encoded[: self._truncate].decode("utf-8", "ignore")
 
     def _time_in(self, raw: str, now: float) -> float | None:
-        """Return the time in an event's text, None where there is none that counts."""
+        """Return the time in an event's text, None without one that counts."""
         if self._config in ("NONE", "CURRENT"):
             return None
         place = self._prefix.search(raw)
@@ -122,7 +125,7 @@ class Indexing:
         return time if now - self._days_ago * DAY <= time <= now + self._days_hence * DAY else None
 
     def _assigned(self, found: float | None, last: float | None, now: float, input_time: float) -> float:
-        """Return an event's time: its own, else that of the event before it, else what the input tells."""
+        """Return an event's time: its own, otherwise that of the event before it, otherwise that of the input."""
         if self._config == "NONE":
             self._mark("DATETIME_CONFIG")
             return input_time
@@ -151,16 +154,16 @@ class Indexing:
 
 
 Read = Callable[[str], Optional[float]]
-"""Reads the time at the begin of a text, in seconds since 1970; None where there is none."""
+"""Reads the time at the beginning of a text, in seconds since 1970; None without one."""
 
 _PARTS = {"Y": r"(?P<Y>\d{4})", **{name: rf"(?P<{name}>\d\d?)" for name in "mdHMS"}}
 _PART = re.compile(r"%(?P<digits>\d?)(?P<name>.)|(?P<literal>[^%]+)", re.DOTALL)
 
 
 def _time_format(setting: Setting | None) -> Read | None:
-    """Return what reads TIME_FORMAT: seconds (%s), or date and time (%Y %m %d %H %M %S), with or without a fraction.
+    """Return a reader of TIME_FORMAT: seconds (%s), or date and time (%Y %m %d %H %M %S), with or without a fraction.
 
-    A date without a zone is one of the machine, which is taken to be in UTC. Raises KnowledgeError for other formats.
+    A date without a zone is in the zone of the machine, which is UTC here. Raises KnowledgeError for other formats.
     """
     if setting is None:
         return None

@@ -1,9 +1,9 @@
-"""What Splunk knows from the conf files of apps, and what that makes of an event.
+"""The knowledge objects in the conf files of apps, and their effect on an event.
 
-The order of what a search does is that of Splunk's Knowledge Manager Manual, "The sequence of search-time operations":
-EXTRACT, REPORT, automatic extraction, FIELDALIAS, EVAL, LOOKUP, event types, tags; each kind in ASCII order of its
-classes. All EVAL settings see the fields as they are before any of them. Automatic lookups that build on one another
-are not supported, says "Make your lookup automatic": they are refused here.
+The order of operations in a search is that of Splunk's Knowledge Manager Manual, "The sequence of search-time
+operations": EXTRACT, REPORT, automatic extraction, FIELDALIAS, EVAL, LOOKUP, event types, tags; each kind in ASCII
+order of its classes. All EVAL settings see the fields as they are before any of them. Splunk does not support automatic
+lookups that build on one another ("Make your lookup automatic"): they are refused here.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _INERT = {
 
 @dataclass(frozen=True)
 class Event:
-    """An event as a search finds it. `fields` has also the event's own: _raw, _time, host and so on, as text.
+    """An event as a search finds it. `fields` also has the event's own: _raw, _time, host and so on, as text.
 
-    `tags` are those of all fields; `tags_of` has them by field and value.
+    `tags` has the tags of all fields; `tags_of` has them by field and value.
     """
 
     fields: Mapping[str, Value]
@@ -47,9 +47,10 @@ class Event:
 
 
 class Knowledge:
-    """What Splunk knows from the conf files of one or more apps.
+    """The knowledge objects in the conf files of one or more apps.
 
-    `lines` is everything in them that can take effect, `used` what has done so in `index` and `event` so far.
+    `lines` is everything in the files that can take effect, `used` the part that has had an effect in `index` and
+    `event`.
     """
 
     def __init__(self, apps: Apps, limits: Limits) -> None:
@@ -79,7 +80,7 @@ class Knowledge:
 
     @classmethod
     def read(cls, *apps: Path, current: str | None = None, limits: Limits | None = None) -> Knowledge:
-        """Return what these apps say, by the folders that hold their default/.
+        """Read these apps, given by the folders that hold their default/.
 
         `current` is the app that searches run in, by default one that is not among these. Raises KnowledgeError for
         anything that is not understood.
@@ -88,7 +89,7 @@ class Knowledge:
 
     @property
     def unused(self) -> tuple[Line, ...]:
-        """Return what has not taken effect so far, sorted."""
+        """Return the lines without an effect so far, sorted."""
         return tuple(sorted(self.lines - self.used))
 
     def index(
@@ -102,10 +103,10 @@ class Knowledge:
         now: float,
         input_time: float | None = None,
     ) -> list[Indexed]:
-        """Return the events that data becomes. Times are in seconds since 1970, `input_time` is `now` by default.
+        """Split data into events. Times are in seconds since 1970, `input_time` is `now` by default.
 
-        `input_time` is what the input tells: the time of a file's last change, or a modular input's <time>.
-        `sourcetype` is None for data to which its input gives none. Raises KnowledgeError where no source does either.
+        `input_time` is the time that the input reports: the time of a file's last change, or a modular input's <time>.
+        `sourcetype` is None if the input sets none. Raises KnowledgeError if no setting for the source sets one either.
         """
         if sourcetype is None:
             sourcetype = self._sourcetype_of(source)
@@ -132,7 +133,7 @@ class Knowledge:
     ) -> Event:
         """Return an event as a search finds it. `now` is what EVAL- settings see as now(), by default the event's time.
 
-        Raises KnowledgeError where Splunk leaves open what comes out.
+        Raises KnowledgeError where Splunk's documents leave the result open.
         """
         row = Row(
             {
@@ -153,7 +154,8 @@ class Knowledge:
         return found
 
     def _rename(self, row: Row) -> None:
-        """Give an event the sourcetype that its own is renamed to; search-time settings are those of that one only."""
+        """Give an event the sourcetype that its own is renamed to; only the search-time settings of that sourcetype
+        apply."""
         sourcetype = row.fields["sourcetype"]
         rename = self._props.stanza(str(sourcetype)).get("rename")
         if rename is not None:
@@ -161,7 +163,7 @@ class Knowledge:
             row.used.add(rename.line)
 
     def _derive(self, row: Row, plan: Plan, raw: str, now: float) -> None:
-        """Give an event the fields of all operations before event types."""
+        """Add to an event the fields of all operations before event types."""
         extractions: tuple[Extract | Report, ...] = (*plan.extracts, *plan.reports)
         for extraction in extractions:
             extraction.apply(row)

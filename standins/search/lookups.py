@@ -1,6 +1,6 @@
 """Lookups in CSV tables, after transforms.conf.spec, and LOOKUP- settings, after props.conf.spec.
 
-A table's rows count in the order of the file. An empty cell gives no value, and matches none.
+A table's rows count in the order of the file. An empty cell gives no value, and matches no value.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Lookup:
         return tuple(row for row, _ in zip(matching, range(self.max_matches)))
 
     def outputs(self, columns: Sequence[str], wanted: Mapping[str, str]) -> tuple[list[TableRow], dict[str, list[str]]]:
-        """Return the rows that match, and what columns give: `default_match` for each match that is missing."""
+        """Return the rows that match, and the values of the columns: `default_match` for each match that is missing."""
         rows = list(self.find(wanted))
         missing = max(0, self.min_matches - len(rows))
         found = {
@@ -82,8 +82,8 @@ class Automatic:
     def apply(self, row: Row) -> None:
         """Give an event the outputs, when it has all inputs.
 
-        OUTPUT replaces, and clears where nothing matches; OUTPUTNEW writes only fields that the event does not have.
-        Of several values of an input each is looked up in turn.
+        OUTPUT replaces fields, and clears them if nothing matches; OUTPUTNEW writes only fields that the event does not
+        have. If an input has several values, each is looked up in turn.
         """
         combinations = list(self._inputs_of(row))
         if not combinations:

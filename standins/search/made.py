@@ -1,4 +1,4 @@
-"""Apps made for a test: conf files and tables from texts."""
+"""Apps for tests: conf files and tables made from texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCETYPE = "made:up"
 
 
 def app(folder: Path, files: Mapping[str, str], name: str = "TA_made", *, meta: str = SHARED) -> Path:
-    """Return the folder of an app with these files, by their paths inside it; what is indented alike is moved left."""
+    """Return the folder of an app with these files, by their paths inside it; a common indentation is removed."""
     for path, text in {"metadata/default.meta": meta, "default/app.conf": "", **files}.items():
         place = folder / name / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def app(folder: Path, files: Mapping[str, str], name: str = "TA_made", *, meta: 
 def knowledge(
     folder: Path, settings: str, more: Mapping[str, str] | None = None, limits: Limits | None = None
 ) -> Knowledge:
-    """Return what an app says whose sourcetype has these settings, with further files of the app."""
+    """Return the knowledge of an app whose sourcetype has these settings, with further files of the app."""
     stanza = f"[{SOURCETYPE}]\nKV_MODE = json\n" + textwrap.dedent(settings)
     return Knowledge.read(app(folder, {"default/props.conf": stanza, **(more or {})}), limits=limits)
 

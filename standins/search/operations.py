@@ -1,4 +1,4 @@
-"""What the settings of props.conf do with an event when a search runs, each made once."""
+"""The search-time operations that the settings of props.conf stand for, each made once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KV_MODES = ("none", "json")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search does with events of one source, host and sourcetype, each kind in ASCII order of its classes."""
+    """The operations on events of one source, host and sourcetype, each kind in ASCII order of its classes."""
 
     extracts: tuple[Extract, ...]
     reports: tuple[Report, ...]
@@ -31,7 +31,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Operations:
-    """The operations of all stanzas of props.conf, by where their settings stand."""
+    """The operations of all stanzas of props.conf, by the place of their settings."""
 
     extracts: dict[Line, Extract] = field(default_factory=dict)
     reports: dict[Line, Report] = field(default_factory=dict)
@@ -58,7 +58,8 @@ class Operations:
         return frozenset(made | {name for one in self.lookups.values() for _, name in one.outputs})
 
     def plan(self, settings: Mapping[str, Setting]) -> Plan:
-        """Return what settings, of the stanzas that an event falls under, do. Raises KnowledgeError."""
+        """Return the operations of settings, which are those of the stanzas that apply to an event. Raises
+        KnowledgeError."""
         lines = _by_class(settings)
         kv_mode = settings.get("KV_MODE")
         if kv_mode is None or kv_mode.value not in _KV_MODES:
@@ -89,7 +90,7 @@ class Operations:
 
 
 def _by_class(settings: Mapping[str, Setting]) -> Mapping[str, list[Line]]:
-    """Return where the settings of each kind stand, in ASCII order of their classes."""
+    """Return the places of the settings of each kind, in ASCII order of their classes."""
     found: dict[str, dict[str, Line]] = {kind: {} for kind in PROPS_CLASSES}
     for key, setting in settings.items():
         kind, name = kind_and_class(key)
@@ -102,7 +103,7 @@ def _by_class(settings: Mapping[str, Setting]) -> Mapping[str, list[Line]]:
 
 
 def _refuse_nested(lookups: tuple[Automatic, ...]) -> None:
-    """Raise KnowledgeError when an automatic lookup takes what another one gives."""
+    """Raise KnowledgeError if an automatic lookup reads a field that another one writes."""
     for one in lookups:
         given = {name for other in lookups if other is not one for _, name in other.outputs}
         taken = given & {name for _, name in one.inputs}

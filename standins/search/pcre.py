@@ -1,12 +1,12 @@
 """Regular expressions by the library that Splunk uses, PCRE2, with Splunk's limits on the work of a match.
 
 limits.conf.spec, [rex]: `match_limit` is 100,000 and `depth_limit` 1,000; props.conf.spec has the same for extractions
-(MATCH_LIMIT, DEPTH_LIMIT). Where a match reaches a limit, Splunk goes on as if nothing matched and writes a message
-that nobody reads. Here that raises LimitReached, so that a test fails of it. Code is interpreted, not compiled to
-machine code (JIT), which would count less.
+(MATCH_LIMIT, DEPTH_LIMIT). If a match reaches a limit, Splunk continues as if nothing matched and only writes a message
+into a log. Here that raises LimitReached, so that a test fails. Patterns are interpreted, not compiled to machine code
+(JIT), which would count fewer steps.
 
 Texts are UTF-8 and read as characters; classes such as `\\w` are those of ASCII, as in PCRE without its Unicode option.
-Whether Splunk reads bytes or characters its documents do not say: a pattern can be tried with either.
+Splunk's documents do not say whether it reads bytes or characters: a pattern can be tried with either.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _NOTEMPTY_AND_ANCHORED = 0x00000008 | 0x80000000
 _INFO_CAPTURE_COUNT, _INFO_NAME_COUNT, _INFO_NAME_ENTRY_SIZE, _INFO_NAME_TABLE = 4, 17, 18, 19
 _NO_MATCH = -1
 _LIMITS = {-47: f"the match limit of {MATCH_LIMIT}", -53: f"the depth limit of {DEPTH_LIMIT}", -63: "the heap limit"}
-"""Errors of pcre2.h that say that a match took too much, and Splunk's names for them."""
+"""Errors of pcre2.h for a match that reached a limit, and Splunk's names for the limits."""
 
 _REFERENCE = re.compile(r"\\(\d)")
 
 
 class PatternError(ValueError):
-    """A text that is not a regular expression, or names a group that it does not have."""
+    """A text is not a regular expression, or names a group that does not exist."""
 
 
 class LimitReached(Exception):
-    """A match took more than Splunk allows: there it matches nothing, whatever the text."""
+    """A match needs more steps than Splunk allows: Splunk finds nothing then, whatever the text is."""
 
 
 def _library() -> ctypes.PyDLL:
@@ -73,7 +73,7 @@ def _library() -> ctypes.PyDLL:
 
 _PCRE = _library()
 _LOCK = threading.Lock()
-"""A pattern has one place for what it finds, and searches run in several threads."""
+"""A pattern stores its result in one place, and searches run in several threads."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -94,7 +94,7 @@ def compile(source: str, *, utf: bool = True) -> Pattern:  # noqa: A001 - as in 
 
 
 class Pattern:
-    """A compiled regular expression; `groups` is the number of its groups, `groupindex` has theirs by name."""
+    """A compiled regular expression; `groups` is the number of its groups, `groupindex` has the numbers by name."""
 
     def __init__(self, source: str, *, utf: bool) -> None:
         self.pattern = source
@@ -125,17 +125,17 @@ class Pattern:
                 yield found
                 place, options = found.places[1], _NOTEMPTY_AND_ANCHORED if found.is_empty else 0
             elif options:
-                # Nothing else begins where an empty match was: go on behind the next character.
+                # Nothing else begins where an empty match was: continue after the next character.
                 place, options = _behind(subject, place), 0
             else:
                 return
 
     def sub(self, new: str, text: str) -> str:
-        r"""Replace all matches; `\1` in `new` is a group, no other escape means anything. Raises LimitReached."""
+        r"""Replace all matches; `\1` in `new` is a group, other escapes stay as they are. Raises LimitReached."""
         return self.replaced(new, text, self.finditer(text))
 
     def replaced(self, new: str, text: str, matches: Iterator[Match]) -> str:
-        """Replace these matches, as `sub` does all."""
+        """Replace the given matches; `sub` replaces all."""
         highest = max((int(one) for one in _REFERENCE.findall(new)), default=0)
         if highest > self.groups:
             raise PatternError(f"{self.pattern!r} has no group {highest}")
@@ -179,7 +179,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Match:
-    """A match; `places` are the begin and end, in bytes, of all of it and of each group."""
+    """A match; `places` are the beginning and the end, in bytes, of the match and of each group."""
 
     pattern: Pattern
     text: str
@@ -188,31 +188,31 @@ class Match:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no character."""
+        """Whether the match is empty."""
         return self.places[0] == self.places[1]
 
     def group(self, number: int = 0) -> str | None:
-        """Return what a group matched, None if it took no part; 0 is all of the match."""
+        """Return the text that a group matched, None if it took no part; 0 is the complete match."""
         start, end = self.places[2 * number : 2 * number + 2]
         return None if start > len(self.subject) else self.subject[start:end].decode("utf-8", "replace")
 
     def groups(self) -> tuple[str | None, ...]:
-        """Return what each group matched."""
+        """Return the text that each group matched."""
         return tuple(self.group(number) for number in range(1, self.pattern.groups + 1))
 
     def groupdict(self) -> dict[str, str | None]:
-        """Return what each group with a name matched, in the order of the pattern."""
+        """Return the text that each group with a name matched, in the order of the pattern."""
         return {name: self.group(number) for name, number in self.pattern.groupindex.items()}
 
     def span(self, number: int = 0) -> tuple[int, int]:
-        """Return the begin and end of a group that took part, in characters."""
+        """Return the beginning and the end of a group that took part, in characters."""
         start, end = self.places[2 * number : 2 * number + 2]
         if len(self.subject) == len(self.text):
             return start, end
         return len(self.subject[:start].decode("utf-8")), len(self.subject[:end].decode("utf-8"))
 
     def start(self) -> int:
-        """Return the begin, in characters."""
+        """Return the beginning, in characters."""
         return self.span()[0]
 
     def end(self) -> int:
@@ -221,7 +221,7 @@ class Match:
 
 
 def _behind(subject: bytes, place: int) -> int:
-    """Return the place behind the character that begins at a place."""
+    """Return the place after the character that begins at a place."""
     place += 1
     while place < len(subject) and subject[place] & 0xC0 == 0x80:
         place += 1

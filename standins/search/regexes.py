@@ -8,7 +8,7 @@ from standins.search.errors import KnowledgeError
 
 
 def compile_pcre(text: str, line: Line, *, prefix: str = "") -> pcre.Pattern:
-    """Return a regular expression of a conf file. Raises KnowledgeError for one that is none."""
+    """Return a regular expression of a conf file. Raises KnowledgeError if the text is not a regular expression."""
     try:
         return pcre.compile(prefix + text)
     except pcre.PatternError as problem:

@@ -1,4 +1,4 @@
-"""An event on its way through the operations of a search: its fields, and what took effect."""
+"""An event between the operations of a search: its fields, and the settings that took effect."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ RESERVED = frozenset(["_raw", "_time", "host", "index", "linecount", "source", "
 
 @dataclass
 class Row:
-    """The fields of an event so far, and the lines of conf files and tables that had a part in them."""
+    """The fields of an event so far, and the lines of conf files and tables that made them."""
 
     fields: dict[str, Value]
     used: set[Line] = field(default_factory=set)
 
     def values(self, name: str) -> tuple[str, ...]:
-        """Return a field's values, none for a field that the event does not have."""
+        """Return a field's values, an empty tuple for a field that the event does not have."""
         return values(self.fields.get(name))
 
     def put(self, name: str, found: Iterable[str]) -> None:
-        """Give a field these values; a field without any is none."""
+        """Give a field these values; without a value the event loses the field."""
         one = value(found)
         if one is None:
             self.fields.pop(name, None)

@@ -1,4 +1,4 @@
-"""Events in an index with what Splunk knows of them, as data that a search runs over."""
+"""Events in an index and the knowledge objects of apps, as data for searches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from standins.search.spl import Lookup, Macro
 
 
 class Searched:
-    """What `standins.search.spl.run` runs over: events, and the macros, tables and saved searches of apps.
+    """The data for `standins.search.spl.run`: events, and the macros, tables and saved searches of apps.
 
     `places` is the database of iplocation, the fields of places by network.
     """
@@ -88,12 +88,12 @@ class Searched:
         return self._places
 
     def collect(self, events: Sequence[spl.Row]) -> None:
-        """Take events that collect writes: later searches find them, indexed when they are dated."""
+        """Take events that collect writes: later searches find them, with their own time as the time of indexing."""
         self.collected.extend(events)
         self._rows.extend({"_indextime": one["_time"], **one} for one in events)
 
     def put_lookup(self, name: str, lookup: Lookup | None) -> None:
-        """Take a table that outputlookup writes, None for one that it deletes: it stands before that of the apps."""
+        """Take a table that outputlookup writes, None for one that it deletes; it replaces the table of the apps."""
         self._written[name] = lookup
 
     def data_models(self) -> Iterable[str]:
@@ -105,12 +105,13 @@ class Searched:
         return self.summaries.get(model)
 
     def calculated(self, field: str) -> bool:
-        """Tell whether a setting of the apps makes this field by an expression or a table."""
+        """Return whether a setting of the apps makes this field by an expression or a table."""
         return field in self._knowledge.calculated
 
 
 def macro(settings: Mapping[str, Setting], arity: int) -> Macro:
-    """Return a macro of macros.conf. Raises KnowledgeError when its arguments are not as many as its name says."""
+    """Return a macro of macros.conf. Raises KnowledgeError if the number of its arguments is not the one in its
+    name."""
     if "definition" not in settings:
         raise KnowledgeError(f"a macro of macros.conf has no definition: {sorted(settings)}")
     names = tuple(name.strip() for name in settings["args"].value.split(",")) if "args" in settings else ()

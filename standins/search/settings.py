@@ -1,6 +1,6 @@
-"""Which settings there are, after Splunk's props.conf.spec, transforms.conf.spec and eventtypes.conf.spec (10.4).
+"""The settings that exist, after Splunk's props.conf.spec, transforms.conf.spec and eventtypes.conf.spec (10.4).
 
-A setting that Splunk knows and the simulator does not play is refused: its effect would be missing without a word.
+A setting that Splunk knows and the simulator does not play is refused: otherwise its effect would be missing silently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROPS_INERT = _names(
     initCrcLength detect_trailing_nulls trackPipelineLatency AUTO_KV_JSON
     """
 )
-"""Without effect on what a stored event is found to be: texts, forwarders, resources, reading of files, warnings."""
+"""Settings without effect on a stored event: texts, forwarders, resources, reading of files, warnings."""
 
 PROPS_INDEX = _names(
     """
@@ -39,7 +39,7 @@ PROPS_INPUT = frozenset(["sourcetype"])
 """Settings of a source that count when an input reads it: "can only be set for a [source::...] stanza"."""
 
 PROPS_CLASSES = ("EXTRACT", "REPORT", "FIELDALIAS", "EVAL", "LOOKUP")
-"""Kinds of setting that come with a class (of EVAL: a field)."""
+"""Kinds of settings whose name has a class (for EVAL: a field)."""
 
 _CLASS = re.compile(r"(?:(EXTRACT|REPORT|FIELDALIAS)-|((?i:EVAL))-|((?i:LOOKUP))[-_]?)(.+)", re.DOTALL)
 
@@ -65,10 +65,10 @@ _META = {"access", "export", "owner", "version", "modtime"}
 
 
 def kind_and_class(key: str) -> tuple[str, str]:
-    """Return what a setting of props.conf is and the class (of EVAL: the field) it is for, ("", "") for a plain one.
+    """Return the kind of a setting of props.conf and its class (for EVAL: the field), ("", "") for a plain setting.
 
-    "EVAL-" and "LOOKUP-" count in any case of letters, and a lookup's hyphen may be an underscore or missing; all else
-    is case-sensitive.
+    "EVAL-" and "LOOKUP-" may be in upper or lower case, and a lookup's hyphen may be an underscore or missing; all
+    other names are case-sensitive.
     """
     found = _CLASS.fullmatch(key)
     if not found:
@@ -95,13 +95,13 @@ def check_transforms(line: Line) -> None:
 
 
 def check_eventtypes(line: Line) -> None:
-    """Raise KnowledgeError for a setting that eventtypes.conf does not know, or has given up."""
+    """Raise KnowledgeError for a setting that eventtypes.conf does not know, or no longer supports."""
     if line.key not in EVENT_TYPE:
         raise KnowledgeError(f"{line}: not a setting of eventtypes.conf, or one that it has given up")
 
 
 def check_tags(line: Line) -> None:
-    """Raise KnowledgeError for a stanza that is no field and value, or a tag in quotes."""
+    """Raise KnowledgeError for a stanza that is not a field and a value, or a tag in quotes."""
     if "=" not in line.stanza or '"' in line.key:
         raise KnowledgeError(f"{line}: not a tag of a field's value")
 
@@ -125,4 +125,4 @@ CHECKS = {
     "tags": check_tags,
     "macros": check_macros,
 }
-"""What is read, and what looks at each of its lines."""
+"""The kinds of conf files that are read, and the check for the lines of each."""

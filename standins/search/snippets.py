@@ -1,4 +1,4 @@
-"""Conf files that pages of the documentation have for users to copy, as apps of theirs."""
+"""Conf files that users copy from pages of the documentation, as apps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from standins.places import ROOT
 
 OTHERS_EVENTS = ("coexistence.md", "Events that others bring")
-"""Page and heading of the snippet for events that our input does not bring."""
+"""Page and heading of the snippet for events that our input does not deliver."""
 
 
 def snippet(page: str, heading: str) -> str:
@@ -21,7 +21,8 @@ def snippet(page: str, heading: str) -> str:
 
 
 def app_with_snippet(folder: Path, name: str = "my_events") -> Path:
-    """Write an app of a user that has the snippet for others' events in its local/props.conf, and return its folder."""
+    """Write an app of a user that has the snippet for events of other inputs in its local/props.conf, and return its
+    folder."""
     app = folder / name
     (app / "default").mkdir(parents=True)
     (app / "local").mkdir()

@@ -1,8 +1,8 @@
-"""Which stanzas of props.conf an event falls under, and which of them wins.
+"""Which stanzas of props.conf apply to an event, and which of them wins.
 
 After props.conf.spec: [source::…] over [host::…] over a sourcetype's stanza over [default]. Within one of these kinds
 the stanza of the higher `priority` wins, 100 for a literal name and 0 for a pattern unless it is set; of equal ones the
-one that comes first in ASCII order. Sources and sourcetypes are case-sensitive, hosts are not.
+first in ASCII order. Sources and sourcetypes are case-sensitive, hosts are not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Matcher:
     priority: int
 
     def matches(self, source: str, host: str, sourcetype: str) -> bool:
-        """Return whether an event of these falls under the stanza."""
+        """Return whether the stanza applies to an event of these."""
         value = {"source": source, "host": host, "sourcetype": sourcetype}[self.kind]
         if self.pattern is not None:
             return self.pattern.fullmatch(value) is not None
@@ -43,7 +43,7 @@ class Matcher:
 
 
 def matcher(stanza: str, settings: Mapping[str, Setting]) -> Matcher:
-    """Return what a stanza is for. Raises KnowledgeError for a pattern that is no regular expression."""
+    """Read the header of a stanza. Raises KnowledgeError for a pattern that is not a regular expression."""
     kind, separator, name = stanza.partition("::")
     if not separator:
         kind, name = "sourcetype", stanza
@@ -56,7 +56,7 @@ def matcher(stanza: str, settings: Mapping[str, Setting]) -> Matcher:
 
 
 class Properties:
-    """props.conf as far as it concerns one event after the other."""
+    """The stanzas of props.conf, to look up the settings of an event."""
 
     def __init__(self, stanzas: Stanzas) -> None:
         self._stanzas = stanzas
@@ -70,7 +70,7 @@ class Properties:
         return self._stanzas.get(sourcetype, {})
 
     def sourcetype_of(self, source: str) -> Setting | None:
-        """Return what gives the data of a source its sourcetype, where the input that reads it gives none."""
+        """Return the setting that gives a source its sourcetype if the input that reads it gives none."""
         found: Setting | None = None
         for one in self._matchers:
             if one.kind == "source" and one.matches(source, "", ""):
@@ -78,7 +78,7 @@ class Properties:
         return found
 
     def of(self, *, source: str, host: str, sourcetype: str) -> dict[str, Setting]:
-        """Return the settings for an event, by name, from the stanzas that it falls under."""
+        """Return the settings for an event, by name, from the stanzas that apply to it."""
         settings = dict(self._stanzas.get(DEFAULT, {}))
         for one in self._matchers:
             if one.matches(source, host, sourcetype):
@@ -91,8 +91,8 @@ class Properties:
 def _pattern(stanza: str, kind: str, name: str) -> re.Pattern[str]:
     """Return a name with "..." and "*" as a regular expression.
 
-    What stands in the segments before the first one with a wildcard is literal; from there on the rest of the
-    language of regular expressions counts, but for ".", which is a dot.
+    The segments before the first one with a wildcard are literal; from there on the rest is a regular expression,
+    except for ".", which is a dot.
     """
     first = _WILDCARD.search(name)
     start = name.rfind("/", 0, first.start() if first else 0) + 1

@@ -1,4 +1,4 @@
-"""Conf files as text, and the order in which Splunk takes them from apps."""
+"""Conf files as text, and the order in which Splunk reads them from apps."""
 
 from __future__ import annotations
 

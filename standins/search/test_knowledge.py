@@ -1,4 +1,4 @@
-"""What is found in an event, of which lines, and what is not there to be found."""
+"""What a search finds in an event, which lines made it, and what a search does not find."""
 
 from __future__ import annotations
 

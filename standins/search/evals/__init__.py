@@ -1,13 +1,13 @@
 """Splunk's eval expressions, as far as Splunk's references say what they mean.
 
-`parse` reads an expression by its grammar; what is computed has Splunk's semantics of null, of multivalues and of
-numbers that come as text. What the references leave open, and what is not known here, is an EvalError that names it.
-Times are UTC.
+`parse` reads an expression by its grammar; values have Splunk's semantics of null, of multivalues and of numbers in the
+form of text. An EvalError names everything that the references leave open or that is not known here. Times are UTC.
 
-In a few places the references say nothing, and searches cannot do without. Here
-- a comparison with a multivalue holds as soon as it holds for one value, arithmetic and `.` of one are null,
-- a number and a text that reads as one compare as numbers,
-- `+` of a number and a text that is no number joins them, as Splunk's published detections expect,
+In a few places the references say nothing, and searches need an answer. Here
+- a comparison with a multivalue holds as soon as it holds for one value, arithmetic and `.` with a multivalue give
+  null,
+- a number and a text that reads as a number compare as numbers,
+- `+` of a number and a text that is not a number joins them, as Splunk's published detections expect,
 - null in AND, OR, NOT and XOR is unknown: the result is null unless the other operands decide,
 - min() and max() leave null out, and
 - results of the operators `*` and `/` are rounded to significant figures, those of `+`, `-` and `%` are not.
@@ -49,7 +49,7 @@ class Expression:
     def evaluate(self, row: Mapping[str, Value], now: float | None = None) -> Value:
         """Compute the value for a row. `now` is what now() returns, by default the time of the computer.
 
-        A condition yields True, False or None. Raises EvalError where the references do not say what comes out.
+        A condition yields True, False or None. Raises EvalError where the references leave the result open.
         """
         result = self.node.run(row, time.time() if now is None else now)
         if isinstance(result, bool) and not self.is_condition:
@@ -58,7 +58,7 @@ class Expression:
         return value
 
     def holds(self, row: Mapping[str, Value], now: float | None = None) -> bool:
-        """Tell whether a condition is true for a row: null is not."""
+        """Return whether a condition is true for a row; null is not true."""
         return self.node.run(row, time.time() if now is None else now) is True
 
 
@@ -69,7 +69,7 @@ def parse(text: str) -> Expression:
 
 
 def parse_value(text: str) -> Expression:
-    """Compile an expression whose value a field is to hold. Raises EvalError for a condition too."""
+    """Compile an expression whose value a field is to hold. Raises EvalError also for a condition."""
     expression = parse(text)
     if expression.is_condition:
         raise EvalError(f"a field cannot hold the truth value of {text!r}: use if() or tostring()")
@@ -77,7 +77,7 @@ def parse_value(text: str) -> Expression:
 
 
 def parse_condition(text: str) -> Expression:
-    """Compile a condition. Raises EvalError for an expression that is none too."""
+    """Compile a condition. Raises EvalError also for an expression that is not a condition."""
     expression = parse(text)
     if not expression.is_condition:
         raise EvalError(f"{text!r} is a value where a condition is needed")

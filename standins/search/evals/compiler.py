@@ -106,7 +106,7 @@ def field_node(name: str) -> Node:
 
 
 def _bare_null(row: Row, now: float) -> Any:
-    """Return null, as `eval c=null` of the page "outputlookup" does. Raises EvalError where it could be a field."""
+    """Return null, as `eval c=null` on the page "outputlookup" does. Raises EvalError where `null` could be a field."""
     if row.get("null") is not None:
         raise EvalError("null without parentheses is left open where there is a field null")
     return None
@@ -172,7 +172,7 @@ def _member(tree: Tree[Token]) -> Node:
 
 
 def _add(left: Any, right: Any) -> Any:
-    """Add two numbers or join two texts; a text that is no number makes a text of the number it is added to."""
+    """Add two numbers or join two texts; if a text is not a number, the other operand becomes a text."""
     if left is None or right is None or isinstance(left, tuple) or isinstance(right, tuple):
         return None
     if is_number(left) and is_number(right):

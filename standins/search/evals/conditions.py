@@ -101,7 +101,7 @@ def _network(source: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def cidr_match(network: Any, address: Any) -> bool:
-    """Tell whether an address is in a network; what is no address is in none."""
+    """Return whether an address is in a network; False for a text that is not an address."""
     wanted = _network(text(network))
     for one in texts(address):
         try:

@@ -1,4 +1,4 @@
-"""JSON functions, and the paths into JSON that they and spath take.
+"""JSON functions, and the paths into JSON that these functions and spath use.
 
 Sources: "JSON functions", "Text functions" (spath) and the page of the spath command in the Search Reference.
 """
@@ -20,7 +20,7 @@ SPATH_LIMIT = 5000
 
 
 def load(source: Any) -> Any:
-    """Read JSON; `NOTHING` where the text is none."""
+    """Read JSON; return `NOTHING` if the text is not JSON."""
     try:
         return json.loads(source) if isinstance(source, str) else source
     except ValueError:
@@ -65,7 +65,7 @@ def _step(document: Any, step: Any) -> list[Any]:
 
 
 def as_value(document: Any) -> Any:
-    """Return what a field holds that was extracted from JSON: text, or JSON for an object or a list."""
+    """Return the value of a field that was extracted from JSON: text, or JSON for an object or a list."""
     if document is None:
         return None
     if isinstance(document, bool):
@@ -74,7 +74,7 @@ def as_value(document: Any) -> Any:
 
 
 def extract(source: Any, wanted: str) -> Any:
-    """Return the value, or the multivalue, at a path of a JSON text; null where there is none."""
+    """Return the value, or the multivalue, at a path of a JSON text; null without one."""
     document = load(text(source)) if source is not None else NOTHING
     if document is NOTHING:
         return None

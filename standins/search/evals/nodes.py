@@ -18,7 +18,7 @@ ANY = "any"
 
 @dataclass(frozen=True)
 class Node:
-    """A part of an expression: its kind as far as the text tells, the fields it reads, and how it is computed.
+    """A part of an expression: its kind if the text shows it, the fields that it reads, and how it is computed.
 
     `literal` is the value of a constant, None for everything else.
     """
@@ -33,7 +33,7 @@ class Node:
 class Function:
     """A function that is given the values of its arguments.
 
-    `most` is None where any number of arguments may follow. A null argument makes the result null unless `nulls`;
+    `most` is None if any number of arguments may follow. A null argument makes the result null unless `nulls`;
     a truth value is refused unless `booleans`.
     """
 
@@ -46,7 +46,7 @@ class Function:
 
 
 Special = Callable[[str, "list[Node]"], Node]
-"""Builds the call of a function that decides itself what it evaluates and when."""
+"""Builds the call of a function that decides itself which arguments it evaluates and when."""
 
 
 def union(nodes: list[Node]) -> frozenset[str]:

@@ -13,7 +13,8 @@ from .values import EvalError, Numeral, is_number, number, special, text, texts,
 
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function of numbers answer null where an argument is no number, and `nan` or `inf` where there is none."""
+    """Let a function of numbers return null if an argument is not a number, and `nan` or `inf` if no number is the
+    result."""
 
     def apply(*arguments: Any) -> Any:
         values = [number(argument) for argument in arguments]
@@ -83,7 +84,7 @@ def _of(function: Callable[..., Any], fewest: int = 1, most: int = 1) -> Functio
 
 
 def _over_numbers(function: Function) -> Special:
-    """Build the call of a function that takes texts from fields, as far as they are numbers, but none in quotes."""
+    """Build the call of a function that reads numbers from texts in fields, but refuses a text in quotes."""
 
     def build(name: str, arguments: list[Node]) -> Node:
         if any(argument.kind == STRING for argument in arguments):

@@ -19,12 +19,12 @@ _PRINTF_ALIASES = {"i": "d", "u": "d", "p": "X", "z": "s"}
 
 
 def _each(function: Callable[[str], str]) -> Callable[[Any], Any]:
-    """Let a function of a text work on each value of a multivalue."""
+    """Apply a function of a text to each value of a multivalue."""
     return lambda subject: multivalue(map(function, texts(subject)))
 
 
 def _one(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function of a text refuse a multivalue."""
+    """Make a function of a text refuse a multivalue."""
     return lambda subject, *arguments: function(_single(name, subject), *arguments)
 
 
@@ -46,7 +46,7 @@ def _replace(subject: str, regular_expression: Any, new: Any) -> str:
 
 
 def _substr(subject: str, start: Any, length: Any = None) -> str:
-    """Cut a part out as SQLite does: what lies before the first character counts towards the length."""
+    """Cut a part out as SQLite does: positions before the first character count towards the length."""
     first = _whole("substr", start)
     count = len(subject) if length is None else _whole("substr", length)
     if count < 0:
@@ -90,7 +90,7 @@ def _to_number(subject: Any, base: Any = 10) -> Any:
 
 
 def _tonumber(name: str, arguments: list[Node]) -> Node:
-    """Build the call of tonumber(), which refuses a text in quotes that is no number."""
+    """Build the call of tonumber(), which refuses a text in quotes that is not a number."""
     node = call(name, Function(1, 2, NUMBER, _to_number), arguments)
     if not node.fields and node.run({}, 0) is None:
         raise EvalError(f"{name}() cannot parse {arguments[0].literal!r}")

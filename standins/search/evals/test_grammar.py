@@ -1,4 +1,5 @@
-"""How an expression is read: order of evaluation, literals, names, and what is refused by name and position."""
+"""How an expression is read: order of evaluation, literals, names, and which errors name what is refused and its
+position."""
 
 from __future__ import annotations
 

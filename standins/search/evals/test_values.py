@@ -1,4 +1,4 @@
-"""Null, multivalues, and numbers that come as text."""
+"""Null, multivalues, and numbers in the form of text."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def shift(when: float, count: int, name: str) -> float:
 
 
 def snap(when: float, name: str, weekday: int = 0) -> float:
-    """Go back to the begin of the unit; a week begins on `weekday`, where 0 and 7 are Sunday."""
+    """Go back to the beginning of the unit; a week begins on `weekday`, where 0 and 7 are Sunday."""
     if name in ("s", "m", "h", "d"):
         return float(math.floor(when / _SECONDS[name]) * _SECONDS[name])
     start = moment(when).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -230,7 +230,7 @@ def _offset(zone: str | None) -> int:
 
 
 def parse_time(source: str, form: str) -> Any:
-    """Read a time; None where the text is not of that form. Raises EvalError for a form without a whole date."""
+    """Read a time; None if the text does not have that form. Raises EvalError for a form without a complete date."""
     found = _reader(form).match(source)
     if not found:
         return None

@@ -1,7 +1,7 @@
-"""What an expression works on: the values of fields, their texts and their numbers.
+"""The values that an expression works on: values of fields, their texts and their numbers.
 
-A field's value comes as text. Where the text reads as a number, Splunk's eval takes it as one, yet shows it as it was
-written: `Numeral` is that. Rules: "Types of expressions" and "eval" in Splunk's Search Manual and Search Reference.
+A field's value is a text. If the text reads as a number, Splunk's eval computes with the number but shows the text:
+`Numeral` holds both. Rules: "Types of expressions" and "eval" in Splunk's Search Manual and Search Reference.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EvalError(Exception):
 class Numeral(float):
     """A number that keeps its text.
 
-    `figures` says how many significant figures the text has, None for a whole number, which is as precise as can be;
+    `figures` says how many significant figures the text has, None for a whole number, which is exact;
     `exact` is the number before it was rounded to its figures.
     """
 
@@ -44,7 +44,7 @@ class Numeral(float):
     exact: float
 
     def __new__(cls, text: str) -> Numeral:
-        """Read the number of `text`, which must be one."""
+        """Read the number of `text`, which must be a number."""
         numeral = super().__new__(cls, text)
         numeral.text = text
         numeral.figures = _figures(text) if "." in text else None
@@ -68,7 +68,7 @@ def measured(exact: float, figures: int) -> Numeral:
 
 
 def special(result: Any) -> Any:
-    """Return the text that stands for what is no finite number, any other result as it is."""
+    """Return the text that stands for a number that is not finite, any other result as it is."""
     if isinstance(result, float) and not math.isfinite(result):
         return "nan" if math.isnan(result) else "inf" if result > 0 else "-inf"
     return result
@@ -115,12 +115,12 @@ def multivalue(values: Iterable[str]) -> Value:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number, not a truth value."""
+    """Return whether a value is a number, and not a truth value."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def number(value: Any) -> Any:
-    """Return a value as a number, int or float; None where it is null, a multivalue or a text that is none."""
+    """Return a value as a number, int or float; None for null, a multivalue or a text that is not a number."""
     if is_number(value):
         return value
     if isinstance(value, str):
@@ -130,9 +130,11 @@ def number(value: Any) -> Any:
 
 
 def compare(test: Callable[[Any, Any], bool], left: Any, right: Any) -> bool | None:
-    """Compare as eval does: null with anything is null, a multivalue holds when one of its values does.
+    """Compare as eval does: null with anything is null; with a multivalue the comparison is true if it is true for one
+    of its values.
 
-    Two numbers, or a number and a text that reads as one, compare by size, all else by the order of the texts.
+    Two numbers, or a number and a text that reads as a number, compare by size, all other values by the order of their
+    texts.
     """
     if left is None or right is None:
         return None

@@ -1,18 +1,19 @@
 """Runs searches in Splunk's search language over rows in memory.
 
-`run` knows the commands, functions and options that are named in `COMMAND_NAMES` and in the modules; whatever else a
-search holds is a SplError that names it. Where Splunk's references leave open what comes out, that is an error too.
-Limits of a real search (rows of a subsearch, memory, previews) are not modelled. Times are UTC. `reading` says which
-events a search has to read.
+`run` knows the commands, functions and options that are named in `COMMAND_NAMES` and in the modules; everything else in
+a search is a SplError that names it. A result that Splunk's references leave open is an error too. Limits of a real
+search (rows of a subsearch, memory, previews) do not exist here. Times are UTC. `reading` says which events a search
+has to read.
 
-In a few places the references say nothing, and searches cannot do without. Here
-- the rows of stats come in the order of their groups, numbers by size before texts,
-- a condition in eval() of a statistical function counts as 1 where it is true and as null elsewhere,
+In a few places the references say nothing, and searches need an answer. Here
+- the rows of stats have the order of their groups, numbers by size before texts,
+- a condition in eval() of a statistical function counts as 1 if it is true, otherwise as null,
 - `!=` in search holds for a multivalue as soon as one value differs,
-- OUTPUT of a lookup clears the fields that it brings where nothing matches, and OUTPUTNEW with several fields brings
-  those that the event lacks,
+- OUTPUT of a lookup clears its fields if nothing matches, and OUTPUTNEW with several fields adds those that the event
+  lacks,
 - an input field with several values matches a lookup by any of them,
-- bin of another field than `_time` by a span with a time scale is that field as a time, put to the begin of its span,
+- bin of a field other than `_time` by a span with a time scale reads the field as a time, and returns the beginning of
+  its span,
 - a span of one week begins on Sunday, and spans of days count from 1970-01-01, and
 - join overwrites `_time` like any other field that both sides have.
 """
@@ -74,13 +75,13 @@ COMMAND_NAMES = frozenset(_COMMANDS)
 
 @dataclass(frozen=True)
 class Result:
-    """What a search yields: its columns, and its rows, which hold only fields that are not null."""
+    """The result of a search: its columns, and its rows, which hold only fields that are not null."""
 
     fields: list[str]
     rows: list[dict[str, Value]]
 
     def column(self, name: str) -> list[Value]:
-        """Return the values of one column, None where a row has none."""
+        """Return the values of one column, None for a row without a value."""
         return [row.get(name) for row in self.rows]
 
 
@@ -96,10 +97,10 @@ def run(
 ) -> Result:
     """Run a search over all events of `data`, from `earliest` on and before `latest` (seconds since 1970).
 
-    With a `base`, the search goes on from its rows, as the search that follows a base search of a dashboard does. A
+    With a `base`, the search continues with its rows, like a search of a dashboard that extends a base search. A
     `meter` counts the events that are read.
 
-    Raises SplError for what is wrong, unknown or left open.
+    Raises SplError for everything that is wrong, unknown or left open by the references.
     """
     moment = time.time() if now is None else now
 
@@ -114,7 +115,7 @@ def run(
 
 
 def _substituted(command: Command, context: Context) -> Command:
-    """Return eval or where with the text that its subsearches return in their place."""
+    """Return eval or where with its subsearches replaced by the text that they return."""
     if command.name not in ("eval", "where"):
         return command
     text = command.text

@@ -1,4 +1,4 @@
-"""The search command that the add-on brings, run by the add-on's own code."""
+"""The search command of the add-on, run by the add-on's own code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _sfwpackets(_: Context, arguments: Arguments, table: Table) -> Table:
     for row in table.rows:
         told = {name: _told(value) for name, value in row.items()}
         for found in packet_rows.rows(told, parsed):
-            # What the command hands through comes back as it was; what it has made are texts.
+            # A value that the command passes on stays as it was; a value that the command made becomes a text.
             rows.append({name: row[name] if name in row else _cell(value) for name, value in found.items()})  # noqa: PERF401
     if parsed.rows == packet_rows.PACKETS:
         return table.with_columns(rows, packet_rows.PACKET_COLUMNS)

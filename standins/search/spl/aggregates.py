@@ -145,7 +145,7 @@ _ALIASES = {"c": "count", "dc": "distinct_count", "estdc": "distinct_count", "me
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One function over the rows of a group. `field` is None for a plain count; `expression` is that of eval()."""
+    """One function over the rows of a group. `field` is None for a plain count; `expression` is the one in eval()."""
 
     function: str
     compute: Compute
@@ -175,7 +175,7 @@ class Aggregate:
 
     @staticmethod
     def _evaluated(rows: Sequence[Row], expression: Expression, now: float) -> list[Pair]:
-        """Evaluate the expression of eval() for each row: a condition counts as 1 where it is true, else as null."""
+        """Evaluate the expression of eval() for each row: a condition counts as 1 if it is true, otherwise as null."""
         pairs: list[Pair] = []
         for row in rows:
             value = expression.evaluate(row, now)

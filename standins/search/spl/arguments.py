@@ -13,7 +13,7 @@ _BOOLEANS = {"t": True, "true": True, "1": True, "f": False, "false": False, "0"
 
 
 def boolean(text: str) -> bool:
-    """Read true or false as the options of commands have them."""
+    """Read true or false as the options of commands write them."""
     if text.lower() not in _BOOLEANS:
         raise ValueError("is neither true nor false")
     return _BOOLEANS[text.lower()]
@@ -36,7 +36,7 @@ def wildcard(pattern: str) -> re.Pattern[str]:
 
 
 def substituted(name: str, matched: re.Match[str]) -> str:
-    """Put what the wildcards of another name stood for in the place of those of this name."""
+    """Replace the wildcards of this name by the texts that the wildcards of another name stood for."""
     for part in matched.groups():
         name = name.replace("*", part, 1)
     return name
@@ -60,7 +60,7 @@ Options = dict[str, Callable[[str], Any]]
 
 
 class Arguments:
-    """The arguments of one command, read from left to right. What stays unread is refused by `finish`."""
+    """The arguments of one command, read from left to right. `finish` refuses everything that was not read."""
 
     def __init__(self, command: Command) -> None:
         self.command = command
@@ -74,7 +74,7 @@ class Arguments:
         return bool(self.tokens)
 
     def peek(self) -> Token | None:
-        """Return the next token, and leave it."""
+        """Return the next token without taking it."""
         return self.tokens[0] if self.tokens else None
 
     def take(self) -> Token:
@@ -182,7 +182,7 @@ class Arguments:
         raise self.fail("a parenthesis is not closed")
 
     def rest(self) -> str:
-        """Take all that is left, as text."""
+        """Take the rest, as text."""
         if not self.tokens:
             return ""
         start = self.tokens[0].start - self.command.offset
@@ -191,7 +191,7 @@ class Arguments:
         return self.command.text[start:end]
 
     def split_at(self, *words: str) -> list[Token] | None:
-        """Cut the tokens off that follow one of these words outside parentheses; None where there is no such word."""
+        """Cut off the tokens that follow one of these words outside parentheses; None without such a word."""
         depth = 0
         for index, token in enumerate(self.tokens):
             if token.kind == MARK:

@@ -1,10 +1,10 @@
-"""The CIM's data models that these events belong to, as far as searches can see them.
+"""The parts of the CIM's data models for these events that searches can see.
 
 Facts about Splunk's Common Information Model add-on (Splunk_SA_CIM): the datasets, their tags, their fields, and
 what the model computes for a field that an event lacks. Sources: the pages "Network Traffic", "Intrusion Detection",
-"Malware", "Network Resolution (DNS)" and "Web" of the Common Information Model Add-on Manual, and the models that the
-add-on comes with (default/data/models/*.json). The macros that narrow a model to some indexes stand for all indexes
-here. A model's own calculations come in the order in which they build on one another.
+"Malware", "Network Resolution (DNS)" and "Web" of the Common Information Model Add-on Manual, and the models in the
+add-on's package (default/data/models/*.json). The macros that narrow a model to some indexes stand for all indexes
+here. A model's own calculations are in the order in which they build on one another.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ NETWORK_RESOLUTION = DataModel(
                     'case(isnotnull(reply_code_id) AND reply_code_id!="", reply_code_id,'
                     ' isnotnull(reply_code) AND reply_code!="", reply_code, 1=1, "unknown")',
                 ),
-                # A lookup table of the add-on names the codes: here as far as the model itself tells its names.
+                # A lookup table of the add-on names the codes: here are only the names that the model itself holds.
                 (
                     "reply_code",
                     'case(reply_code_id="0", "No Error", reply_code_id="1", "Format Error",'

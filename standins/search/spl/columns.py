@@ -80,7 +80,7 @@ def _rename(_: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def _present(table: Table) -> list[str]:
-    """Return the columns that hold a value in some row: to fillnull, no other field exists."""
+    """Return the columns that hold a value in some row: for fillnull, no other field exists."""
     present = {field for row in table.rows for field, value in row.items() if value is not None}
     return [field for field in table.columns() if field in present]
 

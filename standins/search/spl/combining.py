@@ -1,4 +1,5 @@
-"""Commands that bring other rows in: subsearches and lookups. Sources: the commands' pages of the Search Reference."""
+"""Commands that add rows from elsewhere: subsearches and lookups. Sources: the commands' pages of the Search
+Reference."""
 
 from __future__ import annotations
 
@@ -93,7 +94,7 @@ def _join(context: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def found_lookup(context: Context, arguments: Arguments, name: str) -> Lookup:
-    """Return a lookup. Raises SplError when there is none of that name."""
+    """Return a lookup. Raises SplError if no lookup has that name."""
     lookup = context.data.lookup(name)
     if lookup is None:
         raise arguments.fail(f"unknown lookup {name}")
@@ -237,7 +238,8 @@ def _makeresults(context: Context, arguments: Arguments) -> Table:
 
 
 def _given(context: Context, arguments: Arguments, form: str, source: str) -> Table:
-    """Make rows of the text of a CSV table, or of a JSON list of objects; rows of JSON have the time of the search."""
+    """Make rows from the text of a CSV table, or of a JSON list of objects; rows of JSON have the time of the
+    search."""
     if form == "csv":
         lines = list(csv.reader(io.StringIO(source.strip())))
         rows: list[Row] = [dict(zip(lines[0], line)) for line in lines[1:]]

@@ -1,4 +1,4 @@
-"""What a search runs over: events, macros, lookup tables, saved searches and data models."""
+"""The data for a search: events, macros, lookup tables, saved searches and data models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CIDR = "CIDR"
 
 @dataclass(frozen=True)
 class Lookup:
-    """A lookup table and how its stanza of transforms.conf says that it is matched.
+    """A lookup table, and the rules of its stanza of transforms.conf for matches.
 
     `match_types` names WILDCARD or CIDR for the input fields that are not compared as they are. `min_matches`,
     `max_matches`, `default_match` and `case_sensitive` are the settings of that name; the last is
@@ -73,7 +73,8 @@ def _in_network(value: str, network: str) -> bool:
 class Dataset:
     """A dataset of a data model: the search that its events satisfy, and its fields.
 
-    `constraint` is in addition to that of the `parent`; `calculated` are expressions, evaluated one after the other.
+    `constraint` applies in addition to the constraint of the `parent`; `calculated` are expressions, evaluated in
+    order.
     """
 
     constraint: str
@@ -99,8 +100,8 @@ class DataModel:
 
 
 class Data(Protocol):
-    """What a search runs over. Rows of events have `_time`, `_raw`, `index`, `sourcetype`, `source`, `host`,
-    `eventtype` and `tag` besides their own fields."""
+    """The data for a search. Rows of events have `_time`, `_raw`, `index`, `sourcetype`, `source`, `host`,
+    `eventtype` and `tag` in addition to their own fields."""
 
     def events(self) -> Iterable[Row]:
         """Return all events, in whatever order."""
@@ -118,10 +119,10 @@ class Data(Protocol):
         """Return a data model."""
 
     def places(self) -> Mapping[str, Mapping[str, str]] | None:
-        """Return a database for iplocation, the fields of places by network; None where there is none."""
+        """Return the database for iplocation, the fields of places by network; None without one."""
 
     def collect(self, events: Sequence[Row]) -> None:
-        """Take events that collect writes. They are in `events` of a later search at the earliest."""
+        """Take events that collect writes. Only later searches find them in `events`."""
 
     def put_lookup(self, name: str, lookup: Lookup | None) -> None:
         """Take a table that outputlookup writes, None for one that it deletes."""
@@ -130,16 +131,16 @@ class Data(Protocol):
         """Return the names of all data models."""
 
     def summarized(self, model: str) -> tuple[float, float] | None:
-        """Return from when on and until when (seconds since 1970) an accelerated data model's summaries hold events;
+        """Return the span of time (seconds since 1970) for which an accelerated data model's summaries hold events;
         None for a model that is not accelerated."""
 
     def calculated(self, field: str) -> bool:
-        """Tell whether a field is made by an expression or a table, so that its value need not be in the text."""
+        """Return whether a field is made by an expression or a table, so that its value need not be in the text."""
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Data that is given as it is. The macros' keys are name and number of arguments; `made` are fields that are
+    """Data from the arguments. The macros' keys are name and number of arguments; `made` are fields that are
     calculated.
 
     `collected` and `written` are what searches have written; `located` is the database of iplocation.

@@ -1,7 +1,7 @@
 """Commands that read data models, and tstats. Sources: "tstats", "datamodel" and "from" of the Search Reference.
 
-A data model is computed from the events. With `summariesonly` only those count that the summaries of an accelerated
-model hold: none where it is not accelerated. Without it the others are read from the index.
+A data model is computed from the events. With `summariesonly` only the events in the summaries of an accelerated model
+count: none if it is not accelerated. Without it the other events are read from the index.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Model:
 
     @property
     def root(self) -> str:
-        """The name of the root dataset, by which the fields are called."""
+        """The name of the root dataset, which is the prefix of the fields."""
         return self._lineage[0]
 
     def fields(self) -> list[str]:
@@ -112,7 +112,7 @@ class Model:
         return found
 
     def _children(self) -> list[tuple[str, list[Predicate]]]:
-        """Return the paths of this dataset and of those below it, each with the constraints that it adds."""
+        """Return the paths of this dataset and of the datasets below it, each with the constraints that it adds."""
         found = []
         for name in self._model.datasets:
             lineage = self._model.lineage(name)

@@ -1,4 +1,4 @@
-"""What the evaluator raises."""
+"""The error that the evaluator raises."""
 
 from __future__ import annotations
 

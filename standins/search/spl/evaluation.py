@@ -62,13 +62,13 @@ def _eval(context: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def _fieldformat(_: Context, arguments: Arguments, table: Table) -> Table:
-    """Check the format; how a value is shown is no part of the results."""
+    """Check the format; the results do not include how a value is shown."""
     _assignments(arguments)
     return table
 
 
 def bin_time(when: float, count: int, unit: str) -> float | int:
-    """Return the begin of the span that a time is in: weeks begin on Sunday, months and years as the calendar has it.
+    """Return the beginning of the span that a time is in: weeks begin on Sunday, months and years follow the calendar.
 
     Spans of several days count from 1970-01-01, of several months from January.
     """
@@ -89,7 +89,7 @@ def bin_time(when: float, count: int, unit: str) -> float | int:
 
 
 def bin_value(value: Any, width: float) -> str | None:
-    """Return the range of numbers that a value is in, such as `10-20`; None for what is no number."""
+    """Return the range of numbers that a value is in, such as `10-20`; None for a value that is not a number."""
     size = number(value)
     if size is None:
         return None
@@ -98,7 +98,7 @@ def bin_value(value: Any, width: float) -> str | None:
 
 
 def binning(arguments: Arguments, field: str, width: str) -> Callable[[Any], Any]:
-    """Return what bins the values of a field by a span."""
+    """Return the function that puts the values of a field into bins of a span."""
     size = number(width)
     if field == "_time" or size is None:
         try:

@@ -23,7 +23,7 @@ _SORT_LIMIT = 10_000
 
 Order = Callable[[Any, Any], int]
 Term = tuple[str, Order, bool]
-"""A field to sort by, its order, and whether that is reversed."""
+"""A field to sort by, its order, and whether the order is reversed."""
 
 
 def shown(value: Any) -> str:
@@ -131,7 +131,7 @@ def _address(value: Any) -> tuple[int, int] | None:
 
 
 def _by(key: Callable[[Any], Any]) -> Order:
-    """Return an order by a key; what has none comes last, among its kind by the text."""
+    """Return an order by a key; values without a key are last, in the order of their texts."""
 
     def rank(value: Any) -> tuple[bool, Any]:
         found = key(value)
@@ -145,7 +145,7 @@ def _by(key: Callable[[Any], Any]) -> Order:
 
 
 def _auto(one: Any, other: Any) -> int:
-    """Order two values as what both are: numbers, addresses, else texts."""
+    """Compare two values as numbers or addresses if both are such, otherwise as texts."""
     for key in (number, _address):
         if key(one) is not None and key(other) is not None:
             return _by(key)(one, other)
@@ -182,7 +182,7 @@ def _sort_terms(arguments: Arguments) -> list[Term]:
 
 
 def sort_rows(rows: list[Row], terms: list[Term]) -> list[Row]:
-    """Sort rows by fields: null comes last, whatever the direction."""
+    """Sort rows by fields: null is last in either direction."""
 
     def before(one: Row, other: Row) -> int:
         for field, order, falling in terms:

@@ -1,4 +1,5 @@
-"""The command iplocation, over a database of places that the data brings. Source: its page of the Search Reference."""
+"""The command iplocation, with a database of places that is part of the data. Source: its page of the Search
+Reference."""
 
 from __future__ import annotations
 
@@ -38,12 +39,13 @@ def _iplocation(context: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def _fields(place: Mapping[str, str], names: tuple[str, ...], prefix: str) -> Row:
-    """Return the fields of a place: what the database does not know of it is empty."""
+    """Return the fields of a place: a field that the database does not have is empty."""
     return {prefix + name: place.get(name, "") for name in names}
 
 
 def _place(known: Mapping[Network, Mapping[str, str]], value: str) -> Mapping[str, str] | None:
-    """Return the place of an address or of a subnet, that of the smallest network that holds it; None for none."""
+    """Return the place of an address or of a subnet: the one of the smallest network that contains it; None without
+    one."""
     try:
         wanted = ipaddress.ip_network(value, strict=False)
     except ValueError:

@@ -34,7 +34,7 @@ FindMacro = Callable[[str, int], "Macro | None"]
 
 
 def expand(source: str, find: FindMacro, depth: int = 0) -> str:
-    """Return the search without comments and with every macro replaced, also those that macros bring."""
+    """Return the search without comments and with every macro replaced, also macros inside of macros."""
     if depth > _DEEPEST:
         raise SplError("the macros call each other without end")
 

@@ -1,8 +1,8 @@
 """The language of the search command: which rows a search keeps.
 
 Sources: "search" of the Search Reference; "Use the search command", "Boolean expressions with logical operators",
-"Use CASE and TERM to match phrases" and "Difference between NOT and !=" of the Search Manual. OR binds stronger
-than AND, NOT holds for the term that follows, and values are compared without regard to case.
+"Use CASE and TERM to match phrases" and "Difference between NOT and !=" of the Search Manual. OR binds stronger than
+AND, NOT applies to the term that follows, and values are compared without regard to case.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ _NOT_SUPPORTED = frozenset(
 
 
 class Terms(Protocol):
-    """What a search is compiled to: of each of its terms something is made, and then of several one."""
+    """The target of compilation: an object for each term of a search, and methods that combine several into one."""
 
     def always(self) -> Any:
-        """Return what every event satisfies."""
+        """Return the condition that every event satisfies."""
 
     def every(self, parts: Sequence[Any]) -> Any:
-        """Return what satisfies all parts."""
+        """Return the condition that all parts hold."""
 
     def either(self, parts: Sequence[Any]) -> Any:
-        """Return what satisfies one of the parts."""
+        """Return the condition that at least one part holds."""
 
     def negation(self, part: Any) -> Any:
-        """Return what does not satisfy a part."""
+        """Return the condition that a part does not hold."""
 
     def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Any:
-        """Return what contains a word or a phrase."""
+        """Return the condition that the text contains a word or a phrase."""
 
     def compare(self, name: str, comparison: str, value: str) -> Any:
-        """Return what has a field of that value."""
+        """Return the condition on the value of a field."""
 
 
 class Search:
-    """A search compiled to a predicate, or to what other `terms` make of it, and the time range that it names."""
+    """A search compiled to a predicate, or to the objects of other `terms`, and the time range that it names."""
 
     def __init__(self, tokens: Sequence[Token], subsearch: Subsearch, now: float, terms: Terms | None = None) -> None:
         self.earliest: float | None = None
@@ -203,22 +203,22 @@ class Search:
 
 
 class RowTerms:
-    """Makes of the terms of a search a test of rows."""
+    """Makes a test of rows out of the terms of a search."""
 
     def always(self) -> Predicate:
         """Return a test that every row passes."""
         return _always
 
     def every(self, parts: Sequence[Predicate]) -> Predicate:
-        """Return a test that a row passes that passes all."""
+        """Return a test that passes if all parts pass."""
         return lambda row: all(part(row) for part in parts)
 
     def either(self, parts: Sequence[Predicate]) -> Predicate:
-        """Return a test that a row passes that passes one."""
+        """Return a test that passes if one part passes."""
         return lambda row: any(part(row) for part in parts)
 
     def negation(self, part: Predicate) -> Predicate:
-        """Return a test that a row passes that fails another."""
+        """Return a test that passes if the part fails."""
         return lambda row: not part(row)
 
     def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Predicate:
@@ -251,7 +251,7 @@ def _always(_: Mapping[str, Any]) -> bool:
 
 
 def compare(field: str, comparison: str, value: str) -> Predicate:
-    """Return the test of a field: texts, wildcards and networks for equality, else the size of numbers."""
+    """Return the test of a field: texts, wildcards and networks for equality, otherwise the size of numbers."""
     if comparison in _ORDERINGS:
         return _ordering(field, _ORDERINGS[comparison], value)
     matches = _matcher(value)
@@ -273,7 +273,7 @@ def _matcher(value: str) -> Callable[[str], bool]:
 
 
 def network(value: str) -> str | None:
-    """Return a text if it is a network in CIDR notation or an address, else None."""
+    """Return the text if it is a network in CIDR notation or an address, otherwise None."""
     try:
         ipaddress.ip_network(value, strict=False)
     except ValueError:
@@ -298,7 +298,7 @@ def _ordering(field: str, test: Callable[[Any, Any], bool], value: str) -> Predi
 
 
 def keyword(phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Predicate:
-    """Return the search for a word or a phrase in the raw event: whole segments, `*` for the rest of one."""
+    """Return the search for a word or a phrase in the raw event: complete segments, `*` for the rest of a segment."""
     if phrase == "*":
         return _always
     inner = f"[^{_MAJOR_BREAKERS}]*".join(map(re.escape, phrase.split("*")))

@@ -1,14 +1,16 @@
-"""Which events a search has to read: those that the index cannot rule out before their text is looked at.
+"""Which events a search has to read: all events that the index cannot exclude before their text is read.
 
-The index rules out by time, by index, sourcetype, source and host, and by words (see `words`). The rules are strict:
-what Splunk's documents do not promise counts as read.
+The index excludes events by time, by index, sourcetype, source and host, and by words (see `words`). The rules are
+strict: an event counts as read unless Splunk's documents promise that it is excluded.
 
-- A field that automatic extraction finds in the text is looked up by the words of its value. A field that an expression
-  or a table makes is not, nor is a network, a comparison by size, `!=`, `field=*`, an event type, a tag, or a time of
-  indexing.
-- NOT rules out by a single whole word and by index, sourcetype, source and host; of anything else it rules out nothing.
-- A search that ends in `head` after commands that look at one event at a time ends with the event that fills it.
-- A data model hands over the events that its summaries do not hold; what they hold is not read again.
+- A field that automatic extraction finds in the text is looked up by the words of its value. The index does not look up
+  a field that an expression or a table makes, a network, a comparison by size, `!=`, `field=*`, an event type, a tag,
+  or a time of indexing.
+- NOT excludes events by a single complete word and by index, sourcetype, source and host; anything else under NOT
+  excludes nothing.
+- A search that ends in `head` after commands that look at one event at a time ends with the last event that `head`
+  takes.
+- A search of a data model reads the events that its summaries do not hold; events in the summaries are not read again.
 
 Sources: "Event segmentation and searching", "Write better searches" and "NOT and !=" of the Search Manual; "tstats" of
 the Search Reference.
@@ -28,19 +30,19 @@ from .words import Wanted, has, wanted
 
 INDEXED = frozenset(["index", "sourcetype", "source", "host"])
 NEVER = frozenset(["eventtype", "tag", "linecount", "_time", "_indextime"])
-"""Fields that are made of others, or that no word stands for."""
+"""Fields that are made from other fields, or whose values are not words of the text."""
 
 STREAMING = frozenset(["bin", "eval", "fields", "fillnull", "rename", "regex", "rex", "search", "sfwpackets", "where"])
-"""Commands that look at one event at a time, so that a `head` behind them ends the reading."""
+"""Commands that look at one event at a time, so that a `head` after them ends the reading."""
 
 
 @dataclass(frozen=True)
 class Part:
     """What the index knows of a part of a search.
 
-    `may` tells of an event whether it may satisfy the part, and is None where any may; `exact` says that those are just
-    the ones that do. `asked` are the fields that no word stands for, with the values that they are to have, and `words`
-    the phrases and values that are looked up, besides those of `EventType`.
+    `may` returns whether an event may satisfy the part, and is None if every event may; with `exact` these events do
+    satisfy it. `asked` are the fields whose values are not words of the text, each with the value that it must have.
+    `words` are the phrases and values that are looked up, in addition to those of `EventType`.
     """
 
     may: Predicate | None
@@ -50,27 +52,28 @@ class Part:
 
 
 class IndexTerms:
-    """Makes of the terms of a search what the index knows. `calculated` tells which fields no word stands for."""
+    """Makes the parts that the index can check out of the terms of a search. `calculated` returns whether a field is
+    made by an expression or a table."""
 
     def __init__(self, calculated: Callable[[str], bool]) -> None:
         self._calculated = calculated
 
     def always(self) -> Part:
-        """Return what every event satisfies."""
+        """Return the part that every event satisfies."""
         return Part(lambda _: True, exact=True)
 
     def every(self, parts: Sequence[Part]) -> Part:
-        """Return what satisfies all parts."""
+        """Return the part of events that satisfy all parts."""
         known = [part.may for part in parts if part.may is not None]
         return _joined(parts, (lambda row: all(one(row) for one in known)) if known else None)
 
     def either(self, parts: Sequence[Part]) -> Part:
-        """Return what satisfies one of the parts."""
+        """Return the part of events that satisfy one of the parts."""
         known = [part.may for part in parts if part.may is not None]
         return _joined(parts, (lambda row: any(one(row) for one in known)) if len(known) == len(parts) else None)
 
     def negation(self, part: Part) -> Part:
-        """Return what does not satisfy a part."""
+        """Return the part of events that do not satisfy a part."""
         may = part.may
         return Part((lambda row: not may(row)) if part.exact and may is not None else None, exact=part.exact)
 
@@ -107,8 +110,8 @@ def _known_by(sought: list[Wanted]) -> Predicate | None:
 
 @dataclass
 class Read:
-    """What one search has read: the events, and what the index knew of it; and where a `head` ends it, the events that
-    came to that and how many it takes."""
+    """The events that one search has read, and the part of the search that the index checked. If a `head` ends the
+    search, `arrived` are the events that reached it, and `limit` is how many it takes."""
 
     rows: Sequence[Mapping[str, Any]]
     part: Part
@@ -118,7 +121,7 @@ class Read:
 
 @dataclass
 class Meter:
-    """Counts what searches read, each from the events as they lie in the index."""
+    """Counts the events that searches read from the index."""
 
     reads: list[Read] = field(default_factory=list)
 
@@ -128,7 +131,7 @@ class Meter:
         self.reads.append(Read(rows if may is None else [row for row in rows if may(row)], part))
 
     def stop(self, arrived: Sequence[Row], limit: int) -> None:
-        """Say that the last search ends with so many of the events that came to its `head`."""
+        """Record that the `head` of the last search takes `limit` of the events that arrived there."""
         last = self.reads[-1]
         if last.arrived is None:
             last.arrived, last.limit = list(arrived), limit

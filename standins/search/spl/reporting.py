@@ -138,7 +138,7 @@ def _limit(arguments: Arguments, options: dict[str, Any]) -> tuple[int, bool]:
 
 
 class _Series:
-    """Splits rows into columns by the values of a field, the largest by their own, the others together."""
+    """Splits rows into columns by the values of a field: one column for each of the largest, one for all others."""
 
     def __init__(self, context: Context, arguments: Arguments, options: dict[str, Any]) -> None:
         self._now = context.now
@@ -240,7 +240,7 @@ def _range_key(key: Any) -> Any:
 
 
 def default_span(earliest: float, latest: float, bins: int) -> str:
-    """Return the span that timechart takes for a time range: the first that needs no more than `bins`."""
+    """Return the span that timechart uses in a time range: the first that needs no more than `bins`."""
     for source in _SPANS:
         count, unit = read_span(source)
         if (latest - earliest) / (count * _SECONDS[unit]) <= bins:
@@ -288,7 +288,7 @@ def _timechart(context: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def _rated(aggregate: Aggregate, span: str) -> Aggregate:
-    """Turn the sum of per_second() and its kind into a rate over the span."""
+    """Turn the sum of per_second() and similar functions into a rate over the span."""
     if aggregate.function not in RATES:
         return aggregate
     count, unit = (int(span), "s") if span.isdigit() else read_span(span)
@@ -311,7 +311,7 @@ _TOP_OPTIONS: Options = {
 
 
 def _ranking(sign: int) -> Callable[[Context, Arguments, Table], Table]:
-    """Rank by the count; among equals, top has the lexicographically last value first, as its reference shows."""
+    """Rank by the count; of equal counts, top has the lexicographically last value first, as its reference shows."""
 
     def rank(_: Context, arguments: Arguments, table: Table) -> Table:
         options = arguments.options(_TOP_OPTIONS)

@@ -1,5 +1,5 @@
-"""The command that asks splunkd's REST API. Source: "rest" of the Search Reference. Only what the add-on's searches use
-is played."""
+"""The command that queries splunkd's REST API. Source: "rest" of the Search Reference. Only what the add-on's searches
+use is played."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MODELS = "/services/datamodel/model"
 
 
 def _rest(context: Context, arguments: Arguments) -> Table:
-    """List the data models that the user may read: of each its name."""
+    """List the names of the data models that the user may read."""
     options = arguments.options({"splunk_server": str, "count": int})
     path = arguments.name()
     arguments.finish()

@@ -20,7 +20,7 @@ FRUIT = (
 
 
 def fruit() -> Knowledge:
-    """Events of some fruit, one a minute; the latest is the pear without a colour."""
+    """Events of some fruit, one a minute; the latest is the pear without a color."""
     return Knowledge([event(60 * index, kind=k, colour=c, weight=w) for index, (k, c, w) in enumerate(FRUIT)])
 
 

@@ -1,5 +1,5 @@
-"""What a subsearch turns into. Sources: "format" and "return" of the Search Reference, "About subsearches" of the
-Search Manual."""
+"""The text that a subsearch is replaced by. Sources: "format" and "return" of the Search Reference, "About subsearches"
+of the Search Manual."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quoted(value: str) -> str:
 
 
 def as_search(table: Table) -> str:
-    """Return the search that the results of a subsearch stand for."""
+    """Return the search that the results of a subsearch are turned into."""
     for name in ("search", "query"):
         if table.rows and table.columns() == [name]:
             return " OR ".join(f"( {text(row[name])} )" for row in table.rows if row.get(name) is not None)

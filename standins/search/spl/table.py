@@ -1,4 +1,4 @@
-"""Rows on their way from one command to the next, and what a command is given besides them."""
+"""Rows between commands, and the surroundings that a command runs in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .reading import Meter
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, and the order of their columns; None for the order in which the rows bring them."""
+    """Rows, and the order of their columns; None for the order in which they appear in the rows."""
 
     rows: list[Row]
     fields: Sequence[str] | None = None
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Context:
-    """What a command runs in. `run` runs a subsearch: its text, the rows to begin with or None, and the times.
+    """The surroundings of a command. `run` runs a subsearch: its text, the rows to begin with or None, and the times.
 
     `meter` counts the events that are read.
     """
@@ -63,7 +63,7 @@ Transform = Callable[[Context, Arguments, Table], Table]
 
 
 def transforming(transform: Transform) -> Action:
-    """Make a command that works on rows; as the first command of a search it has none."""
+    """Make a command that works on rows; as the first command of a search it gets no rows."""
 
     def action(context: Context, arguments: Arguments, table: Table | None) -> Table:
         return transform(context, arguments, table if table is not None else Table([]))
@@ -72,7 +72,7 @@ def transforming(transform: Transform) -> Action:
 
 
 def generating(generate: Callable[[Context, Arguments], Table]) -> Action:
-    """Make a command that brings rows, and can only stand first."""
+    """Make a command that creates rows, and can only be the first."""
 
     def action(context: Context, arguments: Arguments, table: Table | None) -> Table:
         if table is not None:
@@ -83,7 +83,7 @@ def generating(generate: Callable[[Context, Arguments], Table]) -> Action:
 
 
 def order_key(value: Any) -> tuple[int, Any]:
-    """Return what values are ordered by: numbers by size, then texts, then null."""
+    """Return the key to sort values by: numbers by size, then texts, then null."""
     if value is None:
         return (2, 0)
     single = texts(value)[0] if isinstance(value, tuple) else value
@@ -92,7 +92,8 @@ def order_key(value: Any) -> tuple[int, Any]:
 
 
 def group(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[str, ...], list[Row]]:
-    """Group rows by fields: a row that lacks one is in no group, one with several values in several."""
+    """Group rows by fields: a row without one of the fields is in no group, a row with several values in several
+    groups."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         values = [texts(row.get(field)) for field in by]
@@ -105,7 +106,7 @@ def group(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[str, ...], list[
 
 
 def original(rows: Sequence[Row], field: str, shown: str) -> Value:
-    """Return a group's value of a field as the rows hold it: a number stays one."""
+    """Return a group's value of a field as the rows hold it: a number stays a number."""
     value = rows[0].get(field)
     return value if not isinstance(value, tuple) else shown
 

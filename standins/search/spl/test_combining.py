@@ -1,4 +1,4 @@
-"""Commands that bring other rows in. Pages: the commands' own of the Search Reference."""
+"""Commands that add rows from elsewhere. Pages: the commands' own of the Search Reference."""
 
 from __future__ import annotations
 

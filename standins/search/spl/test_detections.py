@@ -1,4 +1,4 @@
-"""Searches made of the constructs that published detections for these events use, over events of each kind.
+"""Searches with the constructs of published detections for these events, over events of each kind.
 
 The constructs are those of the analytic story "Cisco Secure Firewall Threat Defense Analytics" in Splunk's security
 content: the source macro, lists of values, wildcards, arithmetic on counters, time bins, null filling, statistics

@@ -1,4 +1,4 @@
-"""How a search is read: pipes, quotes, comments, macros, subsearches, and what is refused by name."""
+"""How a search is read: pipes, quotes, comments, macros, subsearches, and which errors name what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a search says, it runs or is refused: no other exception leaves the evaluator."""
+"""Every search runs or is refused with an SplError: no other exception leaves the evaluator."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Takes the text of a search apart: words, quoted texts, quoted names, marks and subsearches in square brackets.
 
-The search language has no published grammar. This tokeniser is one for all commands; what the tokens mean is up to
-each command, which reads them with `Arguments`. Expressions of eval and where are read from the text itself.
+The search language has no published grammar. This tokenizer serves all commands; each command gives the tokens a
+meaning and reads them with `Arguments`. Expressions of eval and where are read from the text itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ESCAPED_QUOTE = re.compile(r'\\(["\\])')
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of a search. `text` of a quoted text is what the quotes hold, as written between them."""
+    """A piece of a search. `text` of a quoted text is the part between the quotes, as written."""
 
     kind: str
     text: str
@@ -42,15 +42,15 @@ class Token:
 
     @property
     def unescaped(self) -> str:
-        """The text, with quotes and backslashes that are escaped by a backslash as themselves."""
+        """The text, without the backslashes that escape quotes and backslashes."""
         return _ESCAPED_QUOTE.sub(r"\1", self.text) if self.kind == STRING else self.text
 
     def is_mark(self, *marks: str) -> bool:
-        """Tell whether this is one of these marks."""
+        """Return whether this is one of these marks."""
         return self.kind == MARK and self.text in marks
 
     def is_word(self, *words: str) -> bool:
-        """Tell whether this is one of these words, in whatever case."""
+        """Return whether this is one of these words, in upper or lower case."""
         return self.kind == WORD and self.text.lower() in words
 
 
@@ -65,7 +65,7 @@ class Command:
 
 
 def tokenize(source: str) -> list[Token]:
-    """Take a text apart. Raises SplError with the position of a quote or bracket that stays open."""
+    """Take a text apart. Raises SplError with the position of a quote or bracket that is not closed."""
     tokens: list[Token] = []
     position = 0
     while position < len(source):
@@ -102,7 +102,7 @@ def _closing(source: str, opening: int) -> int:
 
 
 def commands(source: str, implied_search: bool) -> list[Command]:
-    """Split a search into its commands. At the begin of a whole search the command search may be left out."""
+    """Split a search into its commands. At the beginning of a complete search the command search may be left out."""
     pieces: list[list[Token]] = [[]]
     for token in tokenize(source):
         if token.is_mark("|"):

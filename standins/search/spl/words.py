@@ -1,10 +1,10 @@
-"""The words of an event's text by which the index knows it, and those that a search may look up there.
+"""The words of an event's text in the index, and the words that a search may look up there.
 
 Sources: "Event segmentation and searching" and "Use CASE and TERM to match phrases" of the Search Manual,
 segmenters.conf.spec for the breakers. A text is cut at the major breakers, and each segment once more at the minor
-ones: the index holds the segments and their pieces, in lower case. A search is cut alike, and looks for the pieces
-only, unless TERM() asks for a whole segment. A wildcard helps at the end of a word; what follows one in the same word
-is not looked up.
+ones: the index holds the segments and their pieces, in lower case. A search is cut in the same way, and looks for the
+pieces only, unless TERM() asks for a complete segment. A wildcard helps at the end of a word; the characters after a
+wildcard in the same word are not looked up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _CODES = "21 26 2526 3B 7C 20 2B 3D 2520 5D 5B 3A 0A 2C 28 29"
-"""The characters that break when they are percent-encoded as well, in hexadecimal."""
+"""The characters, in hexadecimal, that break a text also when they are percent-encoded."""
 
 _MAJOR = "|".join([r"""[\s\[\]<>(){}|!;,'"&?+]""", "--", *(f"%{code}" for code in _CODES.split())])
 _MAJOR_IN_TEXT = re.compile(rf"{_MAJOR}|\*", re.IGNORECASE)
@@ -24,7 +24,7 @@ _MINOR = re.compile(r"[/:=@.\-$#%\\_]")
 
 
 class Wanted(NamedTuple):
-    """A word that an event must have: the word itself, or any that begins so."""
+    """A word that an event must have: the word itself, or any word that begins with it."""
 
     word: str
     is_prefix: bool
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 @lru_cache(maxsize=100_000)
 def words(text: str) -> frozenset[str]:
-    """Return all words by which the index knows an event with this text."""
+    """Return all words under which the index has an event with this text."""
     found = set()
     for segment in _MAJOR_IN_TEXT.split(text.lower()):
         found.add(segment)
@@ -42,7 +42,7 @@ def words(text: str) -> frozenset[str]:
 
 
 def wanted(phrase: str, whole_term: bool = False) -> list[Wanted]:
-    """Return the words that an event must have to contain a phrase; none where the index cannot help."""
+    """Return the words that an event must have to contain a phrase; an empty list if the index cannot help."""
     return list(_wanted(phrase.lower(), whole_term))
 
 
@@ -55,7 +55,7 @@ def _wanted(phrase: str, whole_term: bool) -> Iterator[Wanted]:
 
 
 def has(text: str, sought: list[Wanted]) -> bool:
-    """Tell whether the index knows an event by all of these words."""
+    """Return whether the index has an event under all of these words."""
     known = words(text)
     return all(
         one.word in known if not one.is_prefix else any(word.startswith(one.word) for word in known) for one in sought

@@ -1,4 +1,4 @@
-"""Commands that write: collect into an index, outputlookup into a table. Both pass the results on.
+"""Commands that write: collect into an index, outputlookup into a table. Both also return the results.
 
 Sources: the pages "collect" and "outputlookup" of the Search Reference.
 """
@@ -42,7 +42,7 @@ def _collect(context: Context, arguments: Arguments, table: Table) -> Table:
 
 
 def _event(context: Context, arguments: Arguments, options: dict[str, Any], columns: Sequence[str], row: Row) -> Row:
-    """Return a row as an event of the index that it is written to."""
+    """Return a row as an event for the index that it is written to."""
     found = next((number(row[name]) for name in ("info_min_time", "_time") if number(row.get(name)) is not None), None)
     without_time = context.now if context.earliest is None else context.earliest
     when = without_time if found is None else found
@@ -61,7 +61,7 @@ def _event(context: Context, arguments: Arguments, options: dict[str, Any], colu
 
 
 def _info(context: Context) -> Iterator[str]:
-    """Yield the fields of addinfo: of a search over all time, those that there are."""
+    """Yield the fields of addinfo; a search over all time has only some of them."""
     if context.earliest is not None:
         yield f"info_min_time={context.earliest:.3f}"
     if context.latest is not None:
@@ -70,7 +70,7 @@ def _info(context: Context) -> Iterator[str]:
 
 
 def _written(arguments: Arguments, value: Any) -> str:
-    """Return a value as it stands in the text of an event: several values are lines of one."""
+    """Return a value as the text of an event has it: several values are lines of one text."""
     found = "\n".join(texts(value))
     if '"' in found:
         raise arguments.fail("how a value with a quote is written is left open")
@@ -111,7 +111,7 @@ def _outputlookup(context: Context, arguments: Arguments, table: Table) -> Table
 
 
 def _write_nothing(context: Context, name: str, options: dict[str, Any]) -> None:
-    """Do what outputlookup does without results: keep the table, empty it or delete it."""
+    """Handle an outputlookup without results: keep the table, empty it or delete it."""
     if not options.get("override_if_empty", True) and context.data.lookup(name) is not None:
         return
     context.data.put_lookup(name, Lookup((), []) if options.get("create_empty", False) else None)
