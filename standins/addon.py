@@ -47,7 +47,7 @@ def switch(splunkd: Splunkd, on: bool) -> None:
 
 
 def log_text(splunkd: Splunkd) -> str:
-    """What the input has logged."""
+    """The text that the input has logged."""
     return "".join(path.read_text(encoding="utf-8") for path in sorted(splunkd.home.logs.glob("*estreamer_fqe*.log*")))
 
 
@@ -64,7 +64,8 @@ def doubled(wanted: Sequence[str], arrived: Sequence[str]) -> int:
 
 
 def wait_for_all(splunkd: Splunkd, wanted: Sequence[str], timeout: float = 60.0) -> None:
-    """Wait until each of these events has come at least as often as it is wanted; some may come more often."""
+    """Wait until each of these events has arrived at least as often as it is in the list; some may arrive more
+    often."""
     deadline = time.monotonic() + timeout
     while True:
         count = splunkd.count()
@@ -74,7 +75,7 @@ def wait_for_all(splunkd: Splunkd, wanted: Sequence[str], timeout: float = 60.0)
 
 
 def install(splunkd: Splunkd, package: Path, server: FmcServer, **settings: str) -> None:
-    """Install the add-on and make the account and the input; the input runs as soon as splunkd does."""
+    """Install the add-on and make the account and the input; the input runs as soon as splunkd runs."""
     splunkd.install(package)
     create_account(splunkd, server)
     create_input(splunkd, **settings)

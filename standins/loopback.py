@@ -1,4 +1,4 @@
-"""HTTP on loopback, for the stand-ins that are asked over it."""
+"""HTTP on loopback, for the stand-ins that answer requests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers requests. `timeout` is in seconds: after that, a connection that stays silent is ended."""
+    """Answers requests. `timeout` is in seconds: the server ends a connection that stays silent for so long."""
 
     timeout = 60
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the output of a test is its own."""
+        """Print nothing: the output of a test belongs to the test."""
 
 
 class SplunkHandler(Handler):
-    """Answers every method that Splunk knows by `serve`, which subclasses define."""
+    """Answers every HTTP method that Splunk knows by a call of `serve`, which subclasses define."""
 
     protocol_version = "HTTP/1.1"
     server_version = "Splunkd"
@@ -43,7 +43,7 @@ class SplunkHandler(Handler):
 class Server(ThreadingHTTPServer):
     """Listens on a free port of 127.0.0.1 until `close`; each connection has a thread of its own.
 
-    With a `context` it speaks TLS; what a client does in the handshake delays no other.
+    With a `context` it speaks TLS; a slow handshake of one client delays no other client.
     """
 
     daemon_threads = True
@@ -70,7 +70,7 @@ class Server(ThreadingHTTPServer):
         return accepted, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has gone; what fails here is told as usual."""
+        """Ignore the error of a client that is gone; report all other errors as usual."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 

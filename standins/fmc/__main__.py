@@ -1,7 +1,7 @@
 """The stand-in as a process of its own: `tools/run.sh standins.fmc --directory DIR`.
 
 It makes certificates in DIR, prints one line of JSON when it is ready (`address`, `port`, `pkcs12`, `ca`,
-`fingerprint`, `events`), and stops on SIGTERM or when its standard input ends; then it prints a report and leaves with
+`fingerprint`, `events`), and stops on SIGTERM or when its standard input ends; then it prints a report and exits with
 status 1 if a client broke the protocol.
 
 Each line of its standard input is a command, answered with one line of JSON: `restart`, `append N` (events from the
@@ -29,9 +29,9 @@ from standins.fmc.server import FmcServer
 
 
 def main() -> int:
-    """Serve until told to stop. Return the exit status."""
+    """Serve until a command or a signal stops the server. Return the exit status."""
     options = _options()
-    # A signal may come at any time from here on: it is taken to mean that the standard input ended.
+    # A signal may arrive at any time from here on: it is treated as the end of the standard input.
     stopping, wake = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(wake, b"!"))
     pki = Pki(options.directory, key=options.key)
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 class _Source:
-    """The archive, and what is appended to it while the server runs."""
+    """The archive, and the generator of events that are appended while the server runs."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._generator = EventGenerator(
@@ -77,7 +77,7 @@ class _Source:
             self.archive = GeneratedArchive(options.generate, self._generator)
 
     def append(self, count: int) -> None:
-        """Append the generator's next events; after those of a file, no archival timestamp goes back."""
+        """Append the generator's next events; no archival timestamp goes back, even after events of a file."""
         if isinstance(self.archive, GeneratedArchive):
             self.archive.grow(count)
             return
@@ -117,7 +117,8 @@ def _obey(server: FmcServer, source: _Source, wake: int) -> None:
 
 
 def _lines() -> Iterator[str]:
-    """Yield the lines of the standard input; the lock of `sys.stdin`, held here, would spoil the end of the process."""
+    """Yield the lines of the standard input; `sys.stdin` has a lock, which would disturb the end of the process if it
+    were held here."""
     rest = b""
     while data := os.read(0, 65536):
         *lines, rest = (rest + data).split(b"\n")
@@ -125,7 +126,7 @@ def _lines() -> Iterator[str]:
 
 
 def _done(server: FmcServer, source: _Source, command: str, argument: str) -> dict[str, Any]:
-    """Do what a command says and return the answer."""
+    """Carry out a command and return the answer."""
     if command == "report":
         return _report(server)
     if command == "restart":

@@ -1,4 +1,4 @@
-"""What a Management Center has: records in the order in which it archived them, for as many clients as ask."""
+"""The archive of a Management Center: records in the order of archiving, for any number of clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = 0xFFFFFFFF
-"""The initial timestamp that asks for nothing but what happens from the request on."""
+"""The initial timestamp that requests only events that happen after the request."""
 
 _TIMES = tuple(
     re.compile(rb'"%s"\s*:\s*(\d+)' % name)
@@ -26,7 +26,7 @@ _FIREWALL_RULE = re.compile(rb'("FirewallRule":)"(?:[^"\\]|\\.)*"')
 
 
 class _Announcing:
-    """Tells those who listen that records were appended."""
+    """Notifies listeners that records were appended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,10 +50,11 @@ class _Announcing:
 
 
 class Archive(_Announcing):
-    """Records in memory. Threads may append and read at once; servers that come and go may share it.
+    """Records in memory. Threads may append and read at the same time, and several servers may share an archive.
 
     Archival timestamps never go back, as on a real server, except for 0, which marks records that the server made
-    itself: these come where they were put. With `steady=False` they may: the clock was set, or records came late.
+    itself: these stay where they were appended. With `steady=False` timestamps may go back: the clock was set, or
+    records arrived late.
     """
 
     def __init__(self, records: Iterable[Record] = (), *, steady: bool = True) -> None:
@@ -70,11 +71,11 @@ class Archive(_Announcing):
 
     @classmethod
     def from_file(cls, path: Path) -> Archive:
-        """Return an archive of a file of JSON lines: events as they are, or wrapped.
+        """Return an archive of a file of JSON lines: plain events, or wrapped events.
 
-        A wrapped one is `{"archival": seconds, "record_type": number, "payload": text}`, or `payload_base64` for what
-        is not text; `record_type` may be left out. The archival timestamp of an event as it is comes from its latest
-        time, and never goes back.
+        A wrapped event is `{"archival": seconds, "record_type": number, "payload": text}`, or has `payload_base64` for
+        bytes that are not text; `record_type` may be left out. The archival timestamp of a plain event comes from its
+        latest time, and never goes back.
         """
         archive = cls()
         for line in path.read_bytes().split(b"\n"):
@@ -86,11 +87,11 @@ class Archive(_Announcing):
         return len(self._records)
 
     def newest(self) -> int:
-        """Return the archival timestamp of the last record, 0 if there is none."""
+        """Return the archival timestamp of the last record, 0 for an empty archive."""
         return self._order[-1] if self._order else 0
 
     def append(self, record: Record) -> None:
-        """Append one record; clients that are up to date get it at once."""
+        """Append one record; clients that wait for new events get it at once."""
         self.extend((record,))
 
     def extend(self, records: Iterable[Record]) -> None:
@@ -114,7 +115,8 @@ class Archive(_Announcing):
             return next((place for place, time in enumerate(self._order) if time >= timestamp), len(self._order))
 
     def since(self, timestamp: int) -> list[Record]:
-        """Return the records with that archival timestamp or a later one: whole seconds, so the last is repeated."""
+        """Return the records with that archival timestamp or a later one. The unit is seconds, so the records of the
+        last second are repeated."""
         return self.read(self.position_since(timestamp), len(self))
 
     def read(self, position: int, count: int) -> list[Record]:
@@ -124,7 +126,7 @@ class Archive(_Announcing):
 
 
 class GeneratedArchive(_Announcing):
-    """The first `count` events of a generator, made when they are read: for millions of them."""
+    """The first `count` events of a generator, made when they are read, for millions of events."""
 
     def __init__(self, count: int, generator: EventGenerator | None = None) -> None:
         super().__init__()
@@ -158,8 +160,8 @@ class GeneratedArchive(_Announcing):
 class FailoverPair:
     """The archives of two Management Centers to which the same devices report.
 
-    The clock of the second is `offset` seconds (any sign) from that of the first, and for every second event it cannot
-    resolve the name of the firewall rule: same event, other bytes, other archival timestamp.
+    The clock of the second differs from the first by `offset` seconds (any sign), and it cannot resolve the name of the
+    firewall rule for every second event: the same event then has different bytes and a different archival timestamp.
     """
 
     def __init__(self, records: Iterable[Record] = (), *, offset: int = 7) -> None:

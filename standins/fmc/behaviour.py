@@ -1,7 +1,7 @@
 """How a stand-in Management Center behaves: every reading of the protocol, and every way to misbehave.
 
-What a real one was seen to do is the default; see docs/protocol.md. All of it is data, so that it can be given to
-another process as JSON (`Behaviour.from_json`).
+The default is what a real one was seen to do; see docs/protocol.md. Everything is data, so that another process can get
+it as JSON (`Behaviour.from_json`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ REFUSALS = ("error", "close", "silence")
 RESENDS = ("position", "filter")
 
 BEFORE_EVENTS = ("accept", "handshake", "request")
-"""Moments before the first event: a connection was accepted, its handshake was done, its request was understood."""
+"""Moments before the first event: the server accepted a connection, finished its handshake, understood its request."""
 
 PLACES = ("between", "bundle header", "header", "record header", "payload")
-"""Places in the stream: `between` is right before an event's message (in a bundle: between two inner messages);
-`header`, `record header` and `payload` are in its middle; `bundle header` is in the middle of the next bundle's own
-headers, which comes with the next bundle."""
+"""Places in the stream: `between` is directly before an event's message (in a bundle: between two inner messages);
+`header`, `record header` and `payload` are in its middle; `bundle header` is in the middle of the own headers of the
+next bundle."""
 
 ENDINGS = ("fin", "rst", "close")
-"""The TCP connection ends without a TLS farewell, is reset, or is closed properly."""
+"""The TCP connection ends without a TLS farewell, is reset, or is closed with a TLS farewell."""
 
 ACTIONS = (
     *ENDINGS,
@@ -53,23 +53,24 @@ ACTIONS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One misbehaviour, once on each connection that it is meant for.
+    """One misbehaviour, which happens once on each connection in `connections`.
 
     - `action`: `fin`, `rst`, `close` (see `ENDINGS`); `error`: error message with `code` and `text`, then `close`;
-      `garbage`: bytes that are no message, then nothing more; `overlong`: the header of a message of 1 GiB, then as
-      many bytes as the client takes; `tls-garbage`: bytes that are no TLS; `alert`: a fatal TLS alert, in clear at
+      `garbage`: bytes that are not a message, then nothing more; `overlong`: the header of a message of 1 GiB, then as
+      many bytes as the client reads; `tls-garbage`: bytes that are not TLS; `alert`: a fatal TLS alert, in clear at
       `accept` and encrypted later, then `fin`; `silence`: nothing more is sent, not even keep-alives; `half-open`:
-      nothing more is sent or read; `deaf`: nothing more is read, the rest goes on; `hear`: it is read again; `dribble`:
-      from here on single bytes, a TLS record each, `pause` seconds apart; `say`: the bytes `data` are sent and the rest
-      goes on (give the code points of the bytes, 0 to 255); `gap`: one sequence number of a bundle is left out, nothing
-      else is; `repeat`: one bundle has the sequence number of the one before; `restart`: the server stops, all
-      connections end with it, and starts again on its port; `hello-requests`: in place of its handshake the server asks
-      for one, in clear and without end, and reads nothing.
+      nothing more is sent or read; `deaf`: the server stops reading but continues to send; `hear`: it reads again;
+      `dribble`: from here on the server sends single bytes, each in a TLS record, `pause` seconds apart; `say`: the
+      server sends the bytes `data` and continues (give the code points of the bytes, 0 to 255); `gap`: one sequence
+      number of a bundle is left out, but no event; `repeat`: one bundle has the sequence number of the one before;
+      `restart`: the server stops, which ends all connections, and starts again on its port; `hello-requests`: instead
+      of its handshake the server requests one, in clear and without end, and reads nothing.
     - `where`: a moment before the first event (`BEFORE_EVENTS`) or a place in the stream (`PLACES`).
-    - `after_events`: events that this connection was sent before; or `after_bytes`: bytes, which overrides `where`.
-    - `connections`: numbers of the connections that it is meant for, from 1; None means all.
+    - `after_events`: events that the server sent on this connection before; or `after_bytes`: bytes, which overrides
+      `where`.
+    - `connections`: numbers of the connections with this fault, from 1; None means all.
 
-    Of faults with the same place the one that was given first comes first.
+    If faults have the same place, they happen in the order of the list.
     """
 
     action: str
@@ -95,7 +96,7 @@ class Fault:
             raise ValueError(f"{self.action} needs TLS")
 
     def meant_for(self, connection: int) -> bool:
-        """Tell whether the connection of that number has this fault."""
+        """Return whether the connection of that number has this fault."""
         return self.connections is None or connection in self.connections
 
 
@@ -104,38 +105,40 @@ class Behaviour:
     """Everything that can differ between servers.
 
     Delivery
-    - `style`: `bare` (one message an event), `bundles`, or `mixed` (a bundle, then three bare events, and so on).
-    - `bundle_size`: most events in a bundle. `window`: bundles that may be unacknowledged (1 as the guide has it).
+    - `style`: `bare` (one message for each event), `bundles`, or `mixed` (a bundle, then three bare events, and so on).
+    - `bundle_size`: most events in a bundle. `window`: bundles that may be unacknowledged (1 in the guide).
     - `bare_window`: bare events that may be unacknowledged; None: the server does not wait.
     - `event_data_types`: message types of event data, used in turn: 3 or 4.
     - `bare_version`, `bundled_version`: header version of messages outside and inside a bundle.
     - `extended`: whether record headers carry the 8 bytes with the archival timestamp: `always`, `never`, or
-      `alternate`, each second record.
+      `alternate`, every second record.
     - `netmap_ids`: used in turn; the top bit may be set.
-    - `record_types`: what the records of an event type are labelled, where it differs from the archive (FileEvent 500).
+    - `record_types`: the record type for an event type, if it differs from the archive (FileEvent 500).
     - `trailing`: bytes after the JSON text, used in turn (NUL, CR, LF, blanks).
     - `wrap_every`, `untyped_every`: each such event is wrapped (`{"ConnectionEvent": {…}}`), or lacks
       EventType; 0: none.
-    - `unknown_every`: before each such event comes a message of an unknown type; 0: never.
-    - `server_made_every`: after each such event comes a record with archival timestamp 0; 0: never.
-    - `keepalive`: seconds of quiet after which a null message is sent; 0: never.
+    - `unknown_every`: before each such event the server sends a message of an unknown type; 0: never.
+    - `server_made_every`: after each such event the server sends a record with archival timestamp 0; 0: never.
+    - `keepalive`: seconds of silence after which the server sends a null message; 0: never.
     - `write_size`: most bytes in a TLS record; None: as large as TLS allows.
-    - `repeat_seconds`: a client that resumes gets this much more than it asked for again.
-    - `resends`: what a client that resumes gets of an archive whose timestamps went back: everything from the
-      `position` of the first record that is not older than it asked for, or what a `filter` leaves of that, which
-      takes out all older records.
+    - `repeat_seconds`: a client that resumes gets the events of this many seconds before its timestamp as well.
+    - `resends`: the records for a client that resumes, in an archive whose timestamps went back. `position`: all
+      records from the first one on that is not older than the client's timestamp; `filter`: the same without older
+      records.
 
     Requests
-    - `requests`: what is understood: one message (`single`), JSON in a second message (`two-step`), or `either`.
-    - `refusal`: answer to the other kind: an `error` message and the end, the end without a word (`close`), `silence`.
-    - `known_fields`: if given, any other field or field set is refused with an error message.
+    - `requests`: the kind that the server understands: one message (`single`), JSON in a second message (`two-step`),
+      or `either`.
+    - `refusal`: the answer to the other kind: an `error` message and the end, the end without a message (`close`),
+      `silence`.
+    - `known_fields`: if set, the server refuses any other field or field set with an error message.
 
     Connection
     - `server_certificate`: one of `standins.fmc.pki.SERVER_VARIANTS`.
     - `tls`: versions, `1.2`, `1.3` or both.
-    - `trust_foreign_clients`: the client certificate must be signed by the foreign CA: others get a TLS alert.
-    - `check_client_address`: the CN of the client certificate must be its address, else the connection ends without a
-      message.
+    - `trust_foreign_clients`: the client certificate must be signed by the foreign CA; another one gets a TLS alert.
+    - `check_client_address`: the CN of the client certificate must be its address, otherwise the connection ends
+      without a message.
     - `faults`: see `Fault`.
     """
 
@@ -184,7 +187,7 @@ class Behaviour:
 
     @classmethod
     def from_json(cls, text: str) -> Behaviour:
-        """Return the behaviour of a JSON object with these fields. Raises ValueError or TypeError for anything else."""
+        """Read a `Behaviour` from a JSON object with its fields. Raises ValueError or TypeError for anything else."""
         told: dict[str, Any] = json.loads(text)
         faults = tuple(Fault(**_tuples(fault)) for fault in told.pop("faults", ()))
         if told.get("known_fields") is not None:
@@ -192,7 +195,7 @@ class Behaviour:
         return cls(faults=faults, **_tuples(told))
 
     def to_json(self) -> str:
-        """Return what `from_json` reads."""
+        """Return the text that `from_json` reads."""
         told = dataclasses.asdict(self)
         if self.known_fields is not None:
             told["known_fields"] = sorted(self.known_fields)

@@ -1,6 +1,6 @@
-"""A server's end of one connection: the socket with TLS on it, waiting, reading, and the ways to end.
+"""The server's end of one connection: the socket with TLS, waiting, reading, and the ways to end.
 
-It knows no message. It never blocks but in `Channel.wait` and, after its own end, while it lets the client finish.
+It knows no messages. It blocks only in `Channel.wait` and, after it has ended its side, until the client has ended.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from standins.fmc.pki import Pki
 from standins.fmc.waker import Waker
 
 HANDSHAKE_SECONDS = 10.0
-"""A client that has not finished its handshake by then is cut off."""
+"""Seconds after which the server cuts off a client that has not finished its handshake."""
 
 LINGER_SECONDS = 2.0
-"""How long the server reads on after it ended its side, so that what it sent last is not lost to a reset."""
+"""Seconds for which the server continues to read after it ended its side, so that a reset does not destroy its last
+bytes."""
 
 IGNORE_UNEXPECTED_EOF = 0x80
-"""An option that Python 3.9 sets: with it a client that vanishes looks like one that closes in order."""
+"""An option that Python 3.9 sets: with it, a client that vanishes looks like a client that closes with a TLS
+farewell."""
 
 _TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class Ended(Exception):
-    """The connection is over; its text says how."""
+    """The connection is over; the text says how it ended."""
 
 
 def server_context(pki: Pki, behaviour: Behaviour) -> ssl.SSLContext:
@@ -40,7 +42,7 @@ def server_context(pki: Pki, behaviour: Behaviour) -> ssl.SSLContext:
     versions = sorted(_TLS_VERSIONS[version] for version in behaviour.tls)
     context.minimum_version, context.maximum_version = versions[0], versions[-1]
     context.options &= ~IGNORE_UNEXPECTED_EOF
-    # Old certificates are there for a client to refuse: the server itself has to be able to show them.
+    # Tests use old certificates that a client must refuse: the server has to be able to show them.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     files = pki.server(behaviour.server_certificate)
     context.load_cert_chain(files.certificate, files.key)
@@ -58,22 +60,22 @@ class Channel:
     def __init__(self, plain: socket.socket) -> None:
         self.socket: socket.socket = plain
         self.deaf = False
-        """Nothing that the client sends is read."""
+        """Whether the server does not read."""
         self._waker = Waker()
         self._stopping = False
 
     def wake(self) -> None:
-        """Have `wait` return: there may be something new to send."""
+        """Make `wait` return, because there may be something to send."""
         self._waker.wake()
 
     def stop(self) -> None:
-        """Have the connection end, because the server stops."""
+        """End the connection, because the server stops."""
         self._stopping = True
         self._waker.wake()
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Make waiting for the socket possible, until leaving."""
+        """Make it possible to wait for the socket, until the context ends."""
         with selectors.DefaultSelector() as self._selector:
             self._selector.register(self._waker.end, selectors.EVENT_READ)
             self._selector.register(self.socket, selectors.EVENT_READ)
@@ -87,11 +89,12 @@ class Channel:
         self._waker.close()
 
     def listen(self, on: bool) -> None:
-        """Stop reading what the client sends, or go on with it."""
+        """Stop reading, or continue to read."""
         self.deaf = not on
 
     def wait(self, timeout: float | None, *, write: bool, read: bool = True) -> None:
-        """Wait until the socket is ready, the thread was woken, or time is up. Raises Ended when the server stops."""
+        """Wait until the socket is ready, `wake` was called, or the time is over. Raises Ended when the server
+        stops."""
         interest = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
         self._watch(interest)
         self._selector.select(timeout)
@@ -112,10 +115,11 @@ class Channel:
     # The handshake
 
     def shake_hands(self, context: ssl.SSLContext) -> tuple[str | None, str | None]:
-        """Put TLS on the socket; return its version and the common name of the client. Raises Ended when it fails."""
+        """Do the TLS handshake; return the version of TLS and the common name of the client. Raises Ended when it
+        fails."""
         self._selector.unregister(self.socket)
         try:
-            # Python 3.9 leaks the socket when the client is gone at the moment of wrapping.
+            # Python 3.9 leaks the socket if the client is gone at the moment of wrapping.
             self.socket.getpeername()
             tls = context.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
@@ -138,7 +142,7 @@ class Channel:
             return False
         except OSError as error:
             ended = f"handshake failed: {getattr(error, 'reason', None) or error}"
-            # The alert that says why must not be lost to a reset.
+            # A reset must not destroy the alert that names the reason.
             with contextlib.suppress(Ended, OSError):
                 self.shut_below_tls()
                 self.drain(LINGER_SECONDS)
@@ -148,7 +152,7 @@ class Channel:
     # Reading and ending
 
     def received(self) -> tuple[bytes, str | None]:
-        """Return what there is to read, and how the client left if it did."""
+        """Return the bytes that arrived, and how the client ended the connection if it did."""
         parts: list[bytes] = []
         while True:
             try:
@@ -171,7 +175,7 @@ class Channel:
     def end(self, how: str, ended: str, overhear: Callable[[bytes], None]) -> NoReturn:
         """End the connection in one of the ways of `standins.fmc.behaviour.ENDINGS`. Raises Ended.
 
-        What the client still says goes to `overhear`.
+        Bytes that the client still sends go to `overhear`.
         """
         self._shut(how, ended)
         if self.deaf:
@@ -182,7 +186,7 @@ class Channel:
         raise Ended(ended)
 
     def _shut(self, how: str, ended: str) -> None:
-        """Say that nothing more is sent. Raises Ended when there is nothing to wait for then."""
+        """End the server's side. Raises Ended after a reset, since the client cannot answer it."""
         with contextlib.suppress(OSError, ValueError):
             if how == "rst":
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -197,9 +201,9 @@ class Channel:
         socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def _linger(self, overhear: Callable[[bytes], None]) -> None:
-        """Read on for a while, so that what was sent last is not lost to a reset.
+        """Continue to read for `LINGER_SECONDS`, so that a reset does not destroy the last bytes that were sent.
 
-        After a farewell of TLS, what the client still says may go unheard.
+        After a TLS farewell, bytes that the client still sends may be lost.
         """
         self._watch(selectors.EVENT_READ)
         deadline = time.monotonic() + LINGER_SECONDS
@@ -207,7 +211,7 @@ class Channel:
             data, over = self.received()
             overhear(data)
             if over:
-                # OpenSSL may refuse to read what comes after its own farewell.
+                # OpenSSL may refuse to read anything after its own farewell.
                 with contextlib.suppress(Ended):
                     self.drain(deadline - time.monotonic())
                 return
@@ -215,7 +219,7 @@ class Channel:
             self._waker.woken()
 
     def drain(self, seconds: float | None = None) -> NoReturn:
-        """Read what comes, without TLS, until the client is gone or time is up. Raises Ended."""
+        """Read and discard bytes, without TLS, until the client is gone or the time is over. Raises Ended."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if deadline is None else deadline - time.monotonic()

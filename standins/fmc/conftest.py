@@ -1,4 +1,4 @@
-"""What the tests of the stand-in share."""
+"""Fixtures of the stand-in's tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Serve = Callable[..., FmcServer]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Return what starts a server of so many events with such a behaviour; all are stopped after the test."""
+    """Return a function that starts a server with a number of events and a `Behaviour`; all servers stop after the
+    test."""
     servers: list[FmcServer] = []
 
     def start(

@@ -1,8 +1,8 @@
-"""What a client and the server say to each other on one connection; no socket, and no waiting.
+"""The dialog of a client and the server on one connection, without a socket and without waiting.
 
-This is the place where one family of events differs from another: which messages a client may send (`strict`), what
-each is answered with, which records follow and what their bytes are (`delivery`), and what is to be acknowledged. The
-socket and TLS (`channel`), the pace (`outgoing`), the faults (`misbehaviour`) and the loop (`session`) know no message.
+Everything that differs between families of events is here: which messages a client may send (`strict`), the answer to
+each, which records follow and their bytes (`delivery`), and which of them the client must acknowledge. The socket and
+TLS (`channel`), the pace (`outgoing`), the faults (`misbehaviour`) and the loop (`session`) know no messages.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from standins.fmc.strict import (
 
 
 class Window:
-    """What was sent completely and is not acknowledged yet, and how much more may be sent before it is."""
+    """The messages that were sent completely and are not acknowledged yet, and how many more may be sent until then."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._are_bundles: deque[bool] = deque()
 
     def add(self, completed: Completed) -> None:
-        """Note what was sent: bare events, and bundles after them."""
+        """Add messages that were sent: bare events, and bundles after them."""
         self._are_bundles.extend([False] * completed.bare + [True] * completed.bundles)
 
     def acknowledge(self) -> bool:
-        """Take the oldest out; tell whether there was one."""
+        """Remove the oldest message; return whether there was one."""
         if not self._are_bundles:
             return False
         self._are_bundles.popleft()
@@ -63,10 +63,10 @@ class Window:
 
 
 class Conversation:
-    """The server's side of the conversation: bytes of the client go in, chunks to send come out.
+    """The server's side of the conversation: it reads bytes of the client and returns chunks to send.
 
-    `on_request` is called when a request was understood, before the first event. What the connection came to stands in
-    `connection`, and breaches of the protocol in `record`.
+    `on_request` is called when a request was understood, before the first event. `connection` holds the figures of the
+    connection, and `record` the breaches of the protocol.
     """
 
     def __init__(
@@ -92,10 +92,11 @@ class Conversation:
         self._window = Window(behaviour)
         self._acknowledgements = 0
 
-    # What the client says
+    # Messages of the client
 
     def hear(self, data: bytes) -> None:
-        """Take what the client sent, and do what it asks. Raises Leaving when the server is to end the connection."""
+        """Read bytes of the client, and carry out its requests. Raises Leaving when the server is to end the
+        connection."""
         messages = self._inspector.receive(data)
         self._report()
         for message in messages:
@@ -103,7 +104,8 @@ class Conversation:
         self._count_acknowledgements()
 
     def overhear(self, data: bytes) -> None:
-        """Take what the client sent after the server said its last: only what is for the record counts."""
+        """Read bytes that the client sent after the server's last message: only entries of the record follow from
+        them."""
         for message in self._inspector.receive(data):
             if isinstance(message, (Acknowledgement, Goodbye)):
                 self._understand(message)
@@ -111,7 +113,7 @@ class Conversation:
         self._report()
 
     def end(self, *, orderly: bool) -> None:
-        """Check what is left when the client is gone."""
+        """Check the bytes that are left when the client is gone."""
         self._inspector.end(orderly=orderly)
         self._report()
 
@@ -146,7 +148,7 @@ class Conversation:
             self._reported += len(found)
             self._record.breached(self._connection.number, found)
 
-    # What a request is answered with
+    # Answers to a request
 
     def _requested(self, request: Request) -> None:
         with self._record.changing():
@@ -192,31 +194,32 @@ class Conversation:
     def _say_and_end(self, code: int, text: str) -> None:
         self._outgoing.say_and_end(error_message(code, text), f"refused: {text}")
 
-    # What is delivered
+    # Delivery
 
     @property
     def quiet(self) -> float:
-        """After how many seconds without anything else to send a keep-alive is due; 0 for never."""
+        """Seconds without anything else to send after which a keep-alive is due; 0 for never."""
         return 0.0 if self._delivery is None else self._behaviour.keepalive
 
     @property
     def at_stop(self) -> bool:
-        """Whether a fault has its place right here in the stream."""
+        """Whether a fault has its place at this offset of the stream."""
         if self._delivery is None or self._outgoing.replaced:
             return False
         return self._delivery.stops.reached(self._outgoing.sent)
 
     def take_fault(self) -> Fault | None:
-        """Return the fault that has its place right here in the stream, each once."""
+        """Return the fault that has its place at this offset of the stream, each once."""
         return self._delivery.stops.take() if self._delivery is not None and self.at_stop else None
 
     @property
     def to_stop(self) -> int | None:
-        """How many bytes there are before the next fault; None for no end of them."""
+        """The number of bytes before the next fault; None for no limit."""
         return None if self._delivery is None else self._delivery.stops.distance(self._outgoing.sent)
 
     def following(self) -> Chunk | None:
-        """Return what is to be sent next, None while there is nothing, or what there is has to wait."""
+        """Return the next bytes to send, None without any, or while they have to wait for an
+        acknowledgment."""
         if self._delivery is None:
             return None
         window = self._window
@@ -228,7 +231,7 @@ class Conversation:
         return chunk
 
     def sent(self, completed: Completed) -> None:
-        """Note what was sent completely."""
+        """Add what was sent completely to the figures."""
         self._window.add(completed)
         with self._record.changing():
             self._connection.bytes_sent = self._outgoing.sent

@@ -1,4 +1,4 @@
-"""Records to bytes, in the order and the style in which one connection gets them."""
+"""Turns records into bytes, in the order and the style of one connection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _with_only(names: frozenset[str], payload: bytes) -> bytes:
 
 
 class Source(Protocol):
-    """An archive, as a connection needs it."""
+    """The methods of an archive that a connection needs."""
 
     def __len__(self) -> int: ...
 
@@ -53,7 +53,7 @@ class Source(Protocol):
 
 @dataclass
 class Chunk:
-    """Bytes to send, and the offsets of the stream at which events, and what is to be acknowledged, are complete."""
+    """Bytes to send, and the offsets of the stream at which events, bare events and bundles are complete."""
 
     data: bytes = b""
     event_ends: list[int] = field(default_factory=list)
@@ -68,10 +68,10 @@ def error_message(code: int, text: str) -> bytes:
 
 
 class Delivery:
-    """What one connection gets: its place in the archive, and the faults that await it in the stream.
+    """The stream of one connection: its place in the archive, and the faults that it will meet.
 
-    `wanted` gives the field sets and fields of each event type asked for. A type of which only fields are asked, and
-    no field set, comes with these fields alone.
+    `wanted` gives the field sets and fields of each event type asked for. If only fields and no field set are requested
+    for a type, its events have only these fields.
     """
 
     def __init__(
@@ -105,7 +105,8 @@ class Delivery:
         self._bundle_is_next = behaviour.style != "bare"
 
     def next(self, *, bundle_allowed: bool, bare_room: int | None) -> Chunk | None:
-        """Return what is to be sent next, or None while there is nothing, or what there is has to wait."""
+        """Return the next bytes to send, None without any, or while they have to wait for an
+        acknowledgment."""
         self._ripe()
         if self._bundle_is_next:
             chunk = self._bundle() if bundle_allowed else None
@@ -117,12 +118,12 @@ class Delivery:
         return chunk
 
     def other(self, message: bytes) -> Chunk:
-        """Return a message that is no event: it takes its place in the stream."""
+        """Return a message that is not an event as a part of the stream."""
         self._offset += len(message)
         return Chunk(message)
 
     def _records(self, most: int) -> list[Record]:
-        """Return up to `most` wanted records, from the place where the connection is."""
+        """Return up to `most` wanted records, from the position of the connection on."""
         while most > 0:
             read = self._source.read(self._position, most)
             resent = self._archived - self._position
@@ -236,7 +237,7 @@ class Delivery:
         return payload + behaviour.trailing[self._index % len(behaviour.trailing)].encode("latin-1")
 
     def _stops_in(self, message_length: int, payload_length: int) -> None:
-        """Turn the faults that await this event into offsets of the stream."""
+        """Give the faults that wait for this event offsets in the stream."""
         headers = message_length - payload_length
         within = {
             "between": 0,

@@ -1,7 +1,7 @@
-"""Events made from real samples: values varied, shapes kept, the same for the same seed.
+"""Events made from real samples: other values, the same shapes, and equal for the same seed.
 
-Events come in blocks of 20 about ten connections: 18 connection events (eight starts with their ends, two starts
-alone), one intrusion event and one file event of these connections. Any event can be made without those before it.
+A block has 20 events about ten connections: 18 connection events (eight starts with their ends, two starts alone), one
+intrusion event and one file event of these connections. Any event can be made without the events before it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 SAMPLES = Path(__file__).parent / "samples"
 
 RECORD_TYPES = {"ConnectionEvent": 71, "IntrusionEvent": 400, "IntrusionPacket": 2, "FileEvent": 502}
-"""Connection and file events were seen so in real answers; the others are those of the classic protocol."""
+"""Real answers have these numbers for connection and file events; the others are those of the classic protocol."""
 
 BLOCK = 20
 """Events in a block."""
@@ -36,9 +36,9 @@ _EVENT_TYPE = re.compile(rb'"EventType"\s*:\s*"([^"\\]*)"')
 
 
 class Record(NamedTuple):
-    """What the server keeps of an event: archival timestamp (Unix seconds), record type, payload, event type.
+    """The record of an event on the server: archival timestamp (Unix seconds), record type, payload, event type.
 
-    The event type is None where the payload has none: such a record goes to every client.
+    The event type is None if the payload has none: such a record goes to every client.
     """
 
     archival: int
@@ -48,7 +48,8 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, payload: bytes, archival: int, record_type: int | None = None) -> Record:
-        """Return the record of a payload: with the event type that it states, by default with the record type of that."""
+        """Return the record of a payload, with its event type, and by default with the record type of that event
+        type."""
         found = _EVENT_TYPE.search(payload)
         event_type = found.group(1).decode("utf-8", "replace") if found else None
         if record_type is None:
@@ -61,7 +62,7 @@ class EventGenerator:
 
     Archival timestamps start at `start` (Unix seconds) and never go back; between 1 and `2 * per_second - 1` events
     share a second. With `duplicates_every` (2 or more), about each such event repeats the payload of the one before it
-    in the same second, as equal events that really happened twice.
+    in the same second, like two equal events that both happened.
     """
 
     def __init__(
@@ -173,14 +174,14 @@ def _mix(number: int, seed: int) -> int:
 
 
 class _Hole(NamedTuple):
-    """A value that differs from event to event: its name among the values of a connection, and how it is written."""
+    """A value that differs between events: its name among the values of a connection, and its format."""
 
     name: str
     written: str = "%d"
 
 
 class _Template:
-    """The bytes of an event with holes in them."""
+    """The bytes of an event with holes for values."""
 
     def __init__(self, event: dict[str, Any]) -> None:
         self._kind: str = event["EventType"]
@@ -215,7 +216,7 @@ def _profiles(seed: int) -> list[dict[str, _Template]]:
 
 
 def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number: int) -> dict[str, _Template]:
-    """Return the templates of one conversation: all four tell of the same two machines."""
+    """Return the templates of one conversation: all four are about the same two machines."""
     key = _conversation(chooser, ipv6=number % 4 == 3)
     start = _holed(samples["connection"], {**key, **_connection_values(chooser, key)})
     end: dict[str, Any] = {}
@@ -234,7 +235,7 @@ def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number:
 
 
 def _holed(shape: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Return an event of this shape, with these values, and with holes for what differs from event to event."""
+    """Return an event of this shape, with these values, and with holes for values that differ between events."""
     event = {name: values.get(name, value) for name, value in shape.items()}
     for name in (
         "FirstPacketSecond",

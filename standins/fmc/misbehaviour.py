@@ -1,4 +1,4 @@
-"""The faults of one connection, and what each of their actions does (`standins.fmc.behaviour.Fault`)."""
+"""The faults of one connection, and the code for each action (`standins.fmc.behaviour.Fault`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GARBAGE = bytes(range(255, -1, -1))
 _OVERLONG = struct.pack(">HHI", 1, 4, 1 << 30)
 _FORGED_RECORD = bytes.fromhex("17 0303 0040") + bytes(64)
 _FORGED_RECORDS = 1 + (16 * 1024 + 256) // len(_FORGED_RECORD)
-"""More than the rest of the longest record of TLS."""
+"""More bytes than can be left of the longest TLS record."""
 
 _ALERT = bytes.fromhex("15 0303 0002 02 28")
 _HELLO_REQUESTS = bytes.fromhex("16 0303 0004 00000000") * 1000
@@ -27,7 +27,7 @@ _HELLO_REQUESTS = bytes.fromhex("16 0303 0004 00000000") * 1000
 
 
 class Misbehaviour:
-    """Does what faults say to a connection. `restart` has the server restart without waiting for it."""
+    """Applies faults to a connection. `restart` makes the server restart without waiting for it."""
 
     def __init__(
         self, faults: Sequence[Fault], channel: Channel, outgoing: Outgoing, restart: Callable[[], None]
@@ -38,14 +38,14 @@ class Misbehaviour:
         self._restart = restart
 
     def moment(self, where: str) -> None:
-        """Act out the faults of a moment before the first event. Raises Ended or Leaving when one ends it all."""
+        """Apply the faults of a moment before the first event. Raises Ended or Leaving if one ends the connection."""
         for fault in [fault for fault in self._faults if fault.where == where and fault.after_bytes is None]:
             self.act(fault)
             if where == "accept":
                 self._channel.drain()
 
     def act(self, fault: Fault) -> None:
-        """Act out one fault. Raises Ended or Leaving when it ends the connection."""
+        """Apply one fault. Raises Ended or Leaving when it ends the connection."""
         action = fault.action
         if action in ENDINGS:
             raise Leaving(action, f"fault: {action}")
@@ -66,7 +66,7 @@ class Misbehaviour:
             self._outgoing.mute()
 
     def _act_below(self, action: str) -> None:
-        """Act out a fault after which nothing more is said: those below TLS, and silence."""
+        """Apply a fault after which the server sends nothing more: the faults below TLS, and silence."""
         if action == "tls-garbage":
             os.write(self._channel.socket.fileno(), _GARBAGE)
         elif action == "alert":
@@ -80,7 +80,7 @@ class Misbehaviour:
                 self._channel.wait(None, write=False, read=False)
 
     def _say(self, data: bytes) -> None:
-        """Send bytes that are no part of what there is to deliver."""
+        """Send bytes that are not part of the delivery."""
         rest = memoryview(data)
         while rest:
             try:
@@ -113,9 +113,9 @@ class Misbehaviour:
 
 
 def _send_alert(tls: ssl.SSLSocket) -> None:
-    """Send a fatal alert as TLS makes it when it is fed a forged record.
+    """Send the fatal alert that TLS sends when it receives a forged record.
 
-    It is fed through a pair of sockets in the place of the connection, since no function of `ssl` sends an alert.
+    The record arrives through a pair of sockets in place of the connection, since no function of `ssl` sends an alert.
     """
     descriptor = tls.fileno()
     client = os.dup(descriptor)
@@ -125,7 +125,7 @@ def _send_alert(tls: ssl.SSLSocket) -> None:
             ours.settimeout(LINGER_SECONDS)
             theirs.setblocking(False)
             os.dup2(theirs.fileno(), descriptor)
-            # The client may have been in the middle of a record, which the forged ones then complete.
+            # The client may have been in the middle of a record, which the forged records then complete.
             ours.sendall(_FORGED_RECORD * _FORGED_RECORDS)
             with contextlib.suppress(ssl.SSLError):
                 while tls.recv(65536):

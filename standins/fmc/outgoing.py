@@ -1,4 +1,4 @@
-"""The bytes on their way to one client: at what pace they go, what is sent in their place, and what has been sent."""
+"""The bytes for one client: their pace, the bytes that replace them, and the count of bytes that were sent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Callable, NamedTuple
 from standins.fmc.delivery import Chunk
 
 _RECORD = 16384
-"""Bytes of a TLS record. A write of more would let the client see the first records before the write returns, and so
-acknowledge what does not count as sent."""
+"""Bytes of a TLS record. A longer write would show the client the first records before the write returns; the client
+could then acknowledge events that do not count as sent."""
 
 _FILLER = b"x" * 65536
 
 
 class Leaving(Exception):
-    """The server ends the connection: `how` is one of `standins.fmc.behaviour.ENDINGS`, the text is for the record."""
+    """The server ends the connection: `how` is one of `standins.fmc.behaviour.ENDINGS`, the text goes into the
+    record."""
 
     def __init__(self, how: str, ended: str) -> None:
         super().__init__(ended)
@@ -24,7 +25,7 @@ class Leaving(Exception):
 
 
 class Completed(NamedTuple):
-    """How many events, bare events and bundles were sent to their end by one write."""
+    """The numbers of events, bare events and bundles that one write completed."""
 
     events: int
     bare: int
@@ -32,15 +33,15 @@ class Completed(NamedTuple):
 
 
 class Outgoing:
-    """What is being sent. `write_size` is the most bytes of one write, None for a TLS record."""
+    """The bytes that are being sent. `write_size` is the most bytes of one write, None for a TLS record."""
 
     def __init__(self, write_size: int | None) -> None:
         self.sent = 0
-        """Bytes of the stream so far."""
+        """Number of bytes that were sent so far."""
         self.muted = False
-        """Nothing more is sent."""
+        """Whether the server sends nothing more."""
         self.filling = False
-        """Bytes without a meaning are sent for ever."""
+        """Whether the server sends meaningless bytes without end."""
         self._write_size = write_size or _RECORD
         self._bytes = memoryview(b"")
         self._milestones = Chunk()
@@ -57,18 +58,18 @@ class Outgoing:
 
     @property
     def waiting(self) -> bool:
-        """Whether bytes wait for the socket to take them."""
+        """Whether bytes wait until the socket accepts them."""
         return bool(self._bytes) and not self.muted and not self._next_write > time.monotonic()
 
     @property
     def replaced(self) -> bool:
-        """Whether something else is sent in the place of what there is to deliver."""
+        """Whether other bytes are sent in place of the delivery."""
         return self.filling or self._mute_next or self._closing is not None
 
     def timeout(self, quiet: float) -> float | None:
-        """Return in how many seconds a write is due, at the latest after so long a silence; None for never.
+        """Return the seconds until a write is due, at most `quiet` seconds after the last one; None for never.
 
-        A `quiet` of 0 means that a silence may last.
+        A `quiet` of 0 sets no limit to the silence.
         """
         now = time.monotonic()
         if self._next_write > now:
@@ -78,13 +79,13 @@ class Outgoing:
         return max(0.0, self._last_sent + quiet - now)
 
     def begin(self) -> None:
-        """Let the silence count from here."""
+        """Start the clock of the silence."""
         self._last_sent = time.monotonic()
 
     def fill(self, following: Callable[[], Chunk | None]) -> bool:
-        """Have bytes to send, the `following` ones when all others are sent; tell whether there are any.
+        """Get bytes to send, the `following` ones when all others are sent; return whether there are any.
 
-        Raises Leaving when all is said.
+        Raises Leaving when the connection is to end.
         """
         if self._bytes:
             return True
@@ -101,14 +102,14 @@ class Outgoing:
         return True
 
     def piece(self, to_stop: int | None = None) -> memoryview:
-        """Return what to send at once: nothing beyond `to_stop` bytes, if given and above 0."""
+        """Return the bytes of the next write: at most `to_stop`, if it is set and above 0."""
         most = self._write_size
         if to_stop is not None and to_stop > 0 and not self.filling:
             most = min(most, to_stop)
         return self._bytes[:most]
 
     def count(self, sent: int) -> Completed:
-        """Note that so many bytes were sent; return what they completed."""
+        """Count bytes that were sent; return what they completed."""
         self._bytes = self._bytes[sent:]
         self.sent += sent
         self._last_sent = time.monotonic()
@@ -122,28 +123,28 @@ class Outgoing:
         """The most bytes of one write."""
         return self._write_size
 
-    # What takes the place of the delivery
+    # Bytes in place of the delivery
 
     def dribble(self, pause: float) -> None:
         """Send single bytes from here on, `pause` seconds apart."""
         self._write_size, self._pause = 1, pause
 
     def mute(self) -> None:
-        """Send nothing more, not even what is under way."""
+        """Send nothing more, not even the rest of a message."""
         self.muted = True
 
     def say_and_end(self, data: bytes, ended: str) -> None:
-        """Send this instead of what was to be sent, then end."""
+        """Send this in place of the delivery, then end the connection."""
         self._replace(data)
         self._closing = ended
 
     def say_and_mute(self, data: bytes) -> None:
-        """Send this instead of what was to be sent, then nothing more."""
+        """Send this in place of the delivery, then nothing more."""
         self._replace(data)
         self._mute_next = True
 
     def say_and_fill(self, data: bytes) -> None:
-        """Send this instead of what was to be sent, then bytes without a meaning for ever."""
+        """Send this in place of the delivery, then meaningless bytes without end."""
         self._replace(data)
         self.filling = True
 
@@ -153,7 +154,7 @@ class Outgoing:
 
 
 def _take(ends: list[int], sent: int) -> int:
-    """Remove the offsets up to `sent` and return how many they were."""
+    """Remove the offsets up to `sent` and return their number."""
     reached = bisect_right(ends, sent)
     del ends[:reached]
     return reached

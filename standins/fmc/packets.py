@@ -1,4 +1,4 @@
-"""Packets byte by byte: frames of each protocol, written by the RFCs, with true lengths and checksums.
+"""Packets byte by byte: frames of each protocol after the RFCs, with correct lengths and checksums.
 
 Nothing here is shared with the decoder that the add-on ships.
 """
@@ -34,7 +34,7 @@ def ethernet(inner: bytes, kind: int, vlans: Sequence[tuple[int, int]] = ()) -> 
 
 
 def frame(packet: bytes, vlans: Sequence[tuple[int, int]] = ()) -> bytes:
-    """An Ethernet frame around an IP packet, padded to the 60 bytes that Ethernet asks for."""
+    """An Ethernet frame around an IP packet, padded to the 60 bytes that Ethernet requires."""
     whole = ethernet(packet, 0x0800 if packet[0] >> 4 == 4 else 0x86DD, vlans)
     return whole + b"\0" * (60 - len(whole))
 

@@ -1,6 +1,6 @@
 """The certificates of a stand-in Management Center: its CA, server and client certificates, and PKCS#12 files.
 
-Nothing made here is worth keeping secret, and it is treated as if it were: key files are readable by their owner
+Nothing made here needs to be secret, but all of it is treated as secret: key files are readable by their owner
 only, and passwords reach the `openssl` command through its environment, never through its arguments.
 """
 
@@ -26,11 +26,11 @@ from cryptography.x509.oid import NameOID
 PrivateKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
 KEYS = ("ec", "rsa")
-"""Kinds of keys: EC P-256 (quick to make) and RSA of 2048 bits (what a Management Center issues)."""
+"""Kinds of keys: EC P-256 (quick to make) and RSA of 2048 bits (as a Management Center issues them)."""
 
 SERVER_VARIANTS = ("good", "renewed", "wrong-role", "expired", "not-yet-valid", "foreign", "weak-key", "sha1")
 """Server certificates: `renewed` is as good as `good`, with another key; `foreign` is signed by another CA, `weak-key`
-is RSA of 1024 bits, `sha1` is signed so."""
+is RSA of 1024 bits, `sha1` has a signature with SHA-1."""
 
 CLIENT_VARIANTS = (
     "good",
@@ -43,8 +43,8 @@ CLIENT_VARIANTS = (
     "weak-key",
     "sha1",
 )
-"""Client certificates: as those of servers; `short-lived` expires `SHORT_LIFE` seconds after it was made, `expiring` in
-twelve days."""
+"""Client certificates: the variants are those of servers; `short-lived` expires `SHORT_LIFE` seconds after it was made,
+`expiring` in twelve days."""
 
 SHORT_LIFE = 3
 
@@ -54,7 +54,7 @@ ENCRYPTIONS = ("aes-256", "3des", "rc2-40")
 _DAY = datetime.timedelta(days=1)
 
 CA_DAYS = (-1, 3650)
-"""Days from now at which a CA begins and ends, unless told otherwise: long after what it issues."""
+"""Default days from now at which a CA begins and ends: its end is long after that of its certificates."""
 
 
 class OpensslMissing(RuntimeError):
@@ -76,7 +76,7 @@ class Issued:
 
 @dataclass(frozen=True)
 class ServerFiles:
-    """What a server loads: PEM files of its certificate and key, and the SHA-256 of the certificate."""
+    """The files that a server loads: PEM files of its certificate and key, and the SHA-256 of the certificate."""
 
     certificate: Path
     key: Path
@@ -84,10 +84,10 @@ class ServerFiles:
 
 
 class Pki:
-    """The CA of one Management Center and all that it issued, as files in `directory`, each made when first asked for.
+    """The CA of one Management Center and its certificates, as files in `directory`, each made at the first request.
 
-    `key` is one of `KEYS`. `ca_key_usage` adds the `keyUsage` extension, which the CA of a real one lacks. `ca_days`
-    are the days from now at which the CA begins and ends.
+    `key` is one of `KEYS`. `ca_key_usage` adds the `keyUsage` extension, which the CA of a real Management Center does
+    not have. `ca_days` are the days from now at which the CA begins and ends.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Pki:
         return self._issue(_client_name(address), variant)
 
     def client_files(self, address: str = "127.0.0.1", variant: str = "good") -> tuple[Path, Path]:
-        """Return PEM files of a client certificate and its key, for a client that reads no PKCS#12."""
+        """Return PEM files of a client certificate and its key, for a client that cannot read PKCS#12."""
         issued = self.client(address, variant)
         stem = f"client-{address.replace(':', '_')}-{variant}"
         certificate, key = self.directory / f"{stem}.pem", self.directory / f"{stem}.key"
@@ -153,10 +153,11 @@ class Pki:
         with_key: bool = True,
         variant: str = "good",
     ) -> bytes:
-        """Return a PKCS#12 file as the Management Center hands it out for the client of that name or address.
+        """Return a PKCS#12 file as the Management Center creates it for the client of that name or address.
 
         Without a password nothing in it is encrypted, except with `rc2-40`, which then uses the empty password.
-        `with_ca` and `with_key` leave out what they name. Raises OpensslMissing for `rc2-40` on a machine without it.
+        `with_ca` and `with_key` leave out what they name. Raises OpensslMissing for `rc2-40` on a machine without the
+        `openssl` command.
         """
         if encryption not in ENCRYPTIONS:
             raise ValueError(f"no such encryption: {encryption}")
@@ -198,7 +199,7 @@ def shared_pki(key: str = "ec", ca_key_usage: bool = False) -> Pki:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, from its first byte on."""
+    """Write a file that nobody but its owner can read at any moment."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

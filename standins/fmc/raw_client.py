@@ -1,4 +1,4 @@
-"""A plain client to test the server with: it shares no code with the one that the server is there to test."""
+"""A plain client for tests of the server. It shares no code with the add-on, which the server is meant to test."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def context(server: FmcServer, *, address: str | None = None, variant: str = "go
 
 
 class Vanished(OSError):
-    """The server ended the connection without a farewell of TLS."""
+    """The server ended the connection without a TLS farewell."""
 
 
 class RawClient:
@@ -96,7 +96,8 @@ class RawClient:
         self.socket.sendall(b"".join(messages))
 
     def take(self, count: int) -> bytes:
-        """Return exactly `count` bytes. Raises EOFError on an orderly end, else Vanished or ConnectionResetError."""
+        """Return exactly `count` bytes. Raises EOFError after a TLS farewell, otherwise Vanished or
+        ConnectionResetError."""
         while len(self._buffer) - self._taken < count:
             data = self._receive()
             if not data:
@@ -118,7 +119,7 @@ class RawClient:
         return Message(version, message_type, self.take(length))
 
     def everything(self) -> tuple[bytes, BaseException]:
-        """Return all bytes that come until the connection ends, and how it ended."""
+        """Return all bytes that arrive until the connection ends, and how it ended."""
         received = self._buffer[self._taken :]
         try:
             while True:
@@ -130,7 +131,7 @@ class RawClient:
             return received, error
 
     def events(self, count: int, *, acknowledge: bool = True) -> list[Event]:
-        """Return `count` events, out of bundles or bare, and acknowledge them as the guide has it."""
+        """Return `count` events, out of bundles or bare, and acknowledge them as the guide says."""
         found: list[Event] = []
         while len(found) < count:
             message = self.message()
@@ -145,7 +146,7 @@ class RawClient:
         return found
 
     def close(self) -> None:
-        """Close in order."""
+        """Close with a TLS farewell."""
         try:
             self.socket.settimeout(5)
             self.socket.unwrap()

@@ -1,4 +1,4 @@
-"""Server's bytes for tests of the session, built by hand rather than with the code under test."""
+"""The server's bytes for tests of the session, built by hand and not with the code under test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server knows of its connections: how far each came, how it ended, and what its client did wrong."""
+"""The server's record of its connections: how much was sent, how each ended, and what its client did wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from standins.fmc.strict import Goodbye
 
 @dataclass
 class Connection:
-    """What is known of one connection; numbers start at 1. The record's lock guards it."""
+    """The figures of one connection; numbers of connections start at 1. The record's lock guards them."""
 
     number: int
     peer: str
@@ -24,15 +24,15 @@ class Connection:
     steps: int = 0
     acknowledgements: int = 0
     expected: int = 0
-    """Bundles and bare events that were sent completely: what there is to acknowledge."""
+    """Bundles and bare events that were sent completely: as many acknowledgments are expected."""
     events: int = 0
     bytes_sent: int = 0
     keep_alives: int = 0
-    """Null messages that were sent for want of anything else."""
+    """Null messages that were sent because no other message was due."""
     goodbye: Goodbye | None = None
     ended: str | None = None
-    """How it ended, None while it lasts: `client closed`, `client vanished`, `client reset`, `server stopped`,
-    `handshake failed: …`, `refused: …`, or `fault: ` and its action."""
+    """How the connection ended, None while it lasts: `client closed`, `client vanished`, `client reset`, `server
+    stopped`, `handshake failed: …`, `refused: …`, or `fault: ` and its action."""
 
 
 class Record:
@@ -44,20 +44,20 @@ class Record:
         self.changed = threading.Condition()
 
     def opened(self, peer: str) -> Connection:
-        """Return what is to be known of a new connection."""
+        """Add a connection and return its figures."""
         with self.changing():
             connection = Connection(len(self.connections) + 1, peer)
             self.connections.append(connection)
             return connection
 
     def breached(self, number: int, sentences: Sequence[str]) -> None:
-        """Note what the client of a connection did wrong."""
+        """Add a sentence about a breach by the client of a connection."""
         with self.changing():
             self.violations += [f"connection {number}: client {sentence}" for sentence in sentences]
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the lock for a change, and wake whoever waits for one."""
+        """Hold the lock for a change, and wake the threads that wait for a change."""
         with self.changed:
             yield
             self.changed.notify_all()

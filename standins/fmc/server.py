@@ -1,6 +1,6 @@
-"""The eStreamer server: it listens, has a thread for each connection, and says what it saw of them.
+"""The eStreamer server: it listens, has a thread for each connection, and reports on all connections.
 
-What happens on one connection is in `session`.
+The code for one connection is in `session`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 Archived = TypeVar("Archived", bound=Source)
-"""What a server serves: a test that adds events to it knows which kind of archive it has."""
+"""The type of a server's archive, so that a test that adds events has the methods of its own kind of archive."""
 
 
 class FmcServer(Generic[Archived]):
     """An eStreamer server on a loopback port; a context manager.
 
-    It serves `archive`, which outlives it, and shows the certificates of `pki`. `behaviour` may be replaced at any
-    time: connections from then on follow it. `port` 0 takes a free one, known once the server is started.
+    It sends the records of `archive`, which remains after the server's end, and shows the certificates of `pki`.
+    `behaviour` may be replaced at any time: it applies to later connections. `port` 0 selects a free port, which is
+    known after the start.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class FmcServer(Generic[Archived]):
 
     @property
     def goodbyes(self) -> list[Goodbye]:
-        """The error messages with which clients said why they close, in order of connection."""
+        """The error messages in which clients gave the reason for closing, in the order of the connections."""
         with self.record.changed:
             return [connection.goodbye for connection in self.connections if connection.goodbye]
 
@@ -96,7 +97,7 @@ class FmcServer(Generic[Archived]):
         return self.pki.pkcs12(self.address, password=password, encryption=encryption)
 
     def start(self) -> None:
-        """Listen; returns when connections are accepted. Raises OSError if the port is taken."""
+        """Listen, and return as soon as the server accepts connections. Raises OSError if the port is in use."""
         with self._lifecycle:
             if self._listener is not None:
                 raise RuntimeError("the server is running")
@@ -132,13 +133,14 @@ class FmcServer(Generic[Archived]):
                 raise AssertionError("\n".join(self.violations))
 
     def wait_for(self, condition: Callable[[FmcServer], bool], timeout: float = 20.0) -> None:
-        """Return when `condition(server)` holds. Raises TimeoutError, saying what is, after `timeout` seconds."""
+        """Wait until `condition(server)` is true. Raises TimeoutError with the state of the server after `timeout`
+        seconds."""
         with self.record.changed:
             if not self.record.changed.wait_for(lambda: condition(self), timeout):
                 raise TimeoutError(f"after {timeout} s: {self.connections}, violations: {self.violations}")
 
     def wait_for_all_acknowledged(self, events: int) -> None:
-        """Return when so many events were sent on the first connection, and all of them are acknowledged."""
+        """Wait until this number of events was sent on the first connection, and all of them are acknowledged."""
 
         def acknowledged(_: FmcServer) -> bool:
             first = self.connections[0] if self.connections else None
@@ -147,8 +149,8 @@ class FmcServer(Generic[Archived]):
         self.wait_for(acknowledged)
 
     def wait_for_standstill(self, seconds: float = 0.3, timeout: float = 60.0) -> None:
-        """Return when for so long no event was sent and none acknowledged, whether for want of events or since the
-        clients take nothing. Raises TimeoutError after `timeout` seconds."""
+        """Wait until no event was sent or acknowledged for `seconds`, either because all were sent or because the
+        clients do not read. Raises TimeoutError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self.record.changed:
             while self._moves_within(seconds):
@@ -163,7 +165,7 @@ class FmcServer(Generic[Archived]):
         return [(connection.events, connection.acknowledgements) for connection in self.connections]
 
     def restart_aside(self) -> None:
-        """Restart in a thread of its own: whoever asks is a connection that ends by it."""
+        """Restart in a thread of its own, since the caller is a connection that the restart ends."""
         thread = threading.Thread(target=self.restart, name="fmc restart", daemon=True)
         self._restarters.append(thread)
         thread.start()

@@ -1,4 +1,4 @@
-"""One connection: a loop over one socket that reads before it writes and never blocks elsewhere."""
+"""One connection: a loop over one socket that reads before it writes, and blocks only while it waits for the socket."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Session:
         )
 
     def stop(self) -> None:
-        """Have the connection end; may be called from any thread."""
+        """End the connection; may be called from any thread."""
         self._channel.stop()
 
     def run(self) -> None:
@@ -116,12 +116,12 @@ class Session:
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
             return
         except OSError:
-            # What the client said last may still be there to read.
+            # The last bytes of the client may still be there to read.
             self._read()
             raise Ended("client reset") from None
 
     def _send(self) -> None:
-        # Filling may have shown that a fault has its place before what is sent next.
+        # `fill` may have found a fault whose place is before the next byte.
         if not self._conversation.at_stop:
             piece = self._outgoing.piece(self._conversation.to_stop)
             self._conversation.sent(self._outgoing.count(self._channel.socket.send(piece)))

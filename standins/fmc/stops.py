@@ -1,4 +1,4 @@
-"""The faults that await one connection in its stream, and the offsets at which they have their places."""
+"""The faults in the stream of one connection, and the offsets of their places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AT_A_BUNDLES_END = {*_NUMBERS, "error", "say"}
 
 
 class Stops:
-    """Faults that wait for an event, and those that have an offset of the stream already, in its order."""
+    """Faults that wait for an event, and faults that already have an offset in the stream, in its order."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         in_stream = [fault for fault in faults if fault.where not in BEFORE_EVENTS or fault.after_bytes is not None]
@@ -22,11 +22,11 @@ class Stops:
         self._stops.sort(key=lambda stop: stop[0])
 
     def reached(self, sent: int) -> bool:
-        """Tell whether a fault has its place no later than after so many bytes."""
+        """Return whether a fault has its place at or before this offset."""
         return bool(self._stops) and self._stops[0][0] <= sent
 
     def distance(self, sent: int) -> int | None:
-        """Return how many bytes are left to the next fault, None if none has an offset yet."""
+        """Return the number of bytes to the next fault, None if no fault has an offset yet."""
         return self._stops[0][0] - sent if self._stops else None
 
     def take(self) -> Fault:
@@ -34,25 +34,25 @@ class Stops:
         return self._stops.pop(0)[1]
 
     def awaits(self, index: int) -> bool:
-        """Tell whether a fault waits for the event of this number, from 0, or an earlier one."""
+        """Return whether a fault waits for the event of this number, from 0, or an earlier one."""
         return bool(self._waiting) and self._waiting[0].after_events <= index
 
     def place(self, where: str, index: int, offset: int) -> None:
-        """Give the faults that wait for such a place in or before the event `index` this offset."""
+        """Set the offset of the faults that wait for this kind of place in or before the event `index`."""
         for fault in [fault for fault in self._waiting if fault.where == where and fault.after_events <= index]:
             self._waiting.remove(fault)
             self._stops.append((offset, fault))
         self._stops.sort(key=lambda stop: stop[0])
 
     def misnumbering(self, index: int) -> int:
-        """Return by how much the number of the next bundle is wrong, each time once."""
+        """Return the error in the number of the next bundle, each error once."""
         found = [fault for fault in self._waiting if fault.action in _NUMBERS and fault.after_events <= index]
         for fault in found:
             self._waiting.remove(fault)
         return sum(_NUMBERS[fault.action] for fault in found)
 
     def bundle_room(self, index: int, most: int) -> int:
-        """Return how many events the next bundle may hold: it ends where a message or a gap has its place."""
+        """Return the number of events that the next bundle may hold: it ends at the place of a message or a gap."""
         ends = [
             fault.after_events - index
             for fault in self._waiting

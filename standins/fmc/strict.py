@@ -1,4 +1,4 @@
-"""What a client may send, as strictly as the guide to fully-qualified events reads."""
+"""The rules for what a client may send, in the strictest reading of the guide to fully-qualified events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _NAME = re.compile(r"[A-Za-z]\w{0,127}\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Request:
-    """An event stream request: initial timestamp, flags, and its JSON document; without one it is a first step."""
+    """An event stream request: initial timestamp, flags, and its JSON document; a request without one is a first
+    step."""
 
     timestamp: int
     flags: int
@@ -46,7 +47,7 @@ class Goodbye:
 
 @dataclass(frozen=True)
 class Nonsense:
-    """Bytes that are no message: nothing after them can be understood."""
+    """Bytes that are not a message: nothing after them can be understood."""
 
 
 _ACKNOWLEDGEMENT = Acknowledgement()
@@ -87,7 +88,7 @@ class Inspector:
         return messages
 
     def end(self, *, orderly: bool) -> None:
-        """Check what is left when the client is gone; a killed client may leave half a message behind."""
+        """Check the bytes that are left when the client is gone; a killed client may leave half a message behind."""
         if self._buffer and (orderly or not self._documented):
             self._say(f"closed in the middle of a message, after {len(self._buffer)} bytes of it")
 
@@ -176,7 +177,7 @@ def requested(document: bytes) -> dict[str, list[str]]:
 
 
 def asks_for_json(document: bytes) -> bool:
-    """Tell whether a request document wants its events as JSON; one that cannot be read is taken to."""
+    """Return whether a request document asks for events as JSON; True for a document that cannot be read."""
     try:
         return bool(json.loads(document)["OutputFormat"]["TransformConfig"] == "JSON")
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The archive keeps its order, answers by whole seconds, and reads events from files."""
+"""The archive keeps its order, answers by seconds, and reads events from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated events are the same for the same seed, look like the samples, and can be told apart."""
+"""Generated events are the same for the same seed, look like the samples, and differ from each other."""
 
 from __future__ import annotations
 

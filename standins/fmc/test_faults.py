@@ -1,4 +1,4 @@
-"""Each misbehaviour plays, at the place that was asked for, and only there."""
+"""Each misbehaviour happens at the place that the test sets, and only there."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_cut_comes_in_its_place(serve: Serve, style: str, where: str) -> None:
 
 
 def _place(received: bytes) -> str:
-    """Tell where the bytes break off, as seen by who reads message by message into bundles."""
+    """Return the place in a message or bundle at which the bytes end."""
     rest, in_bundle = received, False
     while rest:
         if len(rest) < 8:
@@ -253,7 +253,7 @@ def test_single_bytes_dribble(serve: Serve) -> None:
 
 
 def sequence_numbers_of_all(server: FmcServer) -> list[int]:
-    """Take all events, each of which has to come once and in order; return the sequence numbers of the bundles."""
+    """Read all events, each of which must arrive once and in order; return the sequence numbers of the bundles."""
     wanted = [record.payload for record in server.archive.since(0)]
     payloads: list[bytes] = []
     numbers = []

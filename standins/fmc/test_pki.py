@@ -1,4 +1,4 @@
-"""The certificates are what their variants claim, and no key lies open."""
+"""The certificates have the properties of their variants, and only the owner can read a key."""
 
 from __future__ import annotations
 

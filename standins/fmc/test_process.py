@@ -1,4 +1,4 @@
-"""The stand-in runs as a process of its own and does what its standard input says."""
+"""The stand-in runs as a process of its own and carries out the commands of its standard input."""
 
 from __future__ import annotations
 

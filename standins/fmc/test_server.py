@@ -1,4 +1,4 @@
-"""The server delivers in every way that the protocol can be read."""
+"""The server delivers events in every reading of the protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _all(server: FmcServer) -> list[bytes]:
 
 
 def _message(client: RawClient) -> Message:
-    """Return the next message that is no keep-alive."""
+    """Return the next message that is not a keep-alive."""
     return next(message for message in iter(client.message, None) if message.message_type != 0)
 
 

@@ -1,4 +1,4 @@
-"""Each breach of the protocol by a client is found, and nothing that is allowed is taken for one."""
+"""Each breach of the protocol by a client is found, and nothing that is allowed counts as a breach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Varied events are the same for the same seed, and hold every value that they promise."""
+"""Varied events are the same for the same seed, and contain every value that the module names."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""Events of every type, value and shape that the mapping tells apart, made from the real samples.
+"""Events of every type, value and shape that the mapping distinguishes, made from the real samples.
 
-Where EventGenerator tells of ordinary traffic, each event here draws every property by itself: all values of every
-enumeration and one that nobody has seen, fillers, absent fields, IPv4 and IPv6, every protocol, address translation or
-none, begin and end of a connection, harmless files and malware, packets, and events beyond the limits of Splunk's
-automatic extraction. An event depends on the seed, its index and its archival timestamp alone.
+EventGenerator makes ordinary traffic. Here, each event draws every property at random: all values of every enumeration
+and an unknown one, fillers, absent fields, IPv4 and IPv6, every protocol, with and without address translation,
+beginning and end of a connection, harmless files and malware, packets, and events beyond the limits of Splunk's
+automatic extraction. An event depends only on the seed, its index and its archival timestamp.
 
-Real data has more than that, and so has `varied_events`: most rules are "Invalid ID", some events say no type, and in
-some a member stands twice.
+Real data has more variety, and `varied_events` has it too: most rules are "Invalid ID", some events have no type, and
+some have a member twice.
 
-No real packet is public in JSON: those made here hold the key fields that all events share, and the bytes of a packet
-of that connection, in hexadecimal or base64, under a name that is made up. Some packets are cut, some are mere noise.
+No real packet event in JSON is public. The packet events made here hold the key fields that all events share, and the
+bytes of a packet of that connection, in hexadecimal or base64, under a name that is made up. Some packets are cut, some
+are noise.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ UNHEARD = "Some Value Of Tomorrow"
 """A value that is in no enumeration."""
 
 ABSENT = None
-"""Drawn instead of a value: the field is left out."""
+"""A drawn value that means: leave the field out."""
 
 AC_RULE_ACTIONS = (
     "Allow",
@@ -52,7 +53,7 @@ RARE_ACTIONS = (
     "Unknown",
     "Denied",
 )
-"""Words for verdicts on connections that other parts of a Management Center use."""
+"""Words for verdicts on connections in other parts of a Management Center."""
 
 AC_RULE_REASONS = ("IP Block", "Intrusion Block", "File Block", "File Monitor", "Intrusion Monitor", "User Bypass")
 INLINE_RESULTS = (
@@ -125,7 +126,7 @@ _SIGNATURES = (
 def varied_event(seed: int, index: int, archival: int, event_type: str | None = None) -> Record:
     """Return the event of that index; its times lie a little before its archival timestamp (Unix seconds).
 
-    Without an event type, that is drawn as well: one of the four event types, or one that nobody has seen.
+    Without an event type, the type is drawn as well: one of the four event types, or an unknown one.
     """
     draw = _Draw(seed, index)
     event_type = event_type or draw.random.choices(_EVENT_TYPES, _WEIGHTS)[0]
@@ -165,7 +166,7 @@ class VariedGenerator(EventGenerator):
 
 
 class _Draw:
-    """The values of one event, drawn by chance that depends on seed and index."""
+    """The values of one event, drawn at random from seed and index."""
 
     def __init__(self, seed: int, index: int) -> None:
         self.random = random.Random(f"{seed} {index}")
@@ -175,7 +176,7 @@ class _Draw:
         return self.random.choice(values)
 
     def name(self, *names: str) -> str | None:
-        """Return one of the names, mostly; else a filler, or nothing."""
+        """Return mostly one of the names, otherwise a filler or nothing."""
         return self.of(*names, *names, *names, self.of(*FILLERS), ABSENT)
 
     def number(self, low: int, high: int) -> int:
@@ -188,7 +189,7 @@ class _Draw:
 
 
 def _as_real_data_has_it(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is otherwise in an event: rules without a name, rare verdicts, names asked for, and HTTP."""
+    """Return further values of real events: rules without a name, rare verdicts, names in DNS queries, and HTTP."""
     changed: dict[str, Any] = {}
     if draw.random.random() < _UNRESOLVED_SHARE and "FirewallRule" in event:
         changed["FirewallRule"] = "Invalid ID"
@@ -216,7 +217,7 @@ def _as_real_data_has_it(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any
 
 
 def _in_an_odd_form(draw: _Draw, record: Record) -> Record:
-    """Return a record as it is, mostly; else without the member that tells its type, or with one that stands twice."""
+    """Return a record mostly unchanged, otherwise without the member that gives its type, or with a member twice."""
     event = json.loads(record.payload)
     if draw.random.random() < _NO_TYPE_SHARE:
         first = f'"EventType":"{event["EventType"]}", '.encode()
@@ -294,7 +295,7 @@ def _connection(draw: _Draw, second: int) -> dict[str, Any]:
 
 
 def _asked(draw: _Draw) -> dict[str, Any]:
-    """What a name server or a web server was asked, and what it answered."""
+    """The request to a name server or a web server, and its answer."""
     names = {"DNS_Query": "www.example.com", "DNS_RecordDescription": "a host address"}
     web = {"ReferencedHost": "www.example.com", "UserAgent": "Mozilla/5.0 (X11; Linux x86_64)", "HTTP_Response": 200}
     return draw.of(
@@ -381,7 +382,7 @@ def _packet_bytes(draw: _Draw, event: Mapping[str, Any]) -> dict[str, Any]:
         content = content[: draw.number(1, length - 1)]
     encode = draw.of(bytes.hex, lambda one: base64.b64encode(one).decode("ascii"))
     told = draw.of({"LinkType": link, "PacketLength": length}, {})
-    # Raw IP is told from Ethernet by a whole packet only.
+    # Only a complete packet shows whether it is raw IP or Ethernet.
     if link != 1 and len(content) < length:
         told = {"LinkType": link}
     return {**told, draw.of("PacketData", "MadeUpPacketBytes"): encode(content)}
@@ -416,7 +417,7 @@ _MAKERS = dict(zip(_EVENT_TYPES, (_connection, _intrusion, _file, _packet, _unhe
 
 
 def _beyond_the_limits(draw: _Draw, event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with so much before its fields that Splunk's automatic extraction does not come to them."""
+    """Return the event with so much before its fields that Splunk's automatic extraction does not reach them."""
     if draw.of(True, False):
         return {"EventType": event["EventType"], **{f"Extra{number}ID": number for number in range(_FIELDS)}, **event}
     filler = draw.of("x", "ä", "木")

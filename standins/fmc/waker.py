@@ -1,4 +1,4 @@
-"""Makes a thread that waits for sockets look up."""
+"""Wakes a thread that waits for sockets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 class Waker:
-    """Makes a thread that waits for sockets look up."""
+    """Wakes a thread that waits for sockets."""
 
     def __init__(self) -> None:
         self.end, self._start = socket.socketpair()

@@ -1,8 +1,8 @@
 """Which of splunkd's endpoints a browser may reach: the `[expose:...]` stanzas of web.conf.
 
-Rules modelled: a pattern is matched against the path below /services or /servicesNS/<user>/<app>; `*` in it stands for
-one part of the path. Splunk's own web.conf exposes what its framework needs; of that, only what is listed here is
-known to be exposed.
+The rules: a pattern is matched against the path below /services or /servicesNS/<user>/<app>; `*` in it stands for
+one part of the path. Splunk's own web.conf exposes the endpoints that its framework needs; only the ones listed here
+are known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLAIN = re.compile(r"/services/(.+)\Z")
 
 
 def endpoint_of(path: str) -> str | None:
-    """Return what follows the namespace in a path of splunkd's REST API, None if it is none."""
+    """Return the part after the namespace in a path of splunkd's REST API, None for another path."""
     found = NAMESPACE.match(path) or PLAIN.match(path)
     return found.group(1) if found else None
 

@@ -1,4 +1,4 @@
-"""The pages of apps, and the files that they need: from the package, and what stands for Splunk Web's own."""
+"""The pages of apps and their files: from the package, and replacements for Splunk Web's own files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OWN_FILE = re.compile(rf"/{LOCALE}/static/@[0-9.]+/(.+)\Z")
 
 
 class Pages:
-    """What the apps of a splunkd show to a user, by Splunk Web on a port."""
+    """The pages and files that Splunk Web on a port shows to a user, from the apps of a splunkd."""
 
     def __init__(self, splunkd: Splunkd, port: int) -> None:
         self._splunkd = splunkd
         self._port = port
 
     def page(self, app_name: str, view: str, target: str, session: Session | None) -> Reply:
-        """Return a view of an app, or the way to the login. Raises Refused."""
+        """Return a view of an app, or a redirect to the login. Raises Refused."""
         if session is None:
             return Reply(303, headers=(("Location", f"/{LOCALE}/account/login?return_to={quote(target)}"),))
         app = self._app(app_name)

@@ -1,4 +1,4 @@
-"""What Splunk Web answers, and how it refuses."""
+"""The answers of Splunk Web, and its refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splunk Web itself, as a test uses it: HTTP on loopback, and the way of each request to a page, a file or splunkd."""
+"""Splunk Web itself, as a test uses it: HTTP on loopback, which routes each request to a page, a file or splunkd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RAW = f"/{LOCALE}/splunkd/__raw"
 
 
 class SplunkWeb:
-    """Listens on a free port of 127.0.0.1 from entering until leaving.
+    """Listens on a free port of 127.0.0.1 while its context lasts.
 
     `refusals` has the method, path and status of every request that was refused, for tests to look at; `replies` the
     path and body of every answer that is not a file of the app.
@@ -67,7 +67,7 @@ class SplunkWeb:
         self._sessions.admit(login)
 
     def cookies(self, login: Login) -> list[dict[str, Any]]:
-        """Log a user in without the form; return the cookies of the session, as a browser is given them."""
+        """Log a user in without the form; return the cookies of the session, as a browser gets them."""
         self.admit(login)
         cookie, session = self._sessions.open(login)
         return [
@@ -141,7 +141,7 @@ class _Handler(loopback.SplunkHandler):
             reply = Reply(refused.status, text.encode(), "application/json")
         if not APP_FILE.match(urlsplit(self.path).path):
             self.web.replies.append((self.path, reply.body))
-        # A page that is left breaks off what it has asked for.
+        # A browser that leaves a page cancels its requests.
         with suppress(ConnectionError):
             self._send(reply)
 

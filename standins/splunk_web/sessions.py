@@ -1,4 +1,4 @@
-"""Who may log in to Splunk Web, by which form, and what shows that a request belongs to a session."""
+"""Users who may log in to Splunk Web, the form of the login, and the check that a request belongs to a session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Session:
-    """What a session cookie stands for."""
+    """The session that a cookie belongs to."""
 
     login: Login
     session_key: str
@@ -38,7 +38,7 @@ class Session:
 
 
 class Sessions:
-    """The logins and the sessions of Splunk Web on a port, whose number the names of its cookies end in."""
+    """The logins and the sessions of Splunk Web on a port. The names of its cookies end in the number of the port."""
 
     def __init__(self, splunkd: Splunkd, port: int) -> None:
         self.session_cookie = f"splunkd_{port}"
@@ -53,7 +53,7 @@ class Sessions:
         self._logins[login.name] = login
 
     def open(self, login: Login) -> tuple[str, Session]:
-        """Begin a session; return the value of its cookie with it."""
+        """Begin a session; return it and the value of its cookie."""
         session = Session(login, self._splunkd.log_in(login.name, *login.roles))
         cookie = secrets.token_urlsafe(24)
         with self._lock:
@@ -65,7 +65,7 @@ class Sessions:
         return self._sessions.get(_cookies(headers).get(self.session_cookie, ""))
 
     def log_in(self, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Show the form of the login, or take what it sends. Raises Refused."""
+        """Show the form of the login, or handle the data that it sends. Raises Refused."""
         back = parse_qs(query).get("return_to", [f"/{LOCALE}/"])[0]
         if not back.startswith(f"/{LOCALE}/"):
             raise Refused(400, "return_to leads elsewhere")

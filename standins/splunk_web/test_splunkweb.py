@@ -1,4 +1,4 @@
-"""The stand-in for Splunk Web lets through what Splunk Web does, and nothing else."""
+"""The stand-in for Splunk Web allows the same requests as Splunk Web, and no others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALICE = Login("alice", "open sesame", theme="dark")
 
 
 class Browser:
-    """Sends requests as a page does, with the cookies of a login and the form key that a page takes from them."""
+    """Sends requests as a page does, with the cookies of a login and the form key that a page reads from them."""
 
     def __init__(self, web: SplunkWeb, login: Login = ALICE) -> None:
         self._origin = web.origin
