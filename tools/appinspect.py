@@ -1,8 +1,8 @@
-"""Inspect a package with AppInspect as Splunk's cloud does, and hold its warnings against those that are explained.
+"""Inspect a package with AppInspect as Splunk's cloud does, and compare its warnings with those that are explained.
 
-Ends with status 0 only when there is no failure, no error, and no warning other than those that docs/appinspect.md
-lists with the files they may come from. AppInspect is no security review: it notices neither certificate checks that
-are turned off in ways it does not know, nor passwords in code.
+Ends with status 0 only without failures, without errors, and without warnings that docs/appinspect.md does not list
+with the files that they may come from. AppInspect does not replace a security review: it does not find passwords in
+code, and knows only some ways to turn certificate checks off.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ REQUIREMENTS = ("splunk-appinspect==4.3.1",)
 INCLUDED_TAGS = ("cloud", "private_victoria")
 
 EXCLUDED_TAGS = ("check_aarch64_compatibility",)
-"""Fails for every compiled library for x86_64, also when the one for aarch64 lies beside it; not in the tags above."""
+"""A check that fails for every compiled library for x86_64, even next to the one for aarch64; not in the tags above."""
 
 REPORT_STATUS = (0, 101, 102, 103, 104)
-"""Exit statuses of a run that came to its end: clean, failures, errors, warnings only, future failures."""
+"""Exit statuses of a run that finished: clean, failures, errors, warnings only, future failures."""
 
 _BAD_RESULTS = ("error", "failure", "future_failure")
 _ROW = re.compile(r"\|\s*`(?P<check>\w+)`\s*\|\s*(?P<files>[^|]+)\|\s*(?P<reason>[^|]+)\|")
 
 
 class Message(NamedTuple):
-    """What a check has to say, and about which file of the add-on ("" for the add-on as a whole)."""
+    """The message of a check, and the file of the add-on that it is about ("" for the complete add-on)."""
 
     check: str
     result: str
@@ -46,7 +46,7 @@ class Message(NamedTuple):
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Inspect as the command line says; return the exit status."""
+    """Run the inspection that the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(prog="appinspect.sh", description="Inspect the add-on's package.")
     parser.add_argument("package", type=Path, nargs="?", help="the .spl (default: the only one in dist/)")
     options = parser.parse_args(list(arguments))
@@ -59,7 +59,7 @@ def main(arguments: Iterable[str]) -> int:
 
 
 def only_package(folder: Path) -> Path:
-    """Return the package in a folder. Raises StepFailure when there is none or more than one."""
+    """Return the package in a folder. Raises StepFailure if the folder does not have exactly one."""
     packages = sorted(folder.glob("*.spl"))
     if len(packages) != 1:
         raise StepFailure(f"{len(packages)} packages in {folder}: run ./package.sh, or name the package to inspect.")
@@ -86,7 +86,8 @@ def inspect(package: Path) -> dict[str, Any]:
 
 
 def need_libmagic() -> None:
-    """Install libmagic if it is missing and may be installed; else say how to."""
+    """Install libmagic if it is missing and the user is root. Raises StepFailure with the command to install it
+    otherwise."""
     if ctypes.util.find_library("magic"):
         return
     if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -96,7 +97,7 @@ def need_libmagic() -> None:
 
 
 def messages(report: dict[str, Any]) -> list[Message]:
-    """Return what failed or was warned of in a report, each once for each file."""
+    """Return the failures and warnings of a report, each once for each file."""
     checks = [check for part in report["reports"] for group in part["groups"] for check in group["checks"]]
     found = []
     for check in checks:
@@ -115,7 +116,7 @@ def explained(page: Path) -> dict[str, list[str]]:
 
 
 def unexplained(found: Sequence[Message], known: dict[str, list[str]]) -> list[Message]:
-    """Return the failures, the errors and the warnings that are not listed or come from other files than listed."""
+    """Return the failures, the errors, and the warnings that are not listed for their file."""
     return [
         message
         for message in found
@@ -126,7 +127,7 @@ def unexplained(found: Sequence[Message], known: dict[str, list[str]]) -> list[M
 
 
 def report(result: dict[str, Any], known: dict[str, list[str]]) -> int:
-    """Tell the result; return the exit status."""
+    """Print the result; return the exit status."""
     found = messages(result)
     for message in unexplained(found, known):
         sys.stderr.write(f"{message.result}: {message.check}: {message.file}: {message.text}\n")

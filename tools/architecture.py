@@ -1,7 +1,7 @@
 """Write the map of the modules into docs/development.md, from the code: tools/architecture.py.
 
-The map says what each module does, by the first sentence of its docstring, and which packages each package imports.
-`LAYERS` is the direction of all imports; tests/docs/test_architecture.py holds the code to it and the page to the code.
+The map has the first sentence of each module's docstring, and the packages that each package imports. `LAYERS` is the
+direction of all imports; tests/docs/test_architecture.py checks the code against it and the page against the code.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ LAYERS = (
     ("splunkd", "cli"),
     ("rest",),
 )
-"""Packages, and modules that are in none. Each imports from the layers before its own. Within a layer nobody imports
-another, but for the first one, whose order counts."""
+"""Packages, and modules outside of packages. Each imports only from the layers before its own. Members of a layer do
+not import each other, except in the first layer, where the order counts."""
 
 BEGIN, END = "<!-- modules: tools/architecture.py -->\n", "<!-- end of modules -->\n"
 
 
 def modules() -> dict[str, Path]:
-    """Return the file of each module of `estreamer` by its dotted name, packages themselves left out."""
+    """Return the file of each module of `estreamer` by its dotted name, without the packages themselves."""
     files = sorted(ESTREAMER.rglob("*.py"))
     return {
         ".".join(path.relative_to(ESTREAMER).with_suffix("").parts): path for path in files if path.stem != "__init__"
@@ -40,7 +40,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(name: str, known: dict[str, Path]) -> set[str]:
-    """Return the modules of `estreamer` that a module imports, wherever in it."""
+    """Return the modules of `estreamer` that a module imports at any place of its code."""
     found: set[str] = set()
     package = name.split(".")[:-1]
     for node in ast.walk(ast.parse(known[name].read_text(encoding="utf-8"))):
@@ -52,7 +52,7 @@ def imports(name: str, known: dict[str, Path]) -> set[str]:
 
 
 def package_of(name: str) -> str:
-    """Return the package of a module, or the module itself where it is in none."""
+    """Return the package of a module, or the module itself if it is not in a package."""
     return name.split(".")[0]
 
 
@@ -71,7 +71,7 @@ def upward(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:
-    """Return the modules that import themselves by way of others."""
+    """Return the modules that import themselves through others."""
     reached = {name: set(others) for name, others in graph.items()}
     for middle in graph:
         for others in reached.values():
@@ -105,7 +105,7 @@ def page_part() -> str:
 
 
 def written(page: str) -> str:
-    """Return a page with the map in its place. Raises ValueError where the page has no such place."""
+    """Return a page with the map in its place. Raises ValueError if the page has no place for it."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -1,7 +1,8 @@
-"""Hold the libraries that ship against an advisory database, by pip-audit, and its findings against docs/advisories.md.
+"""Check the libraries that ship against an advisory database with pip-audit, and its findings against
+docs/advisories.md.
 
-Ends with status 0 only when the database knew every library, and every finding is explained on that page. A database
-that is not reached, or that does not know a library, is a failure: pip-audit itself would end well then.
+Ends with status 0 only if the database knows every library, and that page explains every finding. A database that
+cannot be reached, or that does not know a library, is a failure, although pip-audit itself exits with 0 then.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ROW = re.compile(r"^\| `([\w-]+)` \| (\S+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Audit as the command line says; return the exit status."""
+    """Run the audit that the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(prog="audit.sh", description="Ask an advisory database about what ships.")
     parser.add_argument("--service", choices=("pypi", "osv"), default="pypi", help="the database (default: pypi)")
     options = parser.parse_args(list(arguments))
@@ -41,7 +42,7 @@ def main(arguments: Iterable[str]) -> int:
 
 
 def audited(python: str, service: str, pinned: Mapping[str, str]) -> dict[str, Any]:
-    """Return what pip-audit says of these requirements. Raises StepFailure when it says nothing."""
+    """Return the report of pip-audit on these requirements. Raises StepFailure without a report."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, "requirements.txt")
         file.write_text("\n".join([*pinned.values(), ""]), encoding="utf-8")
@@ -57,7 +58,7 @@ def audited(python: str, service: str, pinned: Mapping[str, str]) -> dict[str, A
 def findings(answer: Mapping[str, Any], pinned: Mapping[str, str]) -> dict[str, tuple[str, set[str]]]:
     """Return the advisories by their first name: the library, and all names of the advisory.
 
-    Raises StepFailure unless the database was asked about every pinned library, and knew it.
+    Raises StepFailure unless the database knows every pinned library.
     """
     listed = {normal(one["name"]): one for one in answer["dependencies"]}
     missing = [name for name in pinned if "vulns" not in listed.get(normal(name), {})]
@@ -80,7 +81,7 @@ def explained(page: str) -> dict[str, str]:
 
 
 def report(found: Mapping[str, tuple[str, set[str]]], known: Mapping[str, str]) -> int:
-    """Say what was found; return 0 when each finding is explained."""
+    """Print the findings; return 0 if each is explained."""
     unexplained = {
         name: library
         for name, (library, names) in found.items()

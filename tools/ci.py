@@ -1,6 +1,6 @@
-"""What has to pass before a change lands, step by step, under Python 3.9 and 3.13; the first that fails ends it.
+"""Run the checks that a change has to pass, step by step, under Python 3.9 and 3.13; the first failure ends the run.
 
-The last line counts all tests that ran, as pytest does. Without a test that passed it fails.
+The last line counts all tests that ran, as pytest does. A run without a passed test fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TESTS = Step("tests", "style, types, the tests under both Pythons", ["./test.sh"
 
 
 def steps_after_tests(package: str) -> list[Step]:
-    """Return the steps that try a package."""
+    """Return the steps that check a package."""
     return [
         Step("appinspect", "Splunk's inspection", ["tools/appinspect.sh", package], 10),
         Step("official", "Splunk's own tests of add-ons", ["tools/official_tests.sh", package], 20),
@@ -35,7 +35,7 @@ def steps_after_tests(package: str) -> list[Step]:
 
 
 def main() -> int:
-    """Take all steps; return the exit status."""
+    """Run all steps; return the exit status."""
     begun = time.monotonic()
     try:
         require(find_pythons(VERSIONS))
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def run() -> list[Result]:
-    """Take the steps until one fails; return the results."""
+    """Run the steps until one fails; return the results."""
     results = [take(TESTS)]
     if results[-1].outcome == "passed":
         package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
@@ -65,7 +65,7 @@ def run() -> list[Result]:
 
 
 def counted(reports: Sequence[Path]) -> Counter[str]:
-    """Return how many tests failed, passed and were skipped, by reports in JUnit's form."""
+    """Return the numbers of tests that failed, passed and were skipped, from reports in JUnit's format."""
     counts: Counter[str] = Counter()
     for report in reports:
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 - pytest wrote it
@@ -75,7 +75,7 @@ def counted(reports: Sequence[Path]) -> Counter[str]:
 
 
 def summary(counts: Counter[str], seconds: float) -> str:
-    """Return the last line, as pytest ends: what there was of each outcome, and the time."""
+    """Return the last line in the style of pytest: the number of tests with each outcome, and the time."""
     told = ", ".join(f"{counts[name]} {name}" for name in ("failed", "passed", "skipped") if counts[name])
     text = f" {told or 'no tests ran'} in {seconds:.2f}s ({timedelta(seconds=int(seconds))}) "
     return f"{text:=^80}\n"

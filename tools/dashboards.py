@@ -1,6 +1,6 @@
-"""Make the page that renders dashboards in the tests: Splunk's own dashboard packages, bundled by esbuild.
+"""Build the page that renders dashboards in the tests: Splunk's own dashboard packages, bundled by esbuild.
 
-The page is made once for each state of what is bundled.
+The page is built once for each state of the bundled files.
 
 Progress goes to stderr, the path of the folder that holds page.html and page.js to stdout.
 """
@@ -29,7 +29,7 @@ BUNDLE = (
 
 
 def bundled() -> Path:
-    """Return the folder of the page, after making it if need be. Raises StepFailure."""
+    """Return the folder of the page, and build the page first if necessary. Raises StepFailure."""
     with lock(BUILT / "lock"):
         page = BUILT / f"page-{state_of([*SOURCES.iterdir(), Path(__file__)])}"
         if not page.is_dir():
@@ -48,7 +48,7 @@ def bundled() -> Path:
 
 
 def main() -> int:
-    """Make the page; return the exit status."""
+    """Build the page; return the exit status."""
     try:
         page = bundled()
     except (StepFailure, OSError) as problem:

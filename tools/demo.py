@@ -1,6 +1,6 @@
-"""Show the add-on at work: build it, set up what the demo needs, and run it.
+"""Show the add-on at work: build it, prepare the environment of the demo, and run the demo.
 
-With SPLUNK_HOME set to a Splunk, nothing is started: the demo says how to install the package there instead.
+If SPLUNK_HOME is set to a Splunk, the demo starts nothing: it shows how to install the package there instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     paths = os.pathsep.join([str(ROOT), str(ROOT / "bin"), str(ROOT / "tools")])
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "ESTREAMER_SPL": package}
     command = [python, str(ROOT / "tools" / "demo_run.py"), *arguments]
-    # Ctrl-C reaches the demo as well: it says its last words, and this waits for them.
+    # Ctrl-C reaches the demo as well, which then prints its last lines: wait for them.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - this repository's own
 
@@ -43,7 +43,7 @@ def build() -> str:
 
 
 def find_splunk() -> Path | None:
-    """Return the real Splunk that SPLUNK_HOME names, if it does."""
+    """Return the real Splunk that SPLUNK_HOME names, None without one."""
     named = os.environ.get("SPLUNK_HOME")
     if not named:
         return None
@@ -54,7 +54,7 @@ def find_splunk() -> Path | None:
 
 
 def explain_installation(splunk: Path, package: str) -> None:
-    """Say how to install the package in a Splunk."""
+    """Print how to install the package in a Splunk."""
     sys.stdout.write(
         f"""The package is {package}
 

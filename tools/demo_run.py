@@ -1,4 +1,5 @@
-"""The demo proper: the built add-on in a stand-in for Splunk, fed by a stand-in Management Center or a real one."""
+"""The demo itself: the built add-on in a stand-in for Splunk, with events of a stand-in Management Center or a real
+one."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ PASSWORD = "demo"  # noqa: S105 - of a certificate that is made for this run and
 
 
 class DemoFailure(Exception):
-    """Something did not go as it should; the text says what."""
+    """A step of the demo failed; the text names it."""
 
 
 class Steps:
@@ -52,7 +53,7 @@ class Steps:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the demo; return 0 when all went well."""
+    """Run the demo; return 0 if all steps succeeded."""
     options = parse(arguments)
     folder = Path(tempfile.mkdtemp(prefix="estreamer-demo-"))
     failed = True
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options; ends the process when they are wrong."""
+    """Return the options; end the process if they are wrong."""
     parser = argparse.ArgumentParser(
         prog="demo.sh",
         description="See the add-on work: against stand-ins for Splunk and a Management Center, or with --fmc and "
@@ -95,7 +96,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def show_stand_ins(folder: Path) -> None:
-    """Stream from a stand-in, break things, and count."""
+    """Receive events from a stand-in, cause faults, and count the events."""
     steps = Steps()
     generator = VariedGenerator(seed=int(time.time()), start=int(time.time()) - 600, per_second=20)
     archive = Archive(generator.events(0, EVENTS // 2))
@@ -133,7 +134,7 @@ def show_stand_ins(folder: Path) -> None:
 
 
 def report(steps: Steps, archive: Archive, events: Sequence[Event]) -> None:
-    """Compare what came with what happened. Raises DemoFailure when they differ."""
+    """Compare the events that arrived with those that happened. Raises DemoFailure if they differ."""
     happened = Counter(record.payload.decode() for record in archive.since(0))
     came = Counter(event.data for event in events)
     lost, doubled = sum((happened - came).values()), sum((came - happened).values())
@@ -147,7 +148,7 @@ def report(steps: Steps, archive: Archive, events: Sequence[Event]) -> None:
 
 
 def show_real(options: argparse.Namespace, folder: Path) -> None:
-    """Stream from a real Management Center until Ctrl-C."""
+    """Receive events from a real Management Center until Ctrl-C."""
     interrupted = threading.Event()
     signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
     steps = Steps()
@@ -167,7 +168,7 @@ def show_real(options: argparse.Namespace, folder: Path) -> None:
 
 
 def follow(splunkd: Splunkd, interrupted: threading.Event) -> int:
-    """Print events and changes of the connection as they come, until interrupted; return the number of events."""
+    """Print events and changes of the connection as they arrive, until Ctrl-C; return the number of events."""
     shown, read = 0, 0
     while not interrupted.wait(0.2):
         lines = log_text(splunkd).splitlines()
@@ -184,7 +185,7 @@ def follow(splunkd: Splunkd, interrupted: threading.Event) -> int:
 
 
 def real_account_form(options: argparse.Namespace) -> dict[str, str]:
-    """Return the account of a real Management Center, its password from the environment or asked for."""
+    """Return the account of a real Management Center, with its password from the environment or from the terminal."""
     try:
         data = options.pkcs12.read_bytes()
     except OSError as error:
@@ -200,7 +201,7 @@ def real_account_form(options: argparse.Namespace) -> dict[str, str]:
 
 
 def asked_password(file: Path) -> str:
-    """Return the password that the person types. Raises DemoFailure when there is nobody to ask."""
+    """Return the password that the person types. Raises DemoFailure without a terminal."""
     try:
         return getpass.getpass(f"Password of {file} (empty for none): ")
     except EOFError:
@@ -211,7 +212,7 @@ def asked_password(file: Path) -> str:
 
 
 def check_account(steps: Steps, form: dict[str, str]) -> None:
-    """Take each step of a connection once, aloud. Raises DemoFailure at the first that fails."""
+    """Run and print each step of the connection check once. Raises DemoFailure at the first failure."""
     try:
         taken = check.run(parse_account("demo", form), say=lambda step: steps.say(f"{step.name}: {step.text}"))
     except Problem as problem:
@@ -221,7 +222,7 @@ def check_account(steps: Steps, form: dict[str, str]) -> None:
 
 
 def account_form(host: str, port: str, pkcs12: bytes) -> dict[str, str]:
-    """Return what the account form sends."""
+    """Return the values that the account form sends."""
     encoded = base64.b64encode(pkcs12).decode()
     return {"name": "demo", "host": host, "port": port, "pkcs12": encoded, "pkcs12_password": PASSWORD}
 
@@ -243,7 +244,7 @@ def install(steps: Steps, splunkd: Splunkd) -> None:
 
 
 def create(splunkd: Splunkd, what: str, endpoint: str, form: dict[str, str]) -> None:
-    """Create an account or an input. Raises DemoFailure with what the add-on answers."""
+    """Create an account or an input. Raises DemoFailure with the answer of the add-on."""
     answer = splunkd.request("POST", endpoint, form)
     if answer.status != 201:
         raise DemoFailure(f"the {what} was refused: {answer.message}")
@@ -257,7 +258,7 @@ def switch(splunkd: Splunkd, on: bool) -> None:
 
 
 def wait_for(splunkd: Splunkd, count: int) -> None:
-    """Wait until so many events have come. Raises DemoFailure with the input's last words."""
+    """Wait until this number of events has arrived. Raises DemoFailure with the last line of the input's log."""
     try:
         splunkd.wait_for(count, timeout=60)
     except TimeoutError:
@@ -266,7 +267,7 @@ def wait_for(splunkd: Splunkd, count: int) -> None:
 
 
 def show_first_of_each_kind(events: Sequence[Event]) -> None:
-    """Print the first event of each kind, as far as it fits the terminal."""
+    """Print the first event of each kind, cut to the width of the terminal."""
     seen = set()
     for event in events:
         kind = kind_of(event)
@@ -290,7 +291,7 @@ def kind_of(event: Event) -> str:
 
 
 def log_text(splunkd: Splunkd) -> str:
-    """Return what the input has logged."""
+    """Return the text that the input has logged."""
     return "".join(path.read_text(encoding="utf-8") for path in sorted(splunkd.home.logs.glob("*estreamer_fqe*.log")))
 
 

@@ -1,4 +1,4 @@
-"""What the tools share: running a step so that its failure is told, and environments for the programs they need."""
+"""Functions that the tools share: run a step and report its failure, and prepare environments for programs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: what runs at once is not kept apart there
+except ImportError:  # Windows has no such lock: run one tool at a time there
     fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 EPOCH = 1767225600
-"""The time that stands for every time in what is built: 2026-01-01 UTC."""
+"""The time that every file in a build gets: 2026-01-01 UTC."""
 
 
 class StepFailure(Exception):
-    """A step did not do what it has to. The text says which and why."""
+    """A step failed. The text names the step and the reason."""
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal what is going on."""
+    """Print a line about the progress for the person at the terminal."""
     sys.stderr.write(f"{Path(sys.argv[0]).stem}: {text}\n")
     sys.stderr.flush()
 
 
 def run(step: str, command: Sequence[str], good: Sequence[int] = (0,)) -> str:
-    """Run a command and return what it wrote. Raises StepFailure, with the end of that, when it fails."""
+    """Run a command and return its output. Raises StepFailure with the end of the output if the command fails."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": str(EPOCH)}
     done = subprocess.run(  # noqa: S603 - the commands are the tools' own
         command,
@@ -55,7 +55,7 @@ def last_lines(text: str, count: int = 30) -> str:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Keep others out who take the same lock, until the end of the block or of the process."""
+    """Hold a lock, for which other processes wait, until the end of the block or of the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         if fcntl is not None:
@@ -64,10 +64,12 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def prepare(root: Path, name: str, requirements: Sequence[str] | Path, interpreter: str = sys.executable) -> str:
-    """Return the Python of the environment .venv/<name> that has `requirements`, after making it if need be.
+    """Return the Python of the environment .venv/<name> with `requirements`, and make the environment first if
+    necessary.
 
-    Requirements are names with versions, or a file of them with the hash of everything that is installed. `interpreter`
-    is the Python to make it with; one that was made with another and still runs is as good. The caller holds a lock.
+    Requirements are names with versions, or a file of them with the hashes of all files that are installed.
+    `interpreter` is the Python for a new environment; an environment that another Python made is used as long as it
+    runs. The caller holds a lock.
     """
     folder = root / ".venv" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -88,7 +90,7 @@ def prepare(root: Path, name: str, requirements: Sequence[str] | Path, interpret
 
 
 def _runs(python: Path) -> bool:
-    """Return whether an interpreter still works: the Python that an environment was made with may be gone."""
+    """Return whether an interpreter still works: the Python that made an environment may be gone."""
     try:
         return subprocess.run([str(python), "-c", ""], check=False, capture_output=True).returncode == 0  # noqa: S603
     except OSError:

@@ -2,7 +2,7 @@
 
     python tools/fields.py
 
-A test asserts that the page is what this writes.
+A test asserts that the page is up to date.
 """
 
 from __future__ import annotations

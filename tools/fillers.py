@@ -1,8 +1,9 @@
 """Write the fillers of real events into every calculated field of default/props.conf: tools/python.sh tools/fillers.py.
 
-A filler is what a Management Center writes where it has no value. Splunk has no way to name such a list once: macros do
-not work in calculated fields, and a lookup cannot pass on what it does not list (docs/decisions/0009). So each
-expression has the list, and this program writes it. A list that must differ is in `OTHER_LISTS` with its reason.
+A filler is the text that a Management Center writes in place of a missing value. Splunk cannot name such a list in one
+place: macros do not work in calculated fields, and a lookup cannot return a value that it does not list
+(docs/decisions/0009). So each expression has the list, and this program writes it. A list that must differ is in
+`OTHER_LISTS` with its reason.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CARRIERS = "https|http/[23]|ssl|tls|dtls|quic"
 BROWSING = "web browsing"
 CLIENTS = "(ssl|tls|https?|quic) client|web browser|chrome|chromium|firefox|edge|safari|opera|internet explorer"
 ADDITIONS = (CARRIERS, BROWSING, CLIENTS)
-"""What some expressions pass over in addition: names of what only carries an application, or shows it."""
+"""Values that some expressions skip in addition: names of protocols that only carry an application, and of clients."""
 
 OTHER_LISTS = frozenset(("|-|null|[(]null[)]|unknown",))
 """Lists that are not the fillers. The field rule keeps *Invalid ID* and *N/A*: detections group by it."""
@@ -40,7 +41,7 @@ _LIST = re.compile(r"(?<=\(\?i\)\^\()(\|-\|[^\"]*)(?=\)\$)")
 
 
 def written(text: str) -> tuple[str, int]:
-    """Return the text of a props.conf with the fillers in each list, and how many lists there are."""
+    """Return the text of a props.conf with the fillers in each list, and the number of lists."""
     count = 0
 
     def renewed(match: re.Match[str]) -> str:
@@ -55,7 +56,7 @@ def written(text: str) -> tuple[str, int]:
 
 
 def main() -> int:
-    """Write the file and say how many lists it has."""
+    """Write the file and print its number of lists."""
     text, count = written(PROPS.read_text(encoding="utf-8"))
     PROPS.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{count} lists of fillers in {PROPS.relative_to(ROOT)}\n")

@@ -1,8 +1,8 @@
-"""Fuzz one target of bench/fuzz, or all of them, for some seconds in all, beginning with the kept corpus.
+"""Fuzz one target of bench/fuzz, or all of them, for a number of seconds in total, beginning with the kept corpus.
 
-Ends with status 0 when no input was found that breaks a property. One that does goes into the corpus, so that
-tests/faults/test_corpus.py fails until the fault is mended. With `--keep` what reaches something new goes in as well,
-and what does not reach anything of its own is left out.
+Ends with status 0 if no input breaks a property. An input that breaks one goes into the corpus, so that
+tests/faults/test_corpus.py fails until the fault is repaired. With `--keep`, inputs that reach new code go into the
+corpus as well, and inputs that reach no code of their own are removed from it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bench.fuzz import corpus, seeds
 
 ATHERIS = "atheris==3.0.0"
 LIMITS = ("-timeout=30", "-rss_limit_mb=1024", "-max_len=4096", "-print_final_stats=1", "-verbosity=0")
-"""Seconds and memory that one input may take, and the most bytes of it."""
+"""Limits for one input: seconds, memory, and its size in bytes."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzz as the command line says; return the exit status."""
+    """Fuzz the targets that the command line names; return the exit status."""
     parser = argparse.ArgumentParser(prog="fuzz.sh", description="Fuzz what reads others' bytes.")
     parser.add_argument("--keep", action="store_true", help="put what reaches something new into the corpus")
     parser.add_argument("target", nargs="?", default="all", choices=["all", *seeds.TARGETS])
@@ -50,13 +50,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def requirements() -> list[str]:
-    """Return the packages that the fuzzer and its targets need, those of the tests as these have them."""
+    """Return the packages that the fuzzer and its targets need; packages of the tests have the same version as
+    there."""
     pinned = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8").split()
     return [ATHERIS, *(package for package in pinned if package.startswith("cryptography=="))]
 
 
 def fuzz(python: str, target: str, seconds: int, keep: bool) -> bool:
-    """Fuzz a target; return whether all went well."""
+    """Fuzz a target; return whether no input broke a property."""
     say(f"{target}: fuzzing for {seconds} s")
     with tempfile.TemporaryDirectory(prefix="estreamer-fuzz-") as scratch:
         begin = fill(Path(scratch, "begin"), [*seeds.seeds(target), *corpus.read(target)])
@@ -80,7 +81,7 @@ def fuzz(python: str, target: str, seconds: int, keep: bool) -> bool:
 
 
 def program(folder: Path, python: str, target: str) -> Path:
-    """Make a program of the fuzzer of a target, since the fuzzer starts itself again when it merges."""
+    """Write a program for the fuzzer of a target, since the fuzzer starts itself again when it merges."""
     file = folder / "fuzzer"
     file.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -m bench.fuzz {target} "$@"\n', encoding="utf-8")
     file.chmod(0o700)
@@ -88,7 +89,7 @@ def program(folder: Path, python: str, target: str) -> Path:
 
 
 def atheris(fuzzer: Path, arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the fuzzer; return its status and what it wrote."""
+    """Run the fuzzer; return its status and its output."""
     done = subprocess.run(  # noqa: S603 - the command is this tool's own
         [str(fuzzer), *arguments],
         cwd=ROOT,
@@ -112,12 +113,12 @@ def fill(folder: Path, inputs: Iterable[bytes] = ()) -> Path:
 
 
 def contents(folder: Path) -> list[bytes]:
-    """Return what the files in a folder hold."""
+    """Return the contents of the files in a folder."""
     return [file.read_bytes() for file in sorted(folder.iterdir())]
 
 
 def figure(text: str, name: str) -> str:
-    """Return one of the figures that the fuzzer ends with."""
+    """Return one of the figures that the fuzzer prints at its end."""
     match = re.search(rf"{name}: *(\d+)", text)
     return match[1] if match else "?"
 

@@ -1,6 +1,7 @@
-"""Builds versions of the past from this repository's history, each in a folder of its own under build/history/.
+"""Builds earlier versions from this repository's history, each in a folder of its own under build/history/.
 
-A version is built by its own tools from its own sources, and kept: tests of upgrades install it before the present one.
+Each version is built with its own tools from its own sources, and kept: tests of upgrades install it before the current
+one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ RELEASES = {"0.1.0": "bbea1d4b2c40bc5959969d6036d346db2f361a59"}
 
 
 def package_of(root: Path, revision: str) -> Path:
-    """Return the package of a version, or of any commit, after building it if it is not there.
+    """Return the package of a version, or of any commit, and build it first if it is missing.
 
-    Raises StepFailure when this clone has no such commit, or when the build fails.
+    Raises StepFailure if this clone does not have the commit, or if the build fails.
     """
     commit = commit_of(root, RELEASES.get(revision, revision))
     kept = root / "build" / "history" / commit[:12]
@@ -52,7 +53,7 @@ def commit_of(root: Path, revision: str) -> str:
 
 
 def unpack_sources(root: Path, commit: str, folder: Path) -> None:
-    """Write the sources of a commit into a folder, by an index of its own: the working tree stays as it is."""
+    """Write the sources of a commit into a folder, with a Git index of its own: the working tree stays as it is."""
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         git = ["env", f"GIT_INDEX_FILE={scratch}/index", "git", "-C", str(root)]

@@ -1,6 +1,6 @@
 """Draw the add-on's icons into static/: a shield with three streams, in two sizes for light and dark backgrounds.
 
-The icons are kept in the repository; this makes them anew after a change of the drawing.
+The icons are kept in the repository; run this again after a change of the drawing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 SAMPLES = 6
-"""Points of each pixel, in both directions, that are looked at to smooth the edges."""
+"""Number of points of each pixel, in either direction, that are sampled to smooth the edges."""
 
 BLUE = (11, 94, 141)
 WHITE = (255, 255, 255)

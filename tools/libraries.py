@@ -1,6 +1,8 @@
-"""The libraries that ship: as lib/requirements.txt pins them, fetched by their hashes, and unpacked into the add-on.
+"""The libraries that ship: lib/requirements.txt pins them; they are fetched by their hashes, and unpacked into the
+add-on.
 
-pip takes nothing whose hash is not in that file. `tools/libraries.sh` writes the hashes of the versions that it names.
+pip refuses a file whose hash is not in lib/requirements.txt. `tools/libraries.sh` writes the hashes of the versions
+there.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from environment import ROOT, StepFailure, lock, prepare, run, say
 REQUIREMENTS = Path("lib", "requirements.txt")
 
 GENERATOR = Path("tools", "ucc.txt")
-"""What builds: the generator; setuptools, which builds the one library that has no wheel; and what writes the SBOM."""
+"""The tools of a build: the generator; setuptools, which builds the one library that has no wheel; and the SBOM
+writer."""
 
 PLATFORMS = {
     "linux_x86_64": "manylinux2014_x86_64",
@@ -42,7 +45,7 @@ _HASH = r"--hash=sha256:[0-9a-f]{64}"
 def read_requirements(text: str) -> dict[str, str]:
     """Return the requirements of a file by the name of the library: one version each, with its hashes.
 
-    Raises StepFailure for a line without either.
+    Raises StepFailure for a line without a version or without a hash.
     """
     lines = [line.split("#")[0].strip() for line in text.replace("\\\n", " ").splitlines()]
     requirements = {line.split("==")[0]: " ".join(line.split()) for line in lines if line}
@@ -57,7 +60,7 @@ def read_requirements(text: str) -> dict[str, str]:
 def fetch_wheels(root: Path, python: str, requirements: dict[str, str]) -> Path:
     """Return a folder with the wheels of all libraries: `any/` and one folder for each platform.
 
-    The folder is named after what is in it, so that what was fetched once is never fetched again.
+    The name of the folder depends on its content, so that nothing is fetched twice.
     """
     builder = (root / GENERATOR).read_text(encoding="utf-8")
     recipe = [sorted(requirements.values()), PLATFORMS, PLATFORM_LIBRARIES, BUILT_FROM_SOURCE, builder]
@@ -90,7 +93,7 @@ def fetch_compiled(python: str, requirements: dict[str, str], platform: str, fol
     """Fetch the wheels that serve one platform only."""
     for name, versions in PLATFORM_LIBRARIES.items():
         for version in versions:
-            # "39" stands for 3.9.0, which some libraries exclude although their wheel is for all of 3.9.
+            # "39" means 3.9.0, which some libraries exclude although their wheel is for all of 3.9.
             options = ["--ignore-requires-python", "--platform", PLATFORMS[platform], "--python-version", version]
             _pip(f"Fetching {name} for {platform}", [*_download(python, folder), *options], [requirements[name]])
 
@@ -100,7 +103,8 @@ def _download(python: str, folder: Path) -> list[str]:
 
 
 def _pip(step: str, command: list[str], requirements: list[str]) -> None:
-    """Run pip with exactly these requirements, by their hashes where they have any: hashes are for files only."""
+    """Run pip with exactly these requirements, and with their hashes if they have any: pip accepts hashes only in
+    files."""
     hashed = ["--require-hashes"] if any("--hash=" in line for line in requirements) else []
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "requirements.txt"
@@ -118,9 +122,9 @@ def unpack_libraries(wheels: Path, library: Path) -> None:
 
 
 def unpack(wheel: Path, target: Path) -> None:
-    """Unpack what a wheel installs, without its tests, type stubs, scripts and installation records.
+    """Unpack the files that a wheel installs, without its tests, type stubs, scripts and installation records.
 
-    Of cffi only the compiled backend is unpacked: cryptography needs no more.
+    Only the compiled backend of cffi is unpacked: cryptography needs no more.
     """
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
@@ -143,7 +147,7 @@ def _is_wanted(path: PurePosixPath) -> bool:
 
 
 def hashed(python: str, pins: dict[str, str]) -> dict[str, list[str]]:
-    """Return the SHA-256 of each file that these versions ship as, by the name of the library; fetches them all."""
+    """Fetch all files of these versions, and return the SHA-256 of each by the name of the library."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for name in BUILT_FROM_SOURCE:
@@ -159,13 +163,13 @@ def hashed(python: str, pins: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _owner(file: Path, pins: dict[str, str]) -> str:
-    """Return the name of the library that a wheel or source archive is of."""
+    """Return the name of the library in a wheel or source archive."""
     beginning = re.split(r"-\d", file.name)[0]
     return next(name for name in pins if normal(name) == normal(beginning))
 
 
 def normal(name: str) -> str:
-    """Return the name of a library as all its spellings are compared."""
+    """Return the name of a library in the spelling that names are compared in."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,7 +1,7 @@
-"""The long proofs: everything of which `.ci/run` runs a tenth or nothing, one step after the other.
+"""Run the long tests, one step after the other: those of which `.ci/run` runs only a tenth or nothing.
 
 Each step has a limit of minutes and a log in build/nightly/. The table of results is printed at the end, and kept in
-build/nightly/results.txt. Ends with status 0 when every step has passed.
+build/nightly/results.txt. Ends with status 0 if every step has passed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def prepared() -> str:
 
 
 def run(steps: Sequence[Step], package: str) -> int:
-    """Take the steps, print and keep their table; return 0 when there were any, and all have passed."""
+    """Run the steps, print their table and keep it in a file; return 0 if there is at least one step and all have
+    passed."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     results: list[Result] = []

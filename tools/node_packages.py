@@ -18,7 +18,7 @@ SOURCES = ROOT / "tests" / "dashboards" / "page"
 BUILT = ROOT / "build" / "dashboards"
 
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--prefer-offline")
-"""No script of a package runs: none is needed."""
+"""No script of a package runs: the tools do not need them."""
 
 PINS = ("package.json", "package-lock.json")
 
@@ -29,7 +29,7 @@ def place() -> Path:
 
 
 def installed() -> Path:
-    """Return that folder, after installing the packages if need be. The caller holds a lock. Raises StepFailure."""
+    """Return that folder, and install the packages first if necessary. The caller holds a lock. Raises StepFailure."""
     kept = place()
     if not kept.is_dir():
         if shutil.which("npm") is None:

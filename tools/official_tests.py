@@ -1,7 +1,7 @@
 """Run Splunk's own tests of an add-on, pytest-splunk-addon, on a package; the search-time simulator stands for Splunk.
 
-What the tool skips, and which events its samples leave out, is told with the reasons. Everything that it writes lies in
-build/official/, its report in JUnit's form too.
+It prints the tests that the tool skips and the events that are missing in its samples, with the reasons. It writes only
+into build/official/, also the report in JUnit's format.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ REQUIREMENTS = (
     "lark==1.3.1",
     "setuptools==80.9.0",
 )
-"""The tool, what it needs in old versions, and what the simulator needs: a parser, a decoder."""
+"""The tool, its own requirements that need old versions, and the requirements of the simulator: a parser, a decoder."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Test as the command line says; return the exit status."""
+    """Run the tests that the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(prog="official_tests.sh", description="Run Splunk's own tests of the add-on.")
     parser.add_argument("package", type=Path, nargs="?", help="the .spl or its folder (default: the only one in dist/)")
     options, rest = parser.parse_known_args(arguments)

@@ -1,4 +1,4 @@
-"""Check the scripts of the pages: eslint, and TypeScript's checker by their JSDoc.
+"""Check the scripts of the pages with eslint, and with TypeScript's checker by the types in their JSDoc.
 
 An argument names another folder of scripts to check. It may lie outside of the repository.
 """
@@ -21,7 +21,7 @@ SETTINGS = ROOT / "tools" / "javascript"
 
 
 def check(packages: Path, scripts: Path) -> int:
-    """Check all scripts of a folder, with the findings shown; return 0 when there are none."""
+    """Check all scripts of a folder and show the findings; return 0 without findings."""
     environment = {**os.environ, "NODE_PATH": str(packages / "node_modules")}
     binaries = packages / "node_modules" / ".bin"
     eslint = [str(binaries / "eslint"), "--config", str(SETTINGS / "eslint.config.cjs"), "--max-warnings", "0", "."]

@@ -1,8 +1,8 @@
-"""Write what follows from the table of parameters, bin/estreamer/parameters.py: tools/python.sh tools/parameters.py.
+"""Write the files that follow from the parameters in bin/estreamer/parameters.py: tools/python.sh tools/parameters.py.
 
-That is the forms in globalConfig.json, default/inputs.conf, the specs in README/, the input's scheme, a module of the
-pages' scripts, and the tables of docs/input.md. With --check nothing is written: the differences are shown, and the
-status is 1 if there are any. tests/settings/test_parameters.py holds all of it to the table.
+These are the forms in globalConfig.json, default/inputs.conf, the specs in README/, the input's scheme, a module of the
+pages' scripts, and the tables of docs/input.md. With --check it writes nothing: it shows the differences, and the
+status is 1 if there are any. tests/settings/test_parameters.py checks all files against the parameters.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from estreamer.parameters import Choice, Index, Line, Lines, Parameter, Referenc
 
 SPEC_WIDTH = 100
 SCRIPT_WIDTH = 90
-"""Characters of a list on one line: the rest of the 120 is for its name."""
+"""Most characters of a list on one line: the rest of the 120 is for its name."""
 
 REQUIRED, OPTIONAL = "Required.", "Optional. Default: {}."
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What everything is written from."""
+    """The parameters that all files are written from."""
 
     account: tuple[Parameter, ...] = parameters.ACCOUNT
     input: tuple[Parameter, ...] = parameters.INPUT
@@ -43,7 +43,8 @@ Writer = Callable[[Tables, str], str]
 
 
 def forms(tables: Tables, present: str) -> str:
-    """Return globalConfig.json with the fields of both forms, the groups of the input's, and what opened rows list."""
+    """Return globalConfig.json with the fields of both forms, the groups of the input's form, and the lines of opened
+    rows."""
     config = json.loads(present)
     for tab in config["pages"]["configuration"]["tabs"]:
         if tab["name"] == "account":
@@ -65,7 +66,8 @@ def forms(tables: Tables, present: str) -> str:
 
 
 def list_all(rows: list[dict[str, Any]], table: Iterable[Parameter]) -> None:
-    """Give an opened row of a table each parameter that it lacks, after the one before it. Labels of others stay."""
+    """Add to an opened row of a table each parameter that is missing, after its predecessor. Labels of other lines
+    stay."""
     place = 0
     for one in (one for one in table if _is_kept(one)):
         listed = [row["field"] for row in rows]
@@ -77,12 +79,12 @@ def list_all(rows: list[dict[str, Any]], table: Iterable[Parameter]) -> None:
 
 
 def _is_kept(one: Parameter) -> bool:
-    """Return whether the conf file has the value of a parameter in clear."""
+    """Return whether the conf file has the value of a parameter in clear text."""
     return one.stored and not one.secret
 
 
 def entity(one: Parameter) -> dict[str, Any]:
-    """Return the field of a form as the generator wants it."""
+    """Return the field of a form in the format of the generator."""
     page = one.page or parameters.Page()
     kind = page.control if page.control == "interval" else "custom" if page.control else _control(one)
     found: dict[str, Any] = {"type": kind, "field": one.name, "label": one.label, "required": one.required}
@@ -101,7 +103,7 @@ def entity(one: Parameter) -> dict[str, Any]:
 
 
 def _control(one: Parameter) -> str:
-    """Return the generator's control for a type. Raises ValueError where it has none."""
+    """Return the generator's control for a type. Raises ValueError for a type without one."""
     if isinstance(one.type, (Choice, Reference)):
         return "singleSelect"
     if isinstance(one.type, Switch):
@@ -144,7 +146,7 @@ def _options(one: Parameter, page: parameters.Page, kind: str) -> dict[str, Any]
 
 
 def inputs_conf(tables: Tables, present: str) -> str:
-    """Return default/inputs.conf: the settings that say how the input is run, and the defaults."""
+    """Return default/inputs.conf: the settings for running the input, and the defaults."""
     head = "".join(line for line in present.splitlines(True) if line.startswith(("[", "python.", "start_by_shell")))
     return head + "".join(f"{one.name} = {one.default}\n" for one in tables.input if one.default)
 
@@ -206,7 +208,7 @@ SCHEME = """<scheme>
 
 
 def scheme(tables: Tables, present: str) -> str:
-    """Return the scheme that the input gives to splunkd: what it has in addition to what every input has."""
+    """Return the scheme that the input gives to splunkd: its arguments in addition to those of every input."""
     return SCHEME.format("".join(_argument(one) for one in tables.input if one.scheme))
 
 
@@ -258,14 +260,14 @@ def script(tables: Tables, present: str) -> str:
 
 
 def _export(told: str, name: str, value: object) -> str:
-    """Return the definition of a constant. What has texts by name may be asked for any name, as far as types go."""
+    """Return the definition of a constant. The type of a mapping of texts allows any name as a key."""
     by_name = isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
     doc = f"/**\n * {told}\n *\n * @type {{Record<string, string>}}\n */" if by_name else f"/** {told} */"
     return f"{doc}\nexport const {name} = {_js(value)};\n"
 
 
 def _js(value: object, indent: str = "") -> str:
-    """Return a value as the scripts' style writes it."""
+    """Return a value in the style of the scripts."""
     inner = indent + "    "
     if isinstance(value, Mapping):
         rows = [f"{inner}{_key(key)}: {_js(one, inner)},\n" for key, one in value.items()]
@@ -291,7 +293,7 @@ BEGIN, END = "<!-- {}: tools/parameters.py -->\n", "<!-- end of {} -->\n"
 
 
 def page(tables: Tables, present: str) -> str:
-    """Return docs/input.md with its two tables. Raises ValueError where it has no place for one."""
+    """Return docs/input.md with its two tables. Raises ValueError if it has no place for one of them."""
     for name, table in (("account", tables.account), ("input", tables.input)):
         before, begin, rest = present.partition(BEGIN.format(name))
         _, end, after = rest.partition(END.format(name))
@@ -325,7 +327,7 @@ def _limits(one: Parameter) -> str:
 
 
 def _is_checked(one: Parameter) -> bool:
-    """Return whether the form says what is too long."""
+    """Return whether the form has a message for a value that is too long."""
     return bool(one.page and one.page.wrong_limits)
 
 
@@ -344,16 +346,16 @@ WRITERS: Mapping[str, Writer] = {
     "appserver/static/js/build/custom/parameters.js": script,
     "docs/input.md": page,
 }
-"""What writes each file from the tables and the file as it is."""
+"""The function that writes each file, from the parameters and the present text of the file."""
 
 
 def written(tables: Tables, root: Path = ROOT) -> dict[str, str]:
-    """Return the text of each file that follows from the tables, by its path."""
+    """Return the text of each file that follows from the parameters, by its path."""
     return {path: writer(tables, _text(root / path)) for path, writer in WRITERS.items()}
 
 
 def differences(tables: Tables, root: Path = ROOT) -> list[str]:
-    """Return the lines by which the files of a folder differ from what the tables say, each with its file."""
+    """Return the lines in which the files of a folder differ from the written ones, each with its file."""
     found = []
     for path, wanted in written(tables, root).items():
         lines = difflib.ndiff(_text(root / path).splitlines(), wanted.splitlines())
@@ -367,7 +369,7 @@ def _text(path: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or show in what they differ."""
+    """Write the files, or show the differences."""
     if arguments == ["--check"]:
         found = differences(Tables())
         sys.stdout.write("".join(f"{line}\n" for line in found))

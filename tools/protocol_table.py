@@ -1,6 +1,6 @@
 """Write the table of states and messages into docs/protocol.md, from the code: tools/python.sh tools/protocol_table.py.
 
-tests/protocol/test_states.py holds the page to the code.
+tests/protocol/test_states.py checks the page against the code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _name(member: State | Action) -> str:
 
 
 def written(page: str) -> str:
-    """Return a page with the table in its place. Raises ValueError where the page has no such place."""
+    """Return a page with the table in its place. Raises ValueError if the page has no place for it."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

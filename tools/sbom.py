@@ -1,10 +1,10 @@
-"""Write what a package contains as a CycloneDX SBOM (JSON, specification 1.6), by the generator's environment.
+"""Write the contents of a package as a CycloneDX SBOM (JSON, specification 1.6), in the generator's environment.
 
     sbom.py ROOT PACKAGE WHEELS OUTPUT
 
 A component stands for each wheel that was unpacked into the package: its hash is the one that lib/requirements.txt
-pins, its license the one in NOTICE. What the SBOMs in a wheel name (OpenSSL and the crates of cryptography) lies below
-it. The same package gives the same bytes: no time, no chance.
+pins, its license the one in NOTICE. The components that the SBOMs in a wheel name (OpenSSL and the crates of
+cryptography) are below it. The same package gives the same bytes: the SBOM has no time and no random values.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def libraries(root: Path, wheels: Path) -> Iterator[Component]:
 
 
 def library(name: str, pinned: str, license_text: str, wheel: Path, place: str) -> Component:
-    """Return the component of a wheel; of one that was built here, that of its source archive."""
+    """Return the component of a wheel; for a wheel that was built here, the one of its source archive."""
     pin, *hashes = pinned.replace("--hash=sha256:", "").split()
     own = hashlib.sha256(wheel.read_bytes()).hexdigest()
     version = pin.partition("==")[2]
@@ -84,7 +84,7 @@ def library(name: str, pinned: str, license_text: str, wheel: Path, place: str) 
 
 
 def contents(wheel: Path, reference: str) -> Iterator[Component]:
-    """Yield what the SBOMs in a wheel name, each once, below its own reference."""
+    """Yield the components that the SBOMs in a wheel name, each once, below the wheel's reference."""
     seen = set()
     with zipfile.ZipFile(wheel) as archive:
         for member in sorted(archive.namelist()):
@@ -97,7 +97,7 @@ def contents(wheel: Path, reference: str) -> Iterator[Component]:
 
 
 def inner(part: dict[str, object], reference: str) -> Component:
-    """Return a component as the SBOM in a wheel names it."""
+    """Return a component as the SBOM in a wheel has it."""
     name, version = str(part["name"]), str(part.get("version", ""))
     hashes = [one for one in _listed(part, "hashes") if one["alg"] == "SHA-256"]
     expressions = [one["expression"] for one in _listed(part, "licenses") if "expression" in one]
@@ -136,7 +136,7 @@ def generator(root: Path) -> Component:
 
 
 def licenses_of(notice: str) -> dict[str, str]:
-    """Return the license of each library as NOTICE has it."""
+    """Return the license of each library from NOTICE."""
     rows = re.findall(r"^  (\S+) {2,}(\S+(?: \S+)*)(?: {2,}.*)?$", notice, re.MULTILINE)
     return dict(rows)
 

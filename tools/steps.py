@@ -1,4 +1,4 @@
-"""Steps of a long run: each bounded in time, with a table of results at the end."""
+"""Steps of a long run: each with a limit of time, and a table of results at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from environment import ROOT, last_lines, say
 
 @dataclass(frozen=True)
 class Step:
-    """A command that has to end with status 0 within `minutes`, with more variables in its environment."""
+    """A command that has to end with status 0 within `minutes`, and further variables for its environment."""
 
     name: str
     what: str
@@ -26,7 +26,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """How a step ended: "passed", "failed" or "stopped", which is not passed either, and after how many seconds."""
+    """The outcome of a step: "passed", "failed" or "stopped" (at its limit, which counts as a failure), and its
+    seconds."""
 
     step: Step
     outcome: str
@@ -34,7 +35,8 @@ class Result:
 
 
 def take(step: Step, log: Path | None = None) -> Result:
-    """Run a step, with its output in a log or shown. At its limit it is ended with all that it has started."""
+    """Run a step, with its output in a log or shown. At its limit the step ends with all processes that it has
+    started."""
     say(f"{step.name}: {step.what}")
     begun = time.monotonic()
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **step.variables}

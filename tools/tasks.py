@@ -1,4 +1,4 @@
-"""List the tasks of noxfile.py, or run one: `./tasks.sh`, `./tasks.sh TASK [OPTIONS]`. Other options are nox's own."""
+"""List the tasks of noxfile.py, or run one: `./tasks.sh`, `./tasks.sh TASK [OPTIONS]`. All other options go to nox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUNNER = ROOT / "tools" / "nox.txt"
 
 
 def command(python: str, arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs nox: a task has its name first, and the rest is for its script."""
+    """Return the command that runs nox: the first argument may be a task, and the rest is for its script."""
     nox = [python, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
     if not arguments:
         return [*nox, "--list"]
@@ -22,7 +22,7 @@ def command(python: str, arguments: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run nox, after installing it if need be; return its exit status."""
+    """Run nox, and install it first if necessary; return its exit status."""
     try:
         with lock(ROOT / ".venv" / "nox.lock"):
             python = prepare(ROOT, "nox", RUNNER)

@@ -1,8 +1,8 @@
-"""Run all checks: style, types, and the tests under Python 3.9 and 3.13, after setting up what they need.
+"""Run all checks: style, types, and the tests under Python 3.9 and 3.13. Install their requirements first.
 
-Everything that is installed goes into .venv/; system packages are installed through apt when this runs as root, and
-named otherwise. The package is built first, once, since many tests try the built one. Where a Python is missing, the
-tests run under the other one, and the last line says under which; with --all-pythons that fails at once instead.
+All Python packages go into .venv/. System packages are installed through apt if this runs as root; otherwise a message
+names them. The add-on's package is built once, before the tests, since many tests use it. If a Python is missing, the
+tests run under the other one, and the last line names it; with --all-pythons a missing Python is an error.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PROGRAMS = {
     "valgrind": "valgrind",
 }
 LIBRARIES = {"libatomic1": "atomic", "libmagic1": "magic", "libpcre2-8-0": "pcre2-8"}
-"""Debian's packages, and the program or library that shows that one is there."""
+"""Debian's packages, each with a program or library that shows whether it is installed."""
 
 FAST_PACKAGES = ("libpcre2-8-0", "openssl", "tcpdump")
-"""Those of them that the fast tests need."""
+"""The Debian packages that the fast tests need."""
 
 ONCE = (
     "standins",
@@ -53,8 +53,8 @@ ONCE = (
     "tests/search",
     "tests/tools",
 )
-"""Tests that do not depend on the Python that Splunk runs: of stand-ins, pages, searches, the package and the tools.
-They run under the newest only."""
+"""Tests that do not depend on the Python that Splunk runs: tests of stand-ins, pages, searches, the package and the
+tools. They run under the newest Python only."""
 
 FAST = (
     "tests/bookmark",
@@ -66,16 +66,17 @@ FAST = (
     "tests/settings",
     "tests/tools",
 )
-"""Tests that start no server and no browser. Those among them that need the package are left out."""
+"""Tests that start no server and no browser. Tests that need the package are left out as well."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")
-"""A test whose process ended under it, since it hung (conftest.py), runs once more; one that fails does not."""
+"""A test runs once more if its process ended during the test, because it hung (conftest.py); a test that fails does
+not."""
 
 RESULTS = ROOT / "build" / "results"
 """The reports of the tests, in JUnit's form, one for each Python."""
 
 STUCK = ROOT / "build" / "stuck"
-"""Where a test that hung says where."""
+"""The files in which a test that hung leaves the place."""
 
 PATIENCE = 45 * 60
 """Seconds that one check may take."""
@@ -85,7 +86,7 @@ COVERAGE_WANTED = 90
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what was asked for; return 0 when all of it passed."""
+    """Run the checks that the command line asks for; return 0 if all passed."""
     parser = argparse.ArgumentParser(prog="test.sh", description="Run all checks, or some tests.")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--python", choices=VERSIONS, help="only this Python, instead of all that are found")
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_fast(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
-    """Check style and types, and run tests that need no package under the newest Python; return 0 when all passed."""
+    """Check style and types, and run tests that need no package under the newest Python; return 0 if all passed."""
     if tests:
         install_system_packages(FAST_PACKAGES)
     version = newest_of(pythons)
@@ -130,7 +131,7 @@ def run_fast(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
 
 
 def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
-    """Set up, check, test; return 0 when all passed."""
+    """Install requirements, check, and test; return 0 if all passed."""
     install_system_packages()
     environments = prepare_all(pythons)
     package = build_package()
@@ -155,7 +156,7 @@ def run_all(pythons: Mapping[str, str], tests: Sequence[str]) -> int:
 
 
 def told(failed: Sequence[str], versions: Sequence[str]) -> int:
-    """Say what failed, or under which Pythons all passed; return the exit status."""
+    """Print the checks that failed, or the Pythons under which all passed; return the exit status."""
     missing = [version for version in VERSIONS if version not in versions]
     without = f"; not run under Python {' and '.join(missing)}" if missing else ""
     passed = f"all passed, under Python {' and '.join(versions)}{without}"
@@ -169,7 +170,7 @@ def newest_of(versions: Iterable[str]) -> str:
 
 
 def prepare_all(pythons: Mapping[str, str]) -> dict[str, str]:
-    """Return the Python of the environment of each version, after making it if need be."""
+    """Return the Python of the environment of each version, and make the environment first if necessary."""
     requirements = read_requirements()
     with lock(ROOT / ".venv" / "test.lock"):
         return {version: prepare(ROOT, version, requirements, path) for version, path in pythons.items()}
@@ -187,14 +188,14 @@ def read_requirements() -> list[str]:
 
 
 def has_package(package: str) -> bool:
-    """Return whether what shows a system package is there."""
+    """Return whether the program or library of a system package is installed."""
     if package in LIBRARIES:
         return find_library(LIBRARIES[package]) is not None
     return shutil.which(PROGRAMS[package]) is not None
 
 
 def install_system_packages(wanted: Sequence[str] = (*PROGRAMS, *LIBRARIES)) -> None:
-    """Install what is missing of these packages through apt, or say what is."""
+    """Install the missing ones of these packages through apt, or print their names."""
     missing = [package for package in wanted if not has_package(package)]
     if not missing:
         return
@@ -217,7 +218,7 @@ def require(pythons: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def find_pythons(versions: Sequence[str]) -> dict[str, str]:
-    """Return the interpreters of these versions; without any of them, the one that runs this."""
+    """Return the interpreters of these versions; if all are missing, the one that runs this."""
     found = {}
     for version in versions:
         path = find_python(version)
@@ -229,7 +230,7 @@ def find_pythons(versions: Sequence[str]) -> dict[str, str]:
 
 
 def find_python(version: str) -> str | None:
-    """Return an interpreter of this version that really runs: on the path, or among pyenv's."""
+    """Return an interpreter of this version that can run: from the path, or from pyenv."""
     home = os.path.expanduser("~")
     candidates = [shutil.which(f"python{version}"), *glob.glob(f"{home}/.pyenv/versions/{version}.*/bin/python3")]
     code = f"import sys, venv, ensurepip; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
@@ -246,7 +247,7 @@ def build_package() -> str:
 
 
 def style(python: str) -> dict[str, list[str]]:
-    """Return the checks that run nothing of the add-on, by name."""
+    """Return the checks that run no code of the add-on, by name."""
     return {
         "ruff check": [python, "-m", "ruff", "check", *STYLE],
         "ruff format": [python, "-m", "ruff", "format", "--check", *STYLE],
@@ -269,13 +270,13 @@ def pytest(python: str, tests: Sequence[str], more: Sequence[str] = (), measured
 
 
 def workers() -> int:
-    """Return in how many processes tests run: more than there are processors, since tests wait half of their time."""
+    """Return the number of processes for tests: more than processors, since tests wait half of their time."""
     processors = os.cpu_count() or 1
     return processors + min(processors, 2)
 
 
 def coverage_report(python: str) -> list[str]:
-    """Return the command that reports the lines that no test ran, and fails when they are too many."""
+    """Return the command that reports the lines that no test ran, and fails if there are too many."""
     combine = [python, "-m", "coverage", "combine", "-q"]
     subprocess.run(combine, cwd=ROOT, check=False)  # noqa: S603 - without data the report says so
     return [python, "-m", "coverage", "report", f"--fail-under={COVERAGE_WANTED}"]
