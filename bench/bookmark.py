@@ -1,10 +1,10 @@
-"""What the bookmark costs, and how long an input takes to find its place again after a kill.
+"""The cost of the bookmark, and the time that an input needs to find its place again after a kill.
 
     tools/run.sh bench.bookmark [--events N] [--python PATH]
 
-A process records events as the input does (`bench/bookmark_worker.py`) and kills itself; another one opens what is left
-and takes every event that a server would send again for what it is. CPU time is that of the digest and of the bookmark
-alone. `settle` is the default of 30 seconds.
+A process records events as the input does (`bench/bookmark_worker.py`) and kills itself; another one opens the
+remaining bookmark and recognizes every event that a server would send again. CPU time covers the digest and the
+bookmark only. `settle` is the default of 30 seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from standins.places import ROOT
 
 PER_SECOND = (1, 1000, 100_000)
 BATCHES = (150, 1)
-"""Events in a record: what a busy link brings at once, and what a quiet one does."""
+"""Events in a record: as a busy link delivers them at once, and as a quiet one does."""
 
 HEADS = (
     "events in an archival second",
@@ -65,7 +65,7 @@ def measure(python: str, events: int, per_second: int, batch: int) -> list[objec
 
 
 def work(python: str, mode: str, folder: str, numbers: list[str], status: int) -> dict[str, Any]:
-    """Run the worker and return what it tells. Raises AssertionError if it ends otherwise than with `status`."""
+    """Run the worker and return its result. Raises AssertionError if its exit status is not `status`."""
     command = [python, str(ROOT / "bench" / "bookmark_worker.py"), mode, folder, *numbers]
     environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -1,10 +1,10 @@
-"""What SQLite would cost in place of the bookmark's journal: the same records, one row a batch, in WAL mode.
+"""The cost of SQLite in place of the bookmark's journal: the same records, one row for each batch, in WAL mode.
 
     tools/run.sh bench.bookmark_sqlite [--events N] [--python PATH]
 
-A process stores what stands for events, settles once a second of archival time and kills itself; another one opens what
-is left and reads it. Both stores get the same bytes and forget what is older than three minutes. The store alone is
-measured, without digests and without events. `docs/decisions` has the figures.
+A process stores records of events, settles once for each second of archival time and kills itself; another one opens
+the remaining store and reads it. Both stores get the same bytes and forget records older than three minutes. Only the
+store is measured, without digests and without events. `docs/decisions` has the figures.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ SHAPES = ((150, 5000), (150, 50), (1, 50))
 """Events in a batch, and in a second of archival time."""
 
 STORES = ("journal", "sqlite normal", "sqlite full")
-"""SQLite either forces each batch to the disk (full), or what has settled alone (normal), as the journal does."""
+"""SQLite forces either each batch to the disk (full), or only the record of settled events (normal), as the journal
+does."""
 
 HEADS = (
     "store",
@@ -53,16 +54,17 @@ HEADS = (
 
 
 class Store(Protocol):
-    """What is needed of a store."""
+    """The methods of a store that is measured."""
 
     def append(self, first: int, archival: int, body: bytes) -> None:
         """Store a batch of events, the first of which has the number `first`."""
 
     def settle(self, first: int, archival: int) -> None:
-        """Store that the events before `first` have settled, forced to the disk, and forget what is too old."""
+        """Store that the events before `first` have settled, forced to the disk, and forget batches that are too
+        old."""
 
     def read(self) -> int:
-        """Return how many batches are there, after reading them."""
+        """Read all batches and return their number."""
 
 
 class Journal:
@@ -84,7 +86,7 @@ class Journal:
         self._generations.has_events(first, archival, 1)
 
     def settle(self, first: int, archival: int) -> None:
-        """Append a record, forced to the disk; the bookmark's own limits decide what goes."""
+        """Append a record, forced to the disk; the bookmark's own limits decide which records are removed."""
         self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(first), force=True)
         if self._generations.kept[-1].size > 4 * MIB:
             self._generations.begin(self._state)
@@ -96,7 +98,7 @@ class Journal:
 
 
 class Sqlite:
-    """One table of batches, one of what has settled."""
+    """A store with one table of batches, and one of the last settled event."""
 
     def __init__(self, folder: str, synchronous: str) -> None:
         self._synchronous = synchronous
@@ -119,7 +121,7 @@ class Sqlite:
         self._base.execute("PRAGMA synchronous=FULL")
         self._base.execute("BEGIN")
         self._base.execute("UPDATE settled SET first = ?", (first,))
-        # By number: an index over times would cost each batch.
+        # Select by number: an index over times would slow down every batch.
         oldest = "SELECT min(first) FROM batch WHERE archival >= ?"
         self._base.execute(f"DELETE FROM batch WHERE first < ({oldest})", (archival - KEPT_SECONDS,))  # noqa: S608
         self._base.execute("COMMIT")
@@ -145,7 +147,7 @@ def bodies(events: int, per_second: int, batch: int) -> Iterator[tuple[int, int,
 
 
 def deliver(store: Store, events: int, per_second: int, batch: int) -> dict[str, float]:
-    """Store batches; return what that cost."""
+    """Store batches; return the cost."""
     taken: list[float] = []
     cpu, second, before = 0.0, START, bytes_written()
     for first, archival, body in bodies(events, per_second, batch):
@@ -161,7 +163,7 @@ def deliver(store: Store, events: int, per_second: int, batch: int) -> dict[str,
 
 
 def work(store: str, mode: str, folder: str, *numbers: str) -> None:
-    """Deliver and be killed, or open and read; print one line of JSON."""
+    """Deliver and kill this process, or open and read; print one line of JSON."""
     before, begun = peak(), time.perf_counter()
     made = opened(store, folder)
     if mode == "deliver":

@@ -1,11 +1,11 @@
-"""The bookmark by itself, in a process that can be killed.
+"""The bookmark alone, in a process that can be killed.
 
     python bench/bookmark_worker.py deliver FOLDER EVENTS PER_SECOND BATCH
     python bench/bookmark_worker.py resume FOLDER EVENTS PER_SECOND BATCH
 
-`deliver` records events as the input does, settles once a second, prints what it cost and kills itself. `resume` opens
-what is left, and takes the events that a server sends again for what they are. Both print one line of JSON: seconds of
-CPU and of the clock, and bytes.
+`deliver` records events as the input does, settles once a second, prints the cost and kills itself. `resume` opens the
+remaining bookmark, and recognizes the events that a server sends again. Both print one line of JSON: seconds of CPU and
+of the clock, and bytes.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _FILLER = b"x" * 1700
 
 
 def payload(number: int) -> bytes:
-    """Return an event of usual size."""
+    """Return an event of typical size."""
     return b'{"EventType":"ConnectionEvent", "ConnectionID":%d, "Text":"%b"}' % (number, _FILLER)
 
 
 def batches(begin: int, events: int, per_second: int, batch: int) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Yield archival timestamps and payloads from event `begin` on, a batch of each at a time."""
+    """Yield archival timestamps and payloads from event `begin` on, in batches."""
     for first in range(begin, events, batch):
         numbers = range(first, min(first + batch, events))
         yield [START + number // per_second for number in numbers], [payload(number) for number in numbers]
 
 
 def deliver(folder: str, events: int, per_second: int, batch: int) -> dict[str, float]:
-    """Record events; return what that cost."""
+    """Record events; return the cost."""
     opened = Bookmark.open(folder, STANZA, reader=READER, settle=SETTLE)
     opened.begin(SOURCE, START, READER, STANZA)
     cpu, next_settling = 0.0, time.monotonic() + 1.0
@@ -53,7 +53,7 @@ def deliver(folder: str, events: int, per_second: int, batch: int) -> dict[str, 
 
 
 def resume(folder: str, events: int, per_second: int, batch: int) -> dict[str, float]:
-    """Open the bookmark of a killed process, and filter what is sent again; return what that cost."""
+    """Open the bookmark of a killed process, and filter the events that are sent again; return the cost."""
     before, begun = peak(), time.monotonic()
     opened = Bookmark.open(folder, STANZA, reader=READER, settle=SETTLE)
     found = opened.resume(SOURCE)
@@ -72,7 +72,7 @@ def resume(folder: str, events: int, per_second: int, batch: int) -> dict[str, f
 
 
 def bytes_written() -> int:
-    """Return the bytes that the process has given to files so far."""
+    """Return the number of bytes that the process has written to files so far."""
     return int(Path("/proc/self/io").read_text(encoding="ascii").partition("wchar:")[2].split()[0])
 
 
@@ -83,7 +83,7 @@ def peak() -> int:
 
 
 def main(mode: str, folder: str, *numbers: str) -> None:
-    """Do what the mode says."""
+    """Run the mode that the command line names."""
     told = {"deliver": deliver, "resume": resume}[mode](folder, *map(int, numbers))
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()

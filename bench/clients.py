@@ -1,10 +1,10 @@
-"""The floors to measure the input against: clients that do less.
+"""Lower limits to compare the input with: clients that do less.
 
     python bench/clients.py discard|least HOST PORT PKCS12
 
-`discard` receives, decrypts and throws away. `least` does the least that is correct: it frames, makes sure that the
-text is legal, escapes and writes; no time, no bookmark, no acknowledgement. Both end when nothing has come for two
-seconds, and print the CPU seconds that they took after connecting to stderr.
+`discard` receives, decrypts and throws the bytes away. `least` does the least that is correct: it frames, checks that
+the text is legal, escapes and writes; no time, no bookmark, no acknowledgment. Both end when nothing has arrived for
+two seconds, and print the CPU seconds that they used after the connection to stderr.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ QUIET = 2.0
 
 
 def main(mode: str, host: str, port: str, file: str) -> None:
-    """Connect, ask for everything, and do what the mode says."""
+    """Connect, request everything, and run the mode."""
     credentials = pkcs12.read(Path(file).read_bytes(), "", datetime.now(timezone.utc), False)
     connection = tls.connect(
         host, int(port), credentials, fingerprint=None, legacy=False, timeout=10, wait=wait, progress=None
@@ -47,7 +47,7 @@ def wait(descriptor: int, for_write: bool, timeout: float | None) -> bool:
 
 
 def received(connection: tls.Connection) -> Iterator[bytes]:
-    """Yield what comes until it is quiet."""
+    """Yield bytes as they arrive, until it is quiet."""
     while True:
         data = connection.receive(RECEIVE_SIZE)
         if data:

@@ -1,11 +1,11 @@
-"""What an event costs the input, against clients that do less or otherwise.
+"""The cost of an event in the input, compared with clients that do less or work differently.
 
     tools/run.sh bench.cost [--events N] [--rounds N] [--python PATH ...]
 
-The test server runs in a process of its own and serves the generated mix over TLS on loopback; the real input, from the
+The test server runs in a process of its own and sends the generated mix over TLS on loopback; the real input, from the
 built package, writes into a pipe that another process drains. Each row is CPU time of the client alone, from its first
-byte to its last. The rounds take turns and the best of each client counts. The ratios are what matters: they compare
-runs of one machine within minutes.
+byte to its last. The clients run in turns, and the best round of each counts. The important figures are the ratios:
+they compare runs on one machine within minutes.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ DROP_RULES = (
     "ConnectionEvent: AC_RuleAction=Allow, FirewallRule=Nowhere*;"
     "IntrusionEvent: InlineResult=Nowhere*; FileEvent: FileAction=Nowhere*"
 )
-"""Rules for every event that drop none, so that as much is written as without them."""
+"""Drop rules that check every event and drop none, so that the input writes as much as without rules."""
 
 PATIENCE = 30.0
-"""Seconds without a byte after which a run is given up."""
+"""Seconds without a byte after which a run fails."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def measure(python: str, style: str, options: argparse.Namespace) -> list[list[o
 
 
 def run_client(mode: str, python: str, server: Server, events: int) -> Cost:
-    """Run one of the floors."""
+    """Run one of the clients of `bench.clients`."""
     environment = {"PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}", "PATH": os.defpath}
     command = [python, str(ROOT / "bench" / "clients.py"), mode, "127.0.0.1", str(server.port), str(server.pkcs12)]
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:

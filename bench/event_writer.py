@@ -1,9 +1,9 @@
-"""The input with splunklib's EventWriter in place of its own output, to be measured beside it.
+"""The input with splunklib's EventWriter in place of its own output, to compare both.
 
     python bench/event_writer.py .../bin/estreamer_fqe.py
 
-It reads its document from standard input and runs as the input does, except that a full pipe blocks it and that what
-XML forbids goes out as it came.
+It reads its document from standard input and runs as the input does, except that a full pipe blocks it, and that it
+writes characters that XML forbids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(script: str) -> None:
     """Run the input whose entry script this is."""
     sys.path[0] = str(Path(script).parent)
     sys.argv = [script]
-    import import_declare_test  # noqa: F401, PLC0415 - the add-on's libraries come first
+    import import_declare_test  # noqa: F401, PLC0415 - the path of the add-on's libraries first
     from estreamer.outputs import splunkd_pipe  # noqa: PLC0415
 
     setattr(splunkd_pipe, "XmlStream", event_writer_output())  # noqa: B010 - the name is the module's own import
@@ -71,7 +71,7 @@ class _Events(NamedTuple):
 
 
 class _Counting(io.TextIOBase):
-    """Counts what goes through, which the bookmark's settling needs."""
+    """Counts the bytes that it writes, which the bookmark needs to settle events."""
 
     def __init__(self, output: Any, file: io.TextIOWrapper) -> None:
         self._output = output

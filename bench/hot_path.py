@@ -1,11 +1,11 @@
-"""What each step of an event's way through the input costs, in one process and without a network.
+"""The cost of each step of an event in the input, in one process and without a network.
 
     tools/run.sh bench.hot_path [--events N] [--instructions]
 
-Generated events go as bare event messages, in portions as large as the input takes from a busy link, through the
-session and the delivery into a pipe that another process drains, with the bookmark in a temporary folder. Each step is
-timed where it is called. With `--instructions` the table counts instructions instead (valgrind's callgrind), which no
-other process disturbs: once for the whole way, once for the least that is correct.
+Generated events go as bare event messages, in portions as large as those that the input reads from a busy link, through
+the session and the delivery into a pipe that another process drains. The bookmark is in a temporary folder. Each step
+is timed where it is called. With `--instructions` the table counts instructions instead (valgrind's callgrind), which
+no other process disturbs: once for all steps, once for the least that is correct.
 """
 
 from __future__ import annotations
@@ -52,10 +52,12 @@ STEPS = {
 }
 WAYS = ("input", "least")
 FEW, MANY = 308, 1540
-"""Events of the two runs whose difference counts: what happens once cancels out. Whole portions, nearly."""
+"""Events of the two runs whose difference counts, so that costs of the start cancel out. They almost fill their
+portions."""
 
 PORTION = 256 * 1024
-"""Bytes taken at once: `RECEIVE_SIZE` of the stream, which is not imported: under valgrind its libraries take long."""
+"""Bytes of one read: `RECEIVE_SIZE` of the stream, which is not imported, since its libraries are slow under
+valgrind."""
 
 
 def main() -> None:
@@ -67,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.way:
         way, file = options.way
-        # Under valgrind so much time goes by that every event would have its turn for a look in full.
+        # Under valgrind the clock advances so far that every event would be inspected in full.
         go(way, portions(Path(file).read_bytes()), Timers(), clock=Clock(monotonic=lambda: 0.0))
     elif options.instructions:
         print_instructions()
@@ -90,7 +92,7 @@ def print_steps(events: int) -> None:
 
 
 def print_instructions() -> None:
-    """Print the instructions for an event, and their ratio."""
+    """Print the instructions for one event, and their ratio."""
     counts = {way: instructions_per_event(way) for way in WAYS}
     print("| way | instructions per event | of least |\n|---|---|---|")
     for way, count in counts.items():
@@ -98,15 +100,15 @@ def print_instructions() -> None:
 
 
 def instructions_per_event(way: str) -> float:
-    """Return how many instructions one event more takes."""
+    """Return the number of instructions for one more event."""
     few, many = (instructions(way, events) for events in (FEW, MANY))
     return (many - few) / (MANY - FEW)
 
 
 def instructions(way: str, events: int) -> int:
-    """Return how many instructions a run takes, that of the interpreter's start included."""
+    """Return the number of instructions of a run, including the start of the interpreter."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m", "bench.hot_path"]
-    # The same hashes in every run: without that dictionaries differ from one to the next.
+    # The same hashes in every run, since dictionaries would differ between runs otherwise.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}"}
     with tempfile.NamedTemporaryFile() as file:
         file.write(messages(events))
@@ -121,13 +123,13 @@ def instructions(way: str, events: int) -> int:
 
 
 def messages(events: int) -> bytes:
-    """Return the bytes of so many event messages."""
+    """Return the bytes of a number of event messages."""
     records = EventGenerator(per_second=2000).events(0, events)
     return b"".join(event(record.payload, record.archival, record_type=record.record_type) for record in records)
 
 
 def portions(stream: bytes) -> list[bytes]:
-    """Return the bytes as they are taken from a busy link."""
+    """Return the bytes in the portions that a busy link delivers."""
     return [stream[at : at + PORTION] for at in range(0, len(stream), PORTION)]
 
 
@@ -139,7 +141,7 @@ class Timers:
         self._inner = 0.0
 
     def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that does the same, and adds the time it takes, without that of other steps, to one."""
+        """Return a function that does the same, and adds its time, without that of inner steps, to a step."""
 
         def call(*arguments: Any) -> Any:
             before, self._inner = self._inner, 0.0
@@ -155,7 +157,7 @@ class Timers:
 
 
 def go(way: str, data: list[bytes], timers: Timers, clock: Clock = CLOCK) -> None:
-    """Send the portions one way, into a pipe that another process drains; `clock` is that of the looks in full."""
+    """Send the portions one way, into a pipe that another process drains; `clock` schedules the inspections in full."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as drain:
         assert drain.stdin is not None
         descriptor = drain.stdin.fileno()
@@ -172,7 +174,7 @@ def go(way: str, data: list[bytes], timers: Timers, clock: Clock = CLOCK) -> Non
 
 @contextmanager
 def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable[..., None]]:
-    """Yield the delivery's function, each of its steps timed."""
+    """Yield the delivery's function with each of its steps timed."""
     stanza = "estreamer_fqe://bench"
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
@@ -194,12 +196,13 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
 
 
 def settings() -> InputSettings:
-    """Return the settings of an input as it comes, without drop rules."""
+    """Return the default settings of an input, without drop rules."""
     return parse_input("bench", {"account": "fmc", "index": "main"})
 
 
 class Unwritten(Reporter):
-    """A reporter without its file, which is written by the clock: each run is to take the same instructions."""
+    """A reporter that writes no file. The clock decides when it writes, and each run is to use the same
+    instructions."""
 
     def delivered(self, written: int, last_archival: int) -> None:
         pass

@@ -1,10 +1,10 @@
-"""How long an event takes from the server's send to splunkd's end of the pipe.
+"""The time of an event from the server's send to splunkd's end of the pipe.
 
     tools/run.sh bench.latency [--rates N ...] [--seconds N] [--python PATH]
 
-The server (`bench.paced`) and the input are processes of their own; this one reads the pipe, and takes the time after
-each read. An event's latency is that of its last byte. The first second of a run, which is the start's, does not count.
-A rate counts as kept when at least 95 of 100 events came within the time of the run.
+The server (`bench.paced`) and the input are processes of their own; this one reads the pipe, and notes the time after
+each read. An event's latency is that of its last byte. The first second of a run belongs to the start and does not
+count. A rate counts as kept if at least 95 of 100 events arrived within the time of the run.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def measure(add_on: AddOn, style: str, rate: float, seconds: float) -> list[obje
 
 
 def latencies_of(running: RunningInput, seconds: float) -> list[float]:
-    """Return the latencies, in seconds, of the events that came within so many seconds after the warm-up."""
+    """Return the latencies, in seconds, of the events that arrived within a number of seconds after the warm-up."""
     latencies: list[float] = []
     rest, first = b"", 0.0
     while not first or time.monotonic() < first + WARM_UP + seconds:
@@ -64,7 +64,7 @@ def latencies_of(running: RunningInput, seconds: float) -> list[float]:
         stamps = _STAMP.findall(data)
         if stamps and now >= first + WARM_UP:
             latencies += [now - int(stamp) / 1e9 for stamp in stamps]
-        # What was found must not be found again: only what follows the last event is kept.
+        # Keep only the bytes after the last event, so that no event is found twice.
         rest = data[data.rfind(b"</event>") + 1 :][-_LONGEST_STAMP:]
     return latencies
 

@@ -1,4 +1,4 @@
-"""The least that is correct: what a client without time, bookmark and acknowledgement would do with an event."""
+"""The least that is correct: the work of a client without time, bookmark and acknowledgment on an event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVENT_DATA, _BUNDLE = 4, 4002
 
 
 class Least:
-    """Does the least that is correct, and writes to a descriptor."""
+    """Does the least that is correct, and writes events to a descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -21,7 +21,7 @@ class Least:
         os.write(descriptor, b"<stream>")
 
     def take(self, data: bytes) -> int:
-        """Frame, check, escape and write the next bytes; return how many events they made whole."""
+        """Frame, check, escape and write the next bytes; return the number of events that they completed."""
         buffer, position, payloads = self._rest + data, 0, []
         unpack = _HEADER.unpack_from
         while position + 8 <= len(buffer):

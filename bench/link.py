@@ -1,4 +1,4 @@
-"""The network between an input and a server: a relay that can be cut, and that notes when the first byte comes."""
+"""The network between an input and a server: a relay that can be cut, and that notes when the first byte arrives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Link:
     """Carries connections from a port of its own, on loopback, to `target`; a context manager.
 
-    `first_byte` is when the first byte of a client came, in monotonic seconds, None before. While it is `down`, it
-    closes what connects.
+    `first_byte` is the time at which the first byte of a client arrived, in monotonic seconds, None before. While it is
+    `down`, it closes new connections.
     """
 
     def __init__(self, target: int) -> None:
@@ -41,7 +41,7 @@ class Link:
         self.cut()
 
     def cut(self) -> None:
-        """End all connections: what is on the way is lost, and both ends see that nothing more will come."""
+        """End all connections: bytes in between are lost, and both ends see the end of the connection."""
         for pair in self._taken():
             for end in pair:
                 with contextlib.suppress(OSError):
@@ -53,7 +53,7 @@ class Link:
             for end in pair:
                 with contextlib.suppress(OSError):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-                    # Whoever reads from it must let go of it first: the reset goes out when the last one has.
+                    # The threads that read from the socket must stop first: the reset goes out when none uses it.
                     end.shutdown(socket.SHUT_RD)
                 end.close()
 
@@ -99,7 +99,7 @@ class Link:
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Carry bytes one way, and the end of them."""
+    """Carry bytes one way, and their end."""
     with contextlib.suppress(OSError):
         while data := source.recv(_PIECE):
             sink.sendall(data)

@@ -1,11 +1,11 @@
-"""Many inputs at once: what they deliver together, and the memory of each.
+"""Many inputs at once: the rate of all together, and the memory of each.
 
     tools/run.sh bench.many [--inputs N ...] [--events N] [--python PATH]
 
-Each input has a server of its own; all of them, and the one process that reads all pipes, share this machine. What the
-inputs deliver together is therefore bound by the servers as well: the CPU time of the inputs says what they take of it.
-Memory is the resident size of a process, the most of all, and its proportional size (PSS), the mean: the shared part
-of a page counts as much as the number of processes that share it.
+Each input has a server of its own; all of them, and the one process that reads all pipes, share this machine. The
+servers therefore limit the common rate as well; the CPU time of the inputs shows their own share. Memory is the
+resident size of a process (the largest of all) and its proportional size (PSS, the mean), for which a shared page is
+divided by the number of processes that share it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(add_on: AddOn, count: int, events: int) -> list[object]:
-    """Return the row of so many inputs with so many events each."""
+    """Return the row of a number of inputs with a number of events each."""
     behaviour = {"style": "bundles", "bundle_size": 100, "window": 1_000_000}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         names = [f"input_{number}" for number in range(count)]
@@ -59,9 +59,9 @@ def measure(add_on: AddOn, count: int, events: int) -> list[object]:
 
 
 def read_all(running: list[RunningInput], events: int) -> tuple[float, float]:
-    """Read until every input has delivered so many events; return the seconds, and CPU seconds, that it took.
+    """Read until every input has delivered this number of events; return the seconds and CPU seconds of that.
 
-    Both begin when all inputs have begun to deliver: until then the first ones wait, their pipes full.
+    Both begin when all inputs have begun to deliver: until then the first inputs wait with full pipes.
     """
     read_until(running, 1)
     begun, cpu = time.monotonic(), sum(cpu_seconds(one.pid) for one in running)
@@ -70,7 +70,7 @@ def read_all(running: list[RunningInput], events: int) -> tuple[float, float]:
 
 
 def read_until(running: list[RunningInput], events: int) -> None:
-    """Read from each input until it has delivered so many events."""
+    """Read from each input until it has delivered this number of events."""
     with selectors.DefaultSelector() as selector:
         for one in running:
             selector.register(one, selectors.EVENT_READ, one)

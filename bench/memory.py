@@ -1,10 +1,10 @@
-"""How much memory the input takes: under load, at rest, with a reader that stalls, with what is large.
+"""The memory of the input: under load, at rest, with a reader that stalls, with large bundles and events.
 
     tools/run.sh bench.memory [--events N] [--seconds N] [--python PATH] [--only NAME ...]
 
 Resident memory of the input's process, in MiB, at its start (the first event out), at a quarter, half, three quarters
-and the end of the run, and the most that the kernel ever counted (VmHWM). The limit is 64 MiB, and the size of the
-bundle or event that the server sends on top.
+and the end of the run, and the peak that the kernel counted (VmHWM). The limit is 64 MiB plus the size of the bundle or
+event that the server sends.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ LIMIT = 64
 """MiB, without the size of the largest bundle or event."""
 
 EVENT = 1740
-"""Bytes of an event of the mix in a bundle: the average is a little less."""
+"""Bytes of an event of the mix in a bundle: a little more than the average."""
 
 BIG_BUNDLES = (1, 8, 16)
 BIG_EVENTS = (1, 8, 16)
 """MiB."""
 
 PATIENCE = 30.0
-"""Seconds without a byte after which a run is given up."""
+"""Seconds without a byte after which a run fails."""
 
 _SAMPLES_EVERY = 0.1
 _HEADERS = 4096
-"""What messages of 16 MiB, the most that the input takes, have less than that, with room for headers."""
+"""Bytes by which a payload is smaller than its MiB, so that a message of 16 MiB, the input's limit, has space for
+headers."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its name, who serves it, how its pipe is read, and MiB that it may take beyond the limit."""
+    """One run: its name, its server, its reader of the pipe, and the MiB that it may use beyond the limit."""
 
     name: str
     serve: Callable[[Path], AbstractContextManager[Server]]
     read: Callable[[RunningInput, list[int]], None]
     beyond: int = 0
     killed_after: int = 0
-    """Events after which a first process is killed: the second one, which recovers, is measured."""
+    """Events after which a first process is killed, so that the second process, which recovers, is measured; 0:
+    never."""
 
 
 def main() -> None:
@@ -126,7 +128,7 @@ def measure(add_on: AddOn, number: int, run: Run) -> list[object]:
 
 
 def until(events: int) -> Callable[[RunningInput, list[int]], None]:
-    """Read until so many events have come."""
+    """Read until this number of events has arrived."""
 
     def read(running: RunningInput, samples: list[int]) -> None:
         patience = time.monotonic() + PATIENCE
@@ -142,7 +144,7 @@ def until(events: int) -> Callable[[RunningInput, list[int]], None]:
 
 
 def during(seconds: float) -> Callable[[RunningInput, list[int]], None]:
-    """Read for so many seconds after the first event."""
+    """Read for a number of seconds after the first event."""
 
     def read(running: RunningInput, samples: list[int]) -> None:
         until(1)(running, samples)
@@ -155,7 +157,7 @@ def during(seconds: float) -> Callable[[RunningInput, list[int]], None]:
 
 
 def stalling(events: int, seconds: float) -> Callable[[RunningInput, list[int]], None]:
-    """Read so many events, nothing for so many seconds, and as many events again."""
+    """Read a number of events, nothing for a number of seconds, and as many events again."""
 
     def read(running: RunningInput, samples: list[int]) -> None:
         until(events)(running, samples)
@@ -169,27 +171,27 @@ def stalling(events: int, seconds: float) -> Callable[[RunningInput, list[int]],
 
 
 def sample(running: RunningInput, samples: list[int]) -> None:
-    """Note the memory of a run that has begun to deliver, as often as is useful."""
+    """Note the memory of a run that has begun to deliver, every `_SAMPLES_EVERY` seconds at most."""
     if running.count and (not samples or len(samples) < (time.monotonic() - running.begun) / _SAMPLES_EVERY):
         samples.append(resident(running.pid))
 
 
 @contextmanager
 def full_rate(folder: Path, events: int, style: str) -> Iterator[Server]:
-    """Serve the generated mix."""
+    """Send the generated mix."""
     behaviour = {"style": style, "bundle_size": 100, "window": 1_000_000}
     with generated(folder, events, behaviour, "--per-second", "2000") as serving:
         yield serving
 
 
 def events_in(size: int) -> int:
-    """Return how many events of the mix make a bundle of so many MiB."""
+    """Return the number of events of the mix in a bundle of a number of MiB."""
     return (size * MIB - _HEADERS) // EVENT
 
 
 @contextmanager
 def big_bundles(folder: Path, size: int, copies: int) -> Iterator[Server]:
-    """Serve bundles of so many MiB."""
+    """Send bundles of a number of MiB."""
     behaviour = {"style": "bundles", "bundle_size": events_in(size)}
     with generated(folder, copies * events_in(size), behaviour, "--per-second", "2000") as serving:
         yield serving
@@ -197,7 +199,7 @@ def big_bundles(folder: Path, size: int, copies: int) -> Iterator[Server]:
 
 @contextmanager
 def big_events(folder: Path, size: int, copies: int) -> Iterator[Server]:
-    """Serve events of so many MiB, in messages of their own."""
+    """Send events of a number of MiB, each in a message of its own."""
     archive = folder / "events.jsonl"
     with archive.open("w", encoding="ascii") as file:
         for number in range(copies):

@@ -1,10 +1,11 @@
-"""An event server that keeps to a pace and stamps each event with the moment at which it is sent.
+"""An event server that sends at a steady rate and puts the time of sending into each event.
 
     tools/run.sh bench.paced --directory DIR --rate N [--style bundles|bare]
 
-It speaks as `standins.fmc` does: one line of JSON when it is ready, and it stops when its standard input ends. Events
-happen at a steady rate from the first request on. Each one's last field, `SentAt`, is CLOCK_MONOTONIC in nanoseconds,
-taken when the event is handed over to be framed, encrypted and written: what that takes counts as the client's.
+Its standard input and output are those of `standins.fmc`: one line of JSON when it is ready, and it stops when its
+input ends. Events happen at a steady rate from the first request on. Each one's last field, `SentAt`, is
+CLOCK_MONOTONIC in nanoseconds, taken when the event is passed on to be framed, encrypted and written: the time for that
+counts for the client.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from standins.fmc.pki import Pki
 from standins.fmc.server import FmcServer
 
 POOL = 2000
-"""Events made beforehand, which come again and again: making them would cost more than sending them."""
+"""Events made beforehand, which repeat: making events would cost more than sending them."""
 
 TICK = 0.001
-"""Seconds between two looks at the clock; at most, the wait for the next event."""
+"""Seconds between two looks at the clock: the longest wait for the next event."""
 
 
 class PacedSource:
@@ -44,17 +45,17 @@ class PacedSource:
         return self._due()
 
     def position_since(self, timestamp: int) -> int:
-        """Return the first position, or the present one for a client that resumes."""
+        """Return position 0, or the present position for a client that resumes."""
         if self._begun is None:
             self._begun = time.monotonic()
         return self._due() if timestamp else 0
 
     def read(self, position: int, count: int) -> list[Record]:
-        """Return up to `count` events that have happened by this moment."""
+        """Return up to `count` events that have happened so far."""
         return [self._stamped(place) for place in range(position, min(self._due(), position + count))]
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` as time passes."""
+        """Call `listener` while time passes."""
         self._listeners.append(listener)
 
     def forget(self, listener: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
-"""Run all benchmarks but the soak, and write their tables into docs/performance.md.
+"""Run all benchmarks except the soak, and write their tables into docs/performance.md.
 
     tools/run.sh bench.report [--only NAME ...] [--small | --keep-page]
 
-Each table lies between two comments, `<!-- NAME -->` and `<!-- end of NAME -->`; what is around them stays. `--small`
-runs everything at a size that shows that it works, and writes nothing but the tables to the standard output;
+Each table lies between two comments, `<!-- NAME -->` and `<!-- end of NAME -->`; the rest of the page stays. `--small`
+runs everything in a short form that shows that it works, and writes only to the standard output, not into the page;
 `--keep-page` does the same at full size.
 """
 
@@ -22,7 +22,7 @@ PERFORMANCE = ROOT / "docs" / "performance.md"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A command `tools/run.sh bench.<module>`: its arguments, and more that make it short."""
+    """A command `tools/run.sh bench.<module>`: its arguments, and further ones that make it short."""
 
     module: str
     small: tuple[str, ...]
@@ -39,11 +39,11 @@ BENCHMARKS = {
     "start": Benchmark("start", ("--rounds", "2")),
     "many": Benchmark("many", ("--inputs", "1", "2", "--events", "20000")),
 }
-"""By the name of the place where its table goes."""
+"""The benchmarks, by the name of the place of their table."""
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the benchmarks that the command line asks for."""
     arguments = parser(__doc__)
     arguments.add_argument("--only", nargs="*", choices=list(BENCHMARKS), default=list(BENCHMARKS))
     size = arguments.add_mutually_exclusive_group()
@@ -68,7 +68,8 @@ def run(arguments: list[str], built: Path) -> str:
 
 
 def put(page: Path, name: str, text: str) -> None:
-    """Replace what a page has between the comments of that name. Raises ValueError if it has none."""
+    """Replace the text between the comments of that name in a page. Raises ValueError if the page does not have
+    them."""
     content = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, found, rest = content.partition(begin)

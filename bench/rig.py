@@ -1,4 +1,4 @@
-"""What the benchmarks share: event servers, the installed package and its running inputs, and tables."""
+"""Functions that the benchmarks share: event servers, the installed package and its running inputs, and tables."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from standins.splunkd.documents import Surroundings, run_document
 MIB = 1 << 20
 SCHEME = "estreamer_fqe"
 STOP_SECONDS = 10.0
-"""How long an input may take to leave before a benchmark gives up on it."""
+"""Seconds after which a benchmark fails if an input has not ended."""
 
 _END = b"</event>"
 _PIECE = 1 << 20
 
 
 def package() -> Path:
-    """Return the package: the one that ESTREAMER_SPL names, else one that is built."""
+    """Return the package that ESTREAMER_SPL names, or build one."""
     given = os.environ.get("ESTREAMER_SPL")
     if given:
         return Path(given)
@@ -47,13 +47,13 @@ def package() -> Path:
 
 
 def pythons() -> list[str]:
-    """Return the interpreters of the prepared environments; failing these, the one that runs."""
+    """Return the interpreters of the prepared environments; without them, the one that runs this."""
     found = [ROOT / ".venv" / version / "bin" / "python" for version in ("3.9", "3.13")]
     return [str(path) for path in found if path.exists()] or [sys.executable]
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser of arguments that shows the description as it is written."""
+    """Return a parser of arguments that keeps the lines of the description."""
     return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
@@ -64,7 +64,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def machine(interpreters: Sequence[str]) -> str:
-    """Return a line that says when, on what and with which versions something was measured."""
+    """Return a line with the date, the machine and the versions of a measurement."""
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     versions = "; ".join(_versions(python) for python in interpreters)
     today = datetime.now(timezone.utc).date()
@@ -91,7 +91,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 class Server:
-    """An event server in a process of its own. `port` and `pkcs12` are what a client needs."""
+    """An event server in a process of its own. A client needs `port` and `pkcs12`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -102,7 +102,7 @@ class Server:
         self.pkcs12 = Path(told["pkcs12"])
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Give a command of `standins.fmc`, from any thread, and return its answer."""
+        """Send a command of `standins.fmc`, from any thread, and return its answer."""
         assert self._process.stdin is not None
         with self._lock:
             self._process.stdin.write(command + "\n")
@@ -117,20 +117,20 @@ class Server:
 
 @contextmanager
 def server(folder: Path, module: str, *arguments: str) -> Iterator[Server]:
-    """Run a module that serves events and speaks as `standins.fmc` does, with its certificates in `folder`."""
+    """Run a module that sends events and has the commands of `standins.fmc`, with its certificates in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", module, "--directory", str(folder), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Server(process)
         finally:
-            # It says its last words to its standard output, which is read until then.
+            # The server writes its last report to its standard output, so read it to its end.
             process.communicate()
 
 
 @contextmanager
 def generated(folder: Path, events: int, behaviour: Mapping[str, Any], *arguments: str) -> Iterator[Server]:
-    """Serve so many generated events as fast as they are taken."""
+    """Send a number of generated events as fast as the client reads them."""
     more = ["--generate", str(events), "--behaviour", json.dumps(dict(behaviour)), *arguments]
     with server(folder, "standins.fmc", *more) as running:
         yield running
@@ -138,7 +138,7 @@ def generated(folder: Path, events: int, behaviour: Mapping[str, Any], *argument
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory of a process, in bytes: resident, the most that ever was, and its share of what is shared."""
+    """Memory of a process, in bytes: resident, its peak, and with its share of shared pages."""
 
     resident: int
     peak: int
@@ -180,13 +180,14 @@ class RunningInput:
         return self._pipe
 
     def read(self, timeout: float) -> bytes:
-        """Return what comes within `timeout` seconds, and count its events. Raises EOFError when the input has left."""
+        """Return bytes that arrive within `timeout` seconds, and count their events. Raises EOFError when the input has
+        ended."""
         if not select.select([self._pipe], [], [], timeout)[0]:
             return b""
         data = os.read(self._pipe, _PIECE)
         if not data:
             raise EOFError(f"the input has left with status {self.process.wait()}")
-        # A tag may come in two pieces: the end of one goes before the next.
+        # A tag may arrive in two pieces: put the end of the last read before the next one.
         both = self._rest + data
         self.count += both.count(_END)
         self._rest = both[-(len(_END) - 1) :]
@@ -198,7 +199,7 @@ class RunningInput:
         self._gone()
 
     def stop(self) -> None:
-        """End the process in good order, and read what it still writes."""
+        """Stop the process with a signal that it handles, and read its last bytes."""
         self.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         try:
@@ -222,7 +223,8 @@ def create_account(splunkd: Splunkd, name: str, port: int, pkcs12: bytes) -> Non
 
 
 class AddOn:
-    """The built package, installed for one Python. It starts inputs as splunkd does, and leaves the rest to others."""
+    """The built package, installed for one Python. It only starts inputs as splunkd does; the benchmark reads their
+    pipes."""
 
     def __init__(self, splunkd: Splunkd, package: Path) -> None:
         self._splunkd = splunkd
@@ -237,14 +239,14 @@ class AddOn:
         create_account(self._splunkd, name, port, pkcs12)
 
     def by(self, launcher: str) -> AddOn:
-        """Return the same add-on, its input run by a script that is given the path of the entry script."""
+        """Return the same add-on, with its input run by a script that gets the path of the entry script."""
         other = copy.copy(self)
         other._launcher = (launcher,)
         return other
 
     @contextmanager
     def input(self, account: str, name: str = "main", **settings: str) -> Iterator[RunningInput]:
-        """Run an input of an account, from the oldest event on unless told otherwise, and stop it at the end."""
+        """Run an input of an account, by default from the oldest event on, and stop it at the end."""
         running = self.start(account, name, **settings)
         try:
             yield running
@@ -253,7 +255,7 @@ class AddOn:
                 running.stop()
 
     def start(self, account: str, name: str = "main", **settings: str) -> RunningInput:
-        """Start an input; it resumes where an earlier one of its name left off."""
+        """Start an input; it resumes where an earlier input of the same name ended."""
         given = {"account": account, "index": "main", "start_from": "oldest", **settings}
         checkpoints = str(self._splunkd.home.checkpoint_dir(SCHEME))
         around = Surroundings("here", self._splunkd.server_uri, self._splunkd.session_key, checkpoints)

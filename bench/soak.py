@@ -1,18 +1,18 @@
-"""A fault every few seconds, for a long time, with each lost and each doubled event counted.
+"""Cause a fault every few seconds for a long time, and count each lost and each doubled event.
 
     tools/run.sh bench.soak [--minutes N] [--rate N] [--every SECONDS] [--seed N] [--settle SECONDS]
                                         [--style mixed|bundles|bare] [--pair] [--faults NAME ...] [--python PATH]
                                         [--write]
 
 The built package runs in the stand-in for splunkd, which reads its pipe strictly and can die. A server in a process of
-its own has so many new events a second, some of them twice, and between the two is a link that can be cut. Events are
-counted by 64 bits of a digest of their text. An event that came more often than it happened counts for the fault
-before it. docs/delivery.md says how many that may be: none for most faults; what one write holds when the input is
-killed; what splunkd had read in the last `settle` seconds, the second or so between two records of it, and one write
-before that, when splunkd ends. A restart of splunkd doubles nothing if splunkd was not behind in the last `settle`
-seconds: the two kinds of restarts are told apart by the faults before them.
+its own gets a number of new events a second, some of them twice. A link that can be cut is between the server and the
+input. Events are counted by 64 bits of a digest of their text. An event that arrived more often than it happened counts
+for the fault before it. docs/delivery.md gives the limits: no event for most faults; the events of one write if the
+input is killed; if splunkd ends, the events that splunkd read in the last `settle` seconds and in the second or so
+between two records of the bookmark, and one write before that. A restart of splunkd doubles nothing if splunkd was not
+behind in the last `settle` seconds: the faults before a restart decide which of the two kinds it is.
 
-Ends with status 1 when an event is lost, when more came twice than is promised, or when a rule of the protocol or of
+Ends with status 1 if an event is lost, if more events arrived twice than promised, or if a rule of the protocol or of
 splunkd is broken. `--write` puts the result into docs/reliability.md.
 """
 
@@ -54,20 +54,20 @@ WRITE_SIZE = 256 * 1024
 """Bytes of the stream that one write of the input holds at most, unless a bundle is larger."""
 
 RECORD_SECONDS = 2.0
-"""Between two records in the bookmark of what has settled: about one, and what it takes to write them."""
+"""Seconds between two records of settled events in the bookmark: about one, and the time for writing."""
 
 PAUSE = 5.0
-"""Seconds that a fault lasts which passes by itself, at most."""
+"""Longest duration, in seconds, of a fault that ends by itself."""
 
 RECOVERY_SECONDS = 20.0
-"""How long an input may take after a kill to deliver something new, on a machine that is busy."""
+"""Seconds within which an input delivers a new event after a kill, on a busy machine."""
 
 BUNDLE_SIZE = 100
 QUIET = 5.0
-"""Seconds without an event after which none is to be expected any more."""
+"""Seconds without an event after which no further event is expected."""
 
 PATIENCE = 180.0
-"""Seconds that the last events may take to come."""
+"""Seconds within which the last events have to arrive."""
 
 HEADER_SIZE = 24
 """Bytes of the headers of an event."""
@@ -76,14 +76,14 @@ RELIABILITY = ROOT / "docs" / "reliability.md"
 HEADS_OF_SPANS = ("minutes", "events received", "RSS, median (MiB)", "RSS, most (MiB)", "descriptors, most")
 
 SPANS = 10
-"""Parts of the run of which memory and descriptors are told."""
+"""Parts of the run, each with a row for memory and descriptors."""
 
 
 @dataclass
 class Happening:
-    """One fault: when it began and ended, and when splunkd ended by it if it did (monotonic seconds); when splunkd had
-    read what may come again for that, how many events it may double, how many it did, and how many of these were too
-    old, and by how many seconds at most."""
+    """One fault: when it began and ended, and when it ended splunkd if it did (monotonic seconds); the `spans` in which
+    splunkd read the events that may arrive again; the numbers of events that the fault may double (`promised`) and did
+    double; and how many of these were too old (`beyond`), by at most `oldest` seconds."""
 
     name: str
     begun: float
@@ -97,7 +97,7 @@ class Happening:
 
     @property
     def kept(self) -> bool:
-        """Whether it doubled no more than it may."""
+        """Whether the fault doubled no more events than promised."""
         return self.doubled <= self.promised and not self.beyond
 
 
@@ -165,12 +165,12 @@ class Observer:
                 descriptors = len(list(Path(f"/proc/{process}/fd").iterdir()))
                 self.samples.append(Sample(time.monotonic(), resident(process), descriptors))
             except OSError:
-                # It ended at this moment.
+                # The process ended at this moment.
                 continue
 
 
 class Stage:
-    """Everything that a fault may be done to. What passes by itself lasts `pause` seconds."""
+    """Everything that faults act on. A fault that ends by itself lasts `pause` seconds."""
 
     def __init__(
         self, splunkd: Splunkd, servers: Sequence[Server], links: Sequence[Link], settle: int, pause: float
@@ -184,7 +184,7 @@ class Stage:
         """When a splunkd last ended, in monotonic seconds."""
 
     def cut(self) -> None:
-        """The connection ends: each end sees that the other has gone."""
+        """The connection ends: each end sees that the other is gone."""
         self.links[0].cut()
 
     def reset(self) -> None:
@@ -223,7 +223,7 @@ class Stage:
         self.splunkd.resume()
 
     def kill_splunkd(self) -> None:
-        """Splunkd dies, and with it what it had only in memory; it comes back."""
+        """Splunkd is killed, loses everything that it had only in memory, and starts again."""
         self.splunkd.kill(lose_last_seconds=max(0.0, self.settle - 0.5))
         self.splunkd_ended = time.monotonic()
         self.splunkd.wait_for_orphans()
@@ -231,14 +231,14 @@ class Stage:
         self.splunkd.wait_for_input()
 
     def restart_splunkd(self) -> None:
-        """Splunkd is restarted in good order."""
+        """Splunkd is stopped properly and started again."""
         self.splunkd.stop()
         self.splunkd_ended = time.monotonic()
         self.splunkd.start()
         self.splunkd.wait_for_input()
 
     def fill_disk(self) -> None:
-        """The disk takes nothing from the input for a while."""
+        """The input cannot write to the disk for a while."""
         process = self.splunkd.wait_for_input()
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(process, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -258,28 +258,29 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
     "disk full": Stage.fill_disk,
 }
 OF_A_PAIR = {**FAULTS, "failover": Stage.fail_over}
-"""With a pair of Management Centers."""
+"""Faults with a pair of Management Centers."""
 
 KEPT_UP = "splunkd restarted"
 BEHIND = "splunkd restarted after back-pressure"
-"""A restart in good order, without and with a fault within `settle` seconds before it that splunkd fell behind by, or
-after which the input cannot know whether it did."""
+"""A proper restart: the first without, the second with a fault within `settle` seconds before it because of which
+splunkd fell behind, or after which the input cannot know whether splunkd fell behind."""
 
 FALLING_BEHIND = ("reader stalled", "input killed")
-"""Faults after which, for `settle` seconds, an input does not trust the splunkd that reads: it fell behind, or the
-process that would know left no word."""
+"""Faults after which an input does not trust splunkd for `settle` seconds: splunkd fell behind, or the process that
+would know ended without a record."""
 
 STOPPED = "input stopped and started"
-"""After it the input knows only whether splunkd kept up until the stop: if it did not, that counts from here again."""
+"""After this fault the input knows only whether splunkd kept up until the stop: if it did not, `settle` seconds start
+again."""
 
 OF_ONE_WRITE = ("input killed",)
 OF_SETTLE = ("splunkd killed", BEHIND)
-"""Faults after which events may come twice, and how many."""
+"""Faults after which events may arrive twice: the events of one write, and those of the last `settle` seconds."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run showed. Moments are monotonic seconds."""
+    """The result of a run. Moments are monotonic seconds."""
 
     begun: float
     ended: float
@@ -385,7 +386,7 @@ def set_up(stack: ExitStack, options: argparse.Namespace, start: int) -> Stage:
 
 
 def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
-    """Do a fault each so many seconds until the time is up; every kind comes before one comes again."""
+    """Cause a fault every `every` seconds until the time is over; each kind happens once before one is repeated."""
     chance = random.Random(options.seed)  # noqa: S311 - nothing secret
     begun = time.monotonic()
     happenings: list[Happening] = []
@@ -405,7 +406,7 @@ def disturb(stage: Stage, options: argparse.Namespace) -> list[Happening]:
 
 
 def was_behind(happenings: Sequence[Happening], moment: float, settle: int) -> bool:
-    """Return whether the splunkd of this moment fell behind within `settle` seconds, or may have."""
+    """Return whether the splunkd that runs at this moment fell behind within `settle` seconds, or may have done so."""
     for place in reversed(range(len(happenings))):
         one = happenings[place]
         if one.name in (KEPT_UP, *OF_SETTLE) or one.ended < moment - settle - RECORD_SECONDS:
@@ -416,7 +417,7 @@ def was_behind(happenings: Sequence[Happening], moment: float, settle: int) -> b
 
 
 def wait_for_the_rest(splunkd: Splunkd, happened: Sequence[int]) -> None:
-    """Wait until the last event has come and nothing comes any more, or until it is clear that it will not."""
+    """Wait until the last event has arrived and no event follows, or until `PATIENCE` is over."""
     deadline = time.monotonic() + PATIENCE
     before, quiet_since = -1, time.monotonic()
     while time.monotonic() < deadline:
@@ -429,7 +430,7 @@ def wait_for_the_rest(splunkd: Splunkd, happened: Sequence[int]) -> None:
 
 
 def most_in_a_write(generator: EventGenerator, style: str) -> int:
-    """Return how many events of the mix one write holds at most."""
+    """Return the largest number of events of the mix in one write."""
     sizes = [len(record.payload) + HEADER_SIZE for record in generator.events(0, 1000)]
     most, first, size = 0, 0, 0
     for place, added in enumerate(sizes):
@@ -438,12 +439,12 @@ def most_in_a_write(generator: EventGenerator, style: str) -> int:
             size -= sizes[first]
             first += 1
         most = max(most, place + 1 - first)
-    # The first event may have begun in the read before.
+    # The first event may have begun in the read before it.
     return max(most + 1, 0 if style == "bare" else BUNDLE_SIZE)
 
 
 def promise(happenings: list[Happening], moments: Sequence[float], settle: int, most_in_a_write: int) -> None:
-    """Say of each fault how many events it may double, given when events were read."""
+    """Set the number of events that each fault may double, from the `moments` at which events were read."""
     for one in happenings:
         if one.name in OF_ONE_WRITE:
             one.promised = most_in_a_write
@@ -456,17 +457,17 @@ def promise(happenings: list[Happening], moments: Sequence[float], settle: int, 
 
 
 def earlier_by(events: int, moment: float, moments: Sequence[float]) -> float:
-    """Return when the first of so many events before `moment` was read: a write settles as a whole, after its end was
+    """Return when the first of a number of events before `moment` was read: a write settles only when its end was
     read."""
     place = bisect_left(moments, moment)
     return moments[max(0, place - events)] if events and place else moment
 
 
 def just_read(end: Happening, killed: Sequence[Happening], settle: int) -> list[tuple[float, float]]:
-    """Return the spans of time in which splunkd read what may come again after its end.
+    """Return the spans of time in which splunkd read the events that may arrive again after its end.
 
-    That is the last `settle` seconds, and the last second of an input that was killed before: nobody had recorded that
-    it was read, and so it settles only when what the next process delivers does.
+    These are the last `settle` seconds, and the last second of an input that was killed before: no record says that its
+    events were read, and so they settle only together with the events of the next process.
     """
     begin = end.begun - settle - RECORD_SECONDS
     tails = [
@@ -478,11 +479,12 @@ def just_read(end: Happening, killed: Sequence[Happening], settle: int) -> list[
 
 
 def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> None:
-    """Count each event that came again for the fault that it is due to.
+    """Count each event that arrived again for the fault that caused it.
 
-    That is the end of a splunkd which had just read it, even if the event comes again after other faults; else the last
-    end of a splunkd since it had come, which then doubles more than it may; else an input that was killed, as long as
-    one write may be doubled for it: that may show only when other faults have passed; else the last fault of all.
+    The cause is the first that applies: the end of a splunkd that had just read the event, even if the event arrives
+    again only after other faults; the last end of a splunkd since the event arrived first, which then doubles more than
+    promised; the kill of an input, as long as the events of one write are not used up, since that may show only after
+    other faults; the last fault before the event arrived again.
     """
     for before, moment in extra:
         since = [one for one in happenings if before <= one.begun <= moment]
@@ -499,7 +501,7 @@ def blame(happenings: list[Happening], extra: Sequence[tuple[float, float]]) -> 
 
 
 def describe(result: Result, options: argparse.Namespace) -> str:
-    """Return the result in words and tables."""
+    """Return the result in sentences and tables."""
     doubled = sum(one.doubled for one in result.happenings)
     words = [
         f"{result.happened:,} events in {(result.ended - result.begun) / 60:.1f} minutes ({options.style}), "
@@ -525,7 +527,8 @@ def rows_of_faults(happenings: list[Happening]) -> list[list[object]]:
 
 
 def verdict(some: Sequence[Happening]) -> str:
-    """Return whether faults of a kind doubled no more than they may, and what is known of those that did."""
+    """Return whether faults of a kind kept the promise; otherwise the number of events that were too old, and their
+    age."""
     if all(one.kept for one in some):
         return "yes"
     beyond = sum(one.beyond for one in some)

@@ -1,10 +1,9 @@
-"""How long an input takes from exec to its first byte to the server, and to its first event.
+"""The time of an input from exec to its first byte to the server, and to its first event.
 
     tools/run.sh bench.start [--rounds N] [--python PATH ...]
 
-`--scheme` is what splunkd asks every kind of input at each of its starts. A run reads its document, asks splunkd for
-the account, connects and streams. The bytes of libraries are compiled beforehand, as Splunk leaves them after a first
-start.
+splunkd runs every kind of input with `--scheme` at each of its own starts. A run reads its document, gets the account
+from splunkd, connects and streams. The libraries are compiled beforehand, as they are after a first start in Splunk.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def measure(python: str, rounds: int) -> list[list[object]]:
         add_on.account("fmc", link.port, server.pkcs12())
         streams = [stream_once(add_on, server, link, number) for number in range(rounds + 1)]
         schemes = [(scheme_once(add_on),) for _ in range(rounds + 1)]
-    # The first of each kind compiles what was never imported before.
+    # The first run of each kind compiles modules that were never imported before.
     seconds = [[*scheme, *stream] for scheme, stream in zip(schemes[1:], streams[1:])]
     version = short_version(python)
     return [row(version, moment, list(column)) for moment, column in zip(MOMENTS, zip(*seconds))]
@@ -74,7 +73,7 @@ def stream_once(add_on: AddOn, server: FmcServer, link: Link, number: int) -> li
 
 
 def moment_of(server: FmcServer, holds: Callable[[], bool]) -> float:
-    """Return when something has come true of the server."""
+    """Wait until a condition on the server is true, and return that moment in monotonic seconds."""
     server.wait_for(lambda _: holds(), PATIENCE)
     return time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Which of millions of events were lost, and which came too often."""
+"""Count which of millions of events were lost, and which arrived too often."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _BUCKETS = 64
 
 @dataclass(frozen=True)
 class Tally:
-    """How many events never came, those that came more often than they happened, and how many came that never did.
+    """The number of events that never arrived, the events that arrived more often than they happened, and the number of
+    events that arrived but never happened.
 
-    `extra` has the moment at which such an event had come before, and the moment at which it came again: of two equal
-    events that come twice, the first is paired with the first, and the second with the second.
+    `extra` has the moment at which such an event arrived before, and the moment at which it arrived again. If two equal
+    events arrive twice, the first is paired with the first, and the second with the second.
     """
 
     lost: int
@@ -24,9 +25,9 @@ class Tally:
 
 
 def tally(happened: Sequence[int], moments: Sequence[float], came: Sequence[int]) -> Tally:
-    """Compare events that happened with those that came, in the order in which they came; each is 64 random bits.
+    """Compare events that happened with those that arrived, in the order of arrival; each is 64 random bits.
 
-    It is done in parts, by the lowest bits, since a counter of all of them would take gigabytes.
+    It counts in parts, by the lowest bits, since a counter of all events would need gigabytes.
     """
     lost, unknown = 0, 0
     extra: list[tuple[float, float]] = []

@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["estreamer"]):
 
 
 if __name__ == "__main__":
-    # To merge a corpus, libFuzzer starts itself again by the first of its arguments, and this file is no program.
+    # To merge a corpus, libFuzzer runs its first argument as a program, and this file is not a program.
     itself = os.environ.get("ESTREAMER_FUZZER", sys.argv[0])
     atheris.Setup([itself, *sys.argv[2:]], TARGETS[sys.argv[1]])
     atheris.Fuzz()

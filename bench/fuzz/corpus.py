@@ -1,6 +1,7 @@
-"""The corpus: a ZIP file for each target, whose members are inputs, named after what is in them.
+"""The corpus: a ZIP file for each target, whose members are inputs, named after their content.
 
-A second one holds what has broken a property once. It only grows; the first keeps what reaches something of its own.
+A second file holds inputs that once broke a property, and only grows. The first file keeps inputs that reach code of
+their own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 _DATE = (2026, 1, 1, 0, 0, 0)
-"""The same inputs make the same file."""
+"""The time of every member, so that the same inputs make the same file."""
 
 
 def file_of(target: str) -> Path:
@@ -21,7 +22,7 @@ def file_of(target: str) -> Path:
 
 
 def broken_file_of(target: str) -> Path:
-    """Return the file that holds what has broken a property of a target."""
+    """Return the file with the inputs that have broken a property of a target."""
     return FOLDER / f"{target}-broken.zip"
 
 
@@ -38,7 +39,7 @@ def _read(file: Path) -> list[bytes]:
 
 
 def write(target: str, inputs: Iterable[bytes]) -> None:
-    """Replace a target's inputs, but for those that have broken a property."""
+    """Replace a target's inputs, except those that have broken a property."""
     _write(file_of(target), inputs)
 
 

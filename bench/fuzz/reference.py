@@ -1,7 +1,7 @@
 """A second reader of a server's bytes: slow, plain, and written from the protocol's description only.
 
-It reads message by message, copying each, with none of the session's short ways. What it has to say of a stream is what
-a session has to say of it, however the stream is cut into pieces.
+It reads and copies one message after the other, without the session's optimizations. Its outcome for a stream must
+equal that of a session, in whatever pieces the session gets the stream.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ UNSTAMPED = -1
 
 @dataclass
 class Outcome:
-    """What a stream holds. `rest` is how many bytes at its end belong to something that is not whole yet."""
+    """The content of a stream. `rest` is the number of bytes at its end that belong to an incomplete message."""
 
     events: list[tuple[int, int, bytes]] = field(default_factory=list)
     acknowledgements: int = 0
@@ -25,15 +25,15 @@ class Outcome:
 
 
 class _Incomplete(Exception):
-    """The stream ends before the end of what is being read."""
+    """The stream ends before the end of a message."""
 
 
 class _Broken(Exception):
-    """The stream holds what no server sends; the code says which kind of problem that is."""
+    """The stream has bytes that no server sends; the code names the kind of problem."""
 
 
 def read(stream: bytes) -> Outcome:
-    """Return what a stream holds."""
+    """Return the content of a stream."""
     outcome = Outcome()
     position = 0
     expected: list[int] = []
@@ -90,7 +90,7 @@ def _bundle(stream: bytes, position: int, length: int, outcome: Outcome, expecte
     while position < end:
         kind, inner_length = _header(stream, position)
         if position + 8 + inner_length > end or kind == 4002:
-            # A bundle in a bundle is looked at more closely once its own header is there.
+            # A bundle in a bundle is an error only when its own header is complete.
             if position + 8 + inner_length <= end and len(stream) < position + 16:
                 raise _Incomplete(position)
             raise _Broken("peer_broke_protocol")
@@ -100,7 +100,7 @@ def _bundle(stream: bytes, position: int, length: int, outcome: Outcome, expecte
 
 
 def _simple(stream: bytes, position: int, kind: int, length: int, outcome: Outcome) -> int:
-    """Read a message that is no bundle."""
+    """Read a message that is not a bundle."""
     after = position + 8 + length
     if len(stream) < after:
         raise _Incomplete(position)

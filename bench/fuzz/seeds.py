@@ -1,4 +1,4 @@
-"""Inputs that a fuzzer begins with: sound ones, of every kind, so that it need not find the formats by itself."""
+"""Inputs that a fuzzer begins with: valid ones of every kind, so that it need not find the formats by itself."""
 
 from __future__ import annotations
 

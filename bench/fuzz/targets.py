@@ -1,4 +1,5 @@
-"""What is fuzzed: a function for each thing that reads what others wrote, with what must hold whatever it reads."""
+"""The targets of fuzzing: a function for each reader of others' data, with the properties that must hold for any
+data."""
 
 from __future__ import annotations
 
@@ -34,17 +35,18 @@ from standins.fmc.pki import shared_pki
 STANZA = "estreamer_fqe://fuzz"
 PASSWORD = "the-password-of-this-file"
 PKCS12_SECONDS = 20.0
-"""Two million rounds of key derivation, the most that is accepted, take a few seconds on a slow machine."""
+"""Limit for one file: two million rounds of key derivation, the most that is accepted, take a few seconds on a slow
+machine."""
 
 
 def session(data: bytes) -> None:
-    """A server's bytes in pieces: the first four bytes say how long these are."""
+    """A server's bytes in pieces: the first four bytes are the lengths of the pieces."""
     sizes, stream = data[:4] or b"\0", data[4:]
     pieces = list(_pieces(stream, [1 + size for size in sizes]))
     wanted = _sorted(reference.read(stream))
     for cut in ([stream], pieces):
         outcome, held = _heard(cut)
-        # What was read is let go of: nothing is kept but what is not whole yet.
+        # A session keeps no message that it has read, only bytes of an incomplete one.
         assert held <= wanted.rest or outcome.problem, (held, wanted.rest)
         outcome.rest = wanted.rest
         assert outcome == wanted, (outcome, wanted)
@@ -60,7 +62,7 @@ def _pieces(stream: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 
 def _heard(pieces: list[bytes]) -> tuple[reference.Outcome, int]:
-    """Return what a session makes of pieces, and how many bytes it holds in the end."""
+    """Return the outcome of a session that reads pieces, and the number of bytes that it holds at the end."""
     under_test = Session(FullyQualified(b"{}", 0), 0.0)
     without = _bytes_in(vars(under_test))
     heard = reference.Outcome()
@@ -95,7 +97,7 @@ def _refuses(call: Callable[[], object]) -> None:
 
 
 def _bytes_in(value: Any) -> int:
-    """Return how many bytes of data an object of attributes, lists and byte strings holds."""
+    """Return the number of bytes in an object's byte strings, also those in its attributes and lists."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return len(value)
     if isinstance(value, dict):
@@ -106,7 +108,7 @@ def _bytes_in(value: Any) -> int:
 
 
 def wire_error(data: bytes) -> None:
-    """An error message of the server, and one to it."""
+    """An error message from the server, and one to the server."""
     error = wire.decode_error(data)
     assert -(2**31) <= error.code < 2**31
     assert len(error.text) <= 0xFFFF
@@ -114,7 +116,7 @@ def wire_error(data: bytes) -> None:
     assert struct.unpack_from(">HHI", sent) == (1, 1, len(sent) - 8)
     again = wire.decode_error(sent[8:])
     assert again.code == error.code
-    # Cut at 65,535 bytes, possibly within a character.
+    # The text is cut at 65,535 bytes, possibly within a character.
     assert error.text.startswith(again.text.rstrip("\ufffd")) or "\ufffd" in error.text
 
 
@@ -137,7 +139,7 @@ def event(data: bytes) -> None:
     assert identity is None or identity.startswith(kind.encode())
     mended, problems = repair.mend(payload, record_type)
     assert repair.legal_text(mended) is not None
-    # What is wrapped as too long is longer than the limit itself.
+    # The wrapper of a payload that is too long makes it longer than the limit.
     assert repair.TOO_LONG in problems or repair.mend(mended) == (mended, ()), "mending is not finished by once"
     assert repair.Inspector().unsound([mended]) == [] or b"\n" in mended or b"\r" in mended or b"\t" in mended
     assert len(mended) <= facts.MAX_LENGTH + 1000 or repair.legal_text(payload) is None
@@ -158,7 +160,7 @@ def output(data: bytes) -> None:
     found = _texts(b"<stream>" + chunk.data + b"</stream>")
     assert len(found) == len(payloads)
     for text, payload in zip(found, payloads):
-        # All are looked at in full, since they are the first. XML knows one kind of line end only.
+        # All are inspected in full, since they are the first. XML has only one kind of line end.
         mended, problems = repair.mend(payload)
         legal = (mended if problems or text != _one_line_end(payload) else payload).decode()
         assert text == _one_line_end(legal.encode()), (text, legal)
@@ -200,7 +202,7 @@ BOOKMARK_CODES = frozenset(("bookmark_unreadable", "bookmark_newer"))
 def bookmark(data: bytes) -> None:
     """Two generations of a bookmark, separated by `\\xff|`.
 
-    One that begins with `+` is built of records of its own, with right checksums: what is read must not only be whole.
+    A generation that begins with `+` is built from records with correct checksums, so that the reader gets past these.
     """
     shared = Path("/dev/shm")  # noqa: S108 - the folder below it has a name of its own
     with tempfile.TemporaryDirectory(prefix="estreamer-fuzz-", dir=shared if shared.is_dir() else None) as where:
@@ -221,7 +223,7 @@ def bookmark(data: bytes) -> None:
 
 
 def _use(opened: Bookmark) -> None:
-    """Resume, and deliver an event that is known from then on."""
+    """Resume, and deliver an event, which the bookmark must know afterwards."""
     try:
         assert opened.state is not None, "a bookmark was taken for none"
         assert opened.position >= 0
@@ -243,7 +245,7 @@ def _use(opened: Bookmark) -> None:
 
 
 def _journal(content: bytes) -> bytes:
-    """Return a generation: kind and length are a byte each, and the body follows."""
+    """Return a generation from bytes: for each record its kind and its length, one byte each, then its body."""
     journal = b"SFE-BOOKMARK %d\n" % (1 + len(content) % 2)
     while len(content) >= 2:
         kind, length = content[0] % 10, content[1]
@@ -270,9 +272,10 @@ def drop_rules(data: bytes) -> None:
 
 
 def pkcs12_file(data: bytes) -> None:
-    """A PKCS#12 file: as it is after a zero; else one that is made here, with changes, each of four bytes.
+    """A PKCS#12 file: the given bytes after a zero; otherwise a file that is made here, with changes of four bytes
+    each.
 
-    So no key is kept in the corpus, and the checksums of what is not changed are right.
+    So the corpus holds no key, and the checksums of unchanged parts are correct.
     """
     file = data[1:] if data[:1] in (b"", b"\0") else _changed(_file(data[0] % 2), data[1:])
     begun = time.monotonic()
@@ -295,7 +298,7 @@ def _file(number: int) -> bytes:
 
 
 def _changed(file: bytes, changes: bytes) -> bytes:
-    """Return the file with bytes set, put in, or taken out, or its end cut off."""
+    """Return the file with bytes changed, inserted or removed, or with its end cut off."""
     changed = bytearray(file)
     for place in range(0, len(changes) - 3, 4):
         position = int.from_bytes(changes[place : place + 2], "big") % (len(changed) + 1)
