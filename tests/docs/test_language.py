@@ -1,10 +1,10 @@
-"""Texts that users read are in plain words: none of those that readers had to guess at, and American spelling."""
+"""Texts for users and developers are in plain words: no words that readers had to guess at, and American spelling."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from standins.places import ROOT
 
 from . import user_texts
-from .user_texts import SOURCES, Text
+from .user_texts import SOURCES, Text, docstrings_and_comments
 
 _TAKE = r"(?:take|takes|taken|took|taking)"
 _OBJECT = r"(?: (?:an?|the|its?|this|that|these|those|them|one|`code`))*(?: \w+)?"
@@ -46,15 +46,39 @@ ALLOWED = {
 }
 """Phrases that the patterns do not mean, each with the reason."""
 
+ALLOWED_IN_CODE = {**ALLOWED, r"(?:is|are|was|were) (?-i:None)": "the value None of Python"}
+"""The same for docstrings and comments."""
+
+PLAIN_CODE = (
+    "bench",
+    "bin/estreamer/bookmark",
+    "bin/estreamer/connection",
+    "bin/estreamer/events",
+    "bin/estreamer/outputs",
+    "bin/estreamer/packets",
+    "bin/estreamer/rest",
+    "bin/estreamer/splunkd",
+    "standins/addon.py",
+    "standins/fmc",
+    "standins/loopback.py",
+    "standins/search",
+    "standins/splunk_web",
+    "tools",
+)
+"""Folders and modules whose docstrings and comments are in plain words."""
+
+LEFT_OUT = ("tools/package.py",)
+"""Modules in these folders whose docstrings and comments are not checked."""
+
 _WORDS = re.compile("|".join(rf"(?P<w{n}>\b(?:{pattern})\b)" for n, pattern in enumerate(INSTEAD)), re.IGNORECASE)
-_EXCUSED = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in ALLOWED), re.IGNORECASE)
 
 
-def faults(texts: Iterable[Text]) -> Iterator[str]:
+def faults(texts: Iterable[Text], allowed: Mapping[str, str] = ALLOWED) -> Iterator[str]:
     """Yield a sentence for each word that stands in a text and should not."""
     advice = tuple(INSTEAD.values())
+    excused = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in allowed), re.IGNORECASE)
     for place, text in texts:
-        for found in _WORDS.finditer(_EXCUSED.sub("…", text)):
+        for found in _WORDS.finditer(excused.sub("…", text)):
             instead = advice[int((found.lastgroup or "w0")[1:])]
             yield f"{place}: {found[0]!r}, write: {instead}"
 
@@ -62,6 +86,13 @@ def faults(texts: Iterable[Text]) -> Iterator[str]:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.__name__))
 def test_texts_that_users_read_are_in_plain_words(source: Callable[[Path], Iterator[Text]]) -> None:
     assert list(faults(source(ROOT))) == []
+
+
+@pytest.mark.parametrize("place", PLAIN_CODE)
+def test_docstrings_and_comments_are_in_plain_words(place: str) -> None:
+    texts = [text for text in docstrings_and_comments(ROOT, place) if not text.place.startswith(LEFT_OUT)]
+    assert texts
+    assert list(faults(texts, ALLOWED_IN_CODE)) == []
 
 
 PLANTED = {
@@ -105,9 +136,23 @@ def test_every_pattern_has_a_planted_word() -> None:
 
 @pytest.mark.parametrize("phrase", ALLOWED, ids=ALLOWED.values())
 def test_every_exception_is_needed(phrase: str) -> None:
-    texts = (text.text for source in SOURCES for text in source(ROOT))
-    used = [found[0] for text in texts for found in re.finditer(rf"\b(?:{phrase})\b", text, re.IGNORECASE)]
-    assert any(_WORDS.search(one) for one in used)
+    assert any(_WORDS.search(one) for one in _used(phrase, (text for source in SOURCES for text in source(ROOT))))
+
+
+@pytest.mark.parametrize("phrase", ALLOWED_IN_CODE, ids=ALLOWED_IN_CODE.values())
+def test_every_exception_for_code_is_needed(phrase: str) -> None:
+    texts = (text for place in PLAIN_CODE for text in docstrings_and_comments(ROOT, place))
+    assert any(_WORDS.search(one) for one in _used(phrase, texts))
+
+
+def _used(phrase: str, texts: Iterable[Text]) -> list[str]:
+    return [found[0] for text in texts for found in re.finditer(rf"\b(?:{phrase})\b", text.text, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize(("sentence", "words"), {"It is None without one.": [], "It is none.": ["is none"]}.items())
+def test_only_the_value_none_of_python_is_allowed_in_code(sentence: str, words: list[str]) -> None:
+    found = [fault.split("'")[1] for fault in faults([Text("module", sentence)], ALLOWED_IN_CODE)]
+    assert found == words
 
 
 @pytest.fixture
@@ -158,6 +203,46 @@ def test_every_kind_of_text_is_read_and_nothing_else(planted: Path) -> None:
     ]
     assert kinds == [*pages, *shown]
     assert len(list(faults(texts))) == len(kinds)
+
+
+PLANTED_CODE = '''"""Module anew.
+
+    code anew
+
+Usage anew.
+"""
+import anew  # import anew
+
+# line anew
+VALUE = "string anew"
+"""Constant
+anew, not `code anew`."""
+
+
+class Anew:
+    """Class anew."""
+
+    def anew(self, anew="default anew"):
+        """Method anew.
+
+        Paragraph anew: ``code anew``.
+        """
+        call("# string anew", f"string anew {anew}")
+        return """string anew"""  # end anew, `code anew`
+'''
+
+
+@pytest.mark.parametrize("place", ["folder", "folder/package/module.py"])
+def test_docstrings_and_comments_are_read_and_no_other_string(tmp_path: Path, place: str) -> None:
+    module = tmp_path / "folder" / "package" / "module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(PLANTED_CODE, encoding="utf-8")
+    texts = list(docstrings_and_comments(tmp_path, place))
+    kinds = [word for text in texts for word in re.findall(r"(\w+) anew", text.text)]
+    assert sorted(kinds) == ["Class", "Constant", "Method", "Module", "Paragraph", "Usage", "end", "import", "line"]
+    assert len(list(faults(texts))) == len(kinds)
+    lines = {int(text.place.rpartition(":")[2]) for text in texts}
+    assert lines == {1, 7, 9, 11, 16, 19, 24}
 
 
 def test_the_place_of_a_text_leads_to_it() -> None:

@@ -1,13 +1,17 @@
 """The texts that users read, each with its place: pages, labels and help, dashboards, conf files, messages of the code.
 
-Every function takes the root of the sources, so that a test can plant texts in a tree of its own.
+`docstrings_and_comments` yields the texts that developers read in the code. Every function takes the root of the
+sources, so that a test can plant texts in a tree of its own.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
+import io
 import json
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +41,7 @@ def pages(root: Path) -> Iterator[Text]:
     files = [root / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")]
     for path in [*files, *sorted((root / "docs").glob("*.md"))]:
         if path.name not in FOR_DEVELOPERS:
-            prose = CODE.sub(lambda found: re.sub(r"[^\n]+", "`code`", found[0]), path.read_text(encoding="utf-8"))
-            yield from _lines(path, root, prose)
+            yield from _lines(path, root, _without_code(path.read_text(encoding="utf-8")))
 
 
 def drawings(root: Path) -> Iterator[Text]:
@@ -94,12 +97,28 @@ def code(root: Path) -> Iterator[Text]:
     """Yield the string constants of several words in the code that runs in Splunk, without docstrings."""
     for path in sorted((root / "bin").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        docstrings = {id(node) for node in _docstrings(tree)}
         for node in ast.walk(tree):
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
                 continue
             if " " in node.value.strip():
                 yield Text(f"{path.relative_to(root)}:{node.lineno}", node.value)
+
+
+def docstrings_and_comments(root: Path, place: str) -> Iterator[Text]:
+    """Yield the docstrings and comments of a module, or of all modules in a folder, without code in them.
+
+    A docstring is one line of text, so that a phrase is found across the ends of its lines.
+    """
+    start = root / place
+    for path in sorted(start.rglob("*.py")) if start.is_dir() else [start]:
+        source, name = path.read_text(encoding="utf-8"), path.relative_to(root)
+        for node in _docstrings(ast.parse(source)):
+            prose = _without_code(inspect.cleandoc(str(node.value)))
+            yield Text(f"{name}:{node.lineno}", " ".join(prose.split()))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield Text(f"{name}:{token.start[0]}", _without_code(token.string))
 
 
 SOURCES: tuple[Callable[[Path], Iterator[Text]], ...] = (
@@ -111,6 +130,18 @@ SOURCES: tuple[Callable[[Path], Iterator[Text]], ...] = (
     scripts,
     code,
 )
+
+
+def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the strings that stand alone: docstrings, also those of constants and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value
+
+
+def _without_code(text: str) -> str:
+    """Return a text in Markdown with each line of code, and all code in backquotes, replaced by one word."""
+    return CODE.sub(lambda found: re.sub(r"[^\n]+", "`code`", found[0]), text)
 
 
 def _lines(path: Path, root: Path, text: str) -> Iterator[Text]:
