@@ -1,4 +1,4 @@
-"""What whoever administers splunkd asks of its management port: to log in, install an app, restart, search, and more."""
+"""What an administrator asks of splunkd's management port: to log in, to install an app, to restart, to search."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_restart_can_end_splunkd_for_good(splunkd: Splunkd) -> None:
     assert restart(splunkd).status == 200
     splunkd.wait_for_restart()
     assert not splunkd.running
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionError):
         splunkd.request("GET", "server/info", app="system")
 
 
