@@ -1,7 +1,8 @@
 """The long proofs: everything of which `.ci/run` runs a tenth or nothing, one step after the other.
 
 Each step has a limit of minutes and a log in build/nightly/. The table of results is printed at the end, and kept in
-build/nightly/results.txt. Ends with status 0 when every step has passed.
+build/nightly/results.txt. Ends with status 0 when every step has passed, but for one that needs what is not here: that
+is told as skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -70,6 +71,13 @@ STEPS = (
     Step("soak", "half an hour under faults", ["tools/run.sh", "bench.soak"], 45),
     Step("audit", "what ships, held against an advisory database", ["tools/audit.sh"], 5),
     Step("bare", ".ci/run on a bare machine", ["tools/bare.sh", ".ci/run"], 120),
+    Step(
+        "real-splunk",
+        "the package in a real Splunk, where the environment names one and its credentials",
+        ["tools/real_splunk", "--no-prompt"],
+        240,
+        may_skip=True,
+    ),
 )
 
 
@@ -100,7 +108,7 @@ def prepared() -> str:
 
 
 def run(steps: Sequence[Step], package: str) -> int:
-    """Take the steps, print and keep their table; return 0 when there were any, and all have passed."""
+    """Take the steps, print and keep their table; return 0 when some have passed, and the others were skipped."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     results: list[Result] = []
@@ -109,7 +117,8 @@ def run(steps: Sequence[Step], package: str) -> int:
         results.append(take(replace(step, variables=variables), FOLDER / f"{step.name}.log"))
         (FOLDER / "results.txt").write_text(table(results), encoding="utf-8")
     sys.stdout.write(table(results))
-    return int(not results or any(result.outcome != "passed" for result in results))
+    outcomes = {result.outcome for result in results}
+    return int("passed" not in outcomes or not outcomes <= {"passed", "skipped"})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from demo import build, prepare_python
 from environment import ROOT, StepFailure, say
-from real_lane.settings import SECRET_VARIABLES, SKIPPED, Skip, read
+from real_lane.settings import SECRET_VARIABLES, Skip, read
+from steps import SKIPPED
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,21 +12,28 @@ from pathlib import Path
 
 from environment import ROOT, last_lines, say
 
+SKIPPED = 77
+"""The status of a command that had nothing to run with, as automake's test harness has it."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """A command that has to end with status 0 within `minutes`, with more variables in its environment."""
+    """A command that has to end with status 0 within `minutes`, with more variables in its environment.
+
+    One that `may_skip` may end with SKIPPED as well, and says why in its last lines.
+    """
 
     name: str
     what: str
     command: Sequence[str]
     minutes: float
     variables: Mapping[str, str] = field(default_factory=dict)
+    may_skip: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a step ended: "passed", "failed" or "stopped", which is not passed either, and after how many seconds."""
+    """How a step ended, and after how many seconds: "passed", "skipped", "failed", or "stopped", which failed too."""
 
     step: Step
     outcome: str
@@ -58,7 +65,10 @@ def take(step: Step, log: Path | None = None) -> Result:
 def _end_of(running: subprocess.Popen[bytes], step: Step) -> str:
     """Wait for a step to end, or end it; return its outcome."""
     try:
-        return "failed" if running.wait(step.minutes * 60) else "passed"
+        status = running.wait(step.minutes * 60)
+        if status == SKIPPED and step.may_skip:
+            return "skipped"
+        return "failed" if status else "passed"
     except subprocess.TimeoutExpired:
         say(f"{step.name}: ended, since it took more than {step.minutes:g} minutes")
         return "stopped"

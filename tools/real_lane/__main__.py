@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from environment import StepFailure
+from steps import SKIPPED
 
 from .lane import Lane, run
 from .report import as_table, hidden, status, write_json
-from .settings import SECRET_VARIABLES, SKIPPED, Skip, read
+from .settings import SECRET_VARIABLES, Skip, read
 
 
 def main(arguments: Sequence[str]) -> int:

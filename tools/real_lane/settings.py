@@ -1,6 +1,6 @@
 """What the lane is asked to do: the command line, and the environment, in which alone secrets stand.
 
-Imports nothing but the standard library, so that a lane without a Splunk ends before anything is prepared.
+Needs nothing but the standard library, so that a lane without a Splunk ends before anything is prepared.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-SKIPPED = 77
-"""The exit code of a lane that could not run for want of a Splunk, as automake's test harness has it."""
+from steps import SKIPPED
 
 HOME = "SPLUNK_HOME"
 ADDRESS = "ESTREAMER_SPLUNK"

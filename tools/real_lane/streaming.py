@@ -13,7 +13,9 @@ from environment import StepFailure
 
 from standins.fmc.archive import Archive
 from standins.fmc.events import EventGenerator
+from standins.fmc.record import Record
 from standins.fmc.server import FmcServer
+from standins.fmc.variety import varied_event
 
 from .inputs import Names
 from .searches import Searches
@@ -22,19 +24,29 @@ AGE = 3600
 """Seconds before now at which the first event happened. Dashboards look at the last 24 hours."""
 
 PER_SECOND = 11
+PACKETS_EVERY = 20
+"""One event of so many is a packet; they come last."""
+
 DUPLICATES_EVERY = 97
 """About each such event says the same as the one before it: as two events that really happened they are to arrive."""
 
 
 def make_fmc(address: str, count: int) -> FmcServer[Archive]:
     """Return a stand-in for a Management Center that has so many events, and listens at an address of this machine."""
+    seed = secrets.randbelow(1 << 30)
     generator = EventGenerator(
-        secrets.randbelow(1 << 30),
+        seed,
         start=int(time.time()) - AGE,
         per_second=PER_SECOND,
         duplicates_every=DUPLICATES_EVERY,
     )
-    return FmcServer(Archive(generator.events(0, count)), address=address)
+    packets = count // PACKETS_EVERY
+    records = generator.events(0, count - packets)
+    return FmcServer(Archive([*records, *_packets(seed, packets, records[-1].archival)]), address=address)
+
+
+def _packets(seed: int, count: int, archival: int) -> list[Record]:
+    return [varied_event(seed, index, archival, "IntrusionPacket") for index in range(count)]
 
 
 def sent(fmc: FmcServer[Archive]) -> list[str]:
