@@ -15,6 +15,9 @@ ACCOUNT = f"{APP}_account"
 INPUT = f"{APP}_estreamer_fqe"
 INDEXES = "/data/indexes"
 
+EVENT_TYPES = "ConnectionEvent,IntrusionEvent,IntrusionPacket,FileEvent"
+"""All of them; packets are not asked for by default."""
+
 INDEX_SECONDS = 60.0
 """How long splunkd has to make an index."""
 
@@ -66,7 +69,13 @@ def check_index(management: Management, name: str) -> None:
 def make_input(management: Management, undo: Undo, names: Names) -> None:
     """Make an input that asks for everything that the Management Center has."""
     undo.note(f"Disable and remove the input {names.name} of the add-on", lambda: remove_input(management, names.name))
-    form = {"name": names.name, "account": names.name, "index": names.index, "start_from": "oldest"}
+    form = {
+        "name": names.name,
+        "account": names.name,
+        "index": names.index,
+        "start_from": "oldest",
+        "event_types": EVENT_TYPES,
+    }
     management.ask("POST", INPUT, form)
 
 

@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
     found = argparse.ArgumentParser(
         prog="tools/real_splunk",
+        allow_abbrev=False,
         description="Try the add-on in a real Splunk, and report. It installs the package there and restarts Splunk: "
         "use one that is for tests. docs/real_splunk.md says what it changes.",
         epilog=f"The password is read from the variable {PASSWORD}, an authentication token from {TOKEN}. Splunk's own "
@@ -116,6 +117,8 @@ def parser() -> argparse.ArgumentParser:
         "--management", type=address_of, metavar="URL", help=f"its management port (the variable {ADDRESS})"
     )
     splunk.add_argument("--user", default="admin", help="who logs in there (admin)")
+    # Refused without being shown again.
+    splunk.add_argument("--password", help=argparse.SUPPRESS)
     splunk.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
     splunk.add_argument("--no-prompt", action="store_true", help="ask for no password; without one, skip")
     splunk.add_argument("--ca", type=Path, metavar="FILE", help="who may have issued splunkd's certificate, in PEM")
@@ -144,6 +147,8 @@ def read(
     """
     known = parser()
     options = known.parse_args(arguments)
+    if options.password is not None:
+        known.error(f"everybody on this machine can read arguments: change that password, and use {PASSWORD}")
     home, address = _splunk(known, options, environment)
     if address.scheme == "http" and not address.local:
         known.error(f"{address} would have the password sent in clear: only loopback may do without TLS")

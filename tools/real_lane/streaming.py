@@ -12,8 +12,7 @@ from typing import Any
 from environment import StepFailure
 
 from standins.fmc.archive import Archive
-from standins.fmc.events import EventGenerator
-from standins.fmc.record import Record
+from standins.fmc.events import EventGenerator, Record
 from standins.fmc.server import FmcServer
 from standins.fmc.variety import varied_event
 
