@@ -32,6 +32,8 @@ from standins.splunkd.search_jobs import Asked, Found
 from standins.splunkd.searching import Searching
 from standins.splunkd.tls import Tls, make
 
+pytestmark = pytest.mark.package
+
 PASSWORD = 'the l4ne\'s "s3cret"'
 EVENTS = 60
 STEPS = {step.name: step for step in order.STEPS}
@@ -426,6 +428,25 @@ def test_a_signal_has_the_lane_clean_up_and_no_argument_shows_a_secret(
     for text in (table, report.read_text(encoding="utf-8"), *said):
         assert "s3cret" not in text
     assert json.loads(report.read_text(encoding="utf-8"))["splunk"]["version"]
+
+
+def test_the_script_prepares_the_lane_and_ends_with_its_status(built_package: Path, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if "SPLUNK" not in name}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    given = {"ESTREAMER_SPLUNK": address, "ESTREAMER_SPLUNK_PASSWORD": PASSWORD, "ESTREAMER_SPL": str(built_package)}
+    done = subprocess.run(
+        [str(ROOT / "tools" / "real_splunk"), "--no-prompt"],
+        env={**kept, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 1
+    assert "connect        | failed  |" in done.stdout
+    assert f"{address} does not answer" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 # Splunk's own tests

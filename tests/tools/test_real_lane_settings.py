@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,10 +74,20 @@ def test_wrong_usage_ends_with_status_2(
     assert PASSWORD not in shown
 
 
-def test_without_a_terminal_nobody_is_asked_for_a_password() -> None:
-    done = run_script("--management", "http://127.0.0.1:1", ESTREAMER_SPL="/no/package")
-    assert done.returncode == 2
-    assert "nobody to ask" in done.stderr
+def test_a_password_is_asked_for_where_there_is_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--management", "http://127.0.0.1:1", "--user", "lane"]
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", terminal)
+    with pytest.raises(SystemExit):
+        read(given, {}, no_person)
+    assert "nobody to ask" in capsys.readouterr().err
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    assert read(given, {}, lambda prompt: f"answer to {prompt}").password == "answer to Password of lane: "
+    with pytest.raises(SystemExit):
+        read(given, {}, lambda prompt: "")
+    assert "empty" in capsys.readouterr().err
 
 
 def test_a_password_is_read_from_the_environment_or_a_descriptor() -> None:

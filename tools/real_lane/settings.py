@@ -147,15 +147,10 @@ def read(
     """
     known = parser()
     options = known.parse_args(arguments)
-    if options.password is not None:
-        known.error(f"everybody on this machine can read arguments: change that password, and use {PASSWORD}")
     home, address = _splunk(known, options, environment)
-    if address.scheme == "http" and not address.local:
-        known.error(f"{address} would have the password sent in clear: only loopback may do without TLS")
     ca = options.ca or (home / "etc" / "auth" / "cacert.pem" if home else None)
-    if ca is not None and address.scheme == "https" and not ca.is_file():
-        known.error(f"{ca} is not there: name the CA of splunkd's certificate by --ca")
     own_ca = home is not None and options.ca is None
+    _refuse_what_is_unsafe(known, options, address, ca)
     if options.no_prompt and options.password_fd is None and not any(map(environment.get, (PASSWORD, TOKEN))):
         raise Skip(f"A Splunk is named, but neither {PASSWORD} nor {TOKEN} is set, so nothing was tried.")
     secret = _secrets(known, options, environment, ask) if secrets else Secrets()
@@ -175,6 +170,18 @@ def read(
         token=secret.token,
         hec_token=secret.hec_token,
     )
+
+
+def _refuse_what_is_unsafe(
+    known: argparse.ArgumentParser, options: argparse.Namespace, address: Address, ca: Path | None
+) -> None:
+    """End the process with status 2 where a password is, or would be, seen by others, or nobody could be verified."""
+    if options.password is not None:
+        known.error(f"everybody on this machine can read arguments: change that password, and use {PASSWORD}")
+    if address.scheme == "http" and not address.local:
+        known.error(f"{address} would have the password sent in clear: only loopback may do without TLS")
+    if ca is not None and address.scheme == "https" and not ca.is_file():
+        known.error(f"{ca} is not there: name the CA of splunkd's certificate by --ca")
 
 
 def address_of(text: str) -> Address:
