@@ -24,6 +24,7 @@ TASKS = {
     "bare": ("tools/bare.sh", "a command, ./test.sh --fast without one, in a fresh clone on a bare machine"),
     "appinspect": ("tools/appinspect.sh", "Splunk's inspection of the package"),
     "official": ("tools/official_tests.sh", "Splunk's own tests of add-ons"),
+    "real": ("tools/real_splunk", "the package in a real Splunk: installed, streaming, searched; skipped without one"),
     "fuzz": ("tools/fuzz.sh", "fuzz what reads the bytes of others"),
     "audit": ("tools/audit.sh", "compare what ships with an advisory database"),
     "libraries": ("tools/libraries.sh", "write the hashes of the libraries that ship"),

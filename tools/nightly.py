@@ -1,7 +1,8 @@
 """Run the long tests, one step after the other: those of which `.ci/run` runs only a tenth or nothing.
 
 Each step has a limit of minutes and a log in build/nightly/. The table of results is printed at the end, and kept in
-build/nightly/results.txt. Ends with status 0 if every step has passed.
+build/nightly/results.txt. Ends with status 0 if every step has passed or was skipped. A step is skipped, with the
+reason, if it needs a system that this machine does not have.
 """
 
 from __future__ import annotations
@@ -70,6 +71,13 @@ STEPS = (
     Step("soak", "half an hour under faults", ["tools/run.sh", "bench.soak"], 45),
     Step("audit", "what ships, held against an advisory database", ["tools/audit.sh"], 5),
     Step("bare", ".ci/run on a bare machine", ["tools/bare.sh", ".ci/run"], 120),
+    Step(
+        "real-splunk",
+        "the package in a real Splunk, where the environment names one and its credentials",
+        ["tools/real_splunk", "--no-prompt"],
+        240,
+        may_skip=True,
+    ),
 )
 
 
@@ -100,8 +108,7 @@ def prepared() -> str:
 
 
 def run(steps: Sequence[Step], package: str) -> int:
-    """Run the steps, print their table and keep it in a file; return 0 if there is at least one step and all have
-    passed."""
+    """Run the steps, print their table and keep it in a file; return 0 if at least one has passed and none failed."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     results: list[Result] = []
@@ -110,7 +117,8 @@ def run(steps: Sequence[Step], package: str) -> int:
         results.append(take(replace(step, variables=variables), FOLDER / f"{step.name}.log"))
         (FOLDER / "results.txt").write_text(table(results), encoding="utf-8")
     sys.stdout.write(table(results))
-    return int(not results or any(result.outcome != "passed" for result in results))
+    outcomes = {result.outcome for result in results}
+    return int("passed" not in outcomes or not outcomes <= {"passed", "skipped"})
 
 
 if __name__ == "__main__":

@@ -12,22 +12,31 @@ from pathlib import Path
 
 from environment import ROOT, last_lines, say
 
+SKIPPED = 77
+"""The status of a command that had nothing to run with, as automake's test harness has it."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """A command that has to end with status 0 within `minutes`, and further variables for its environment."""
+    """A command that has to end with status 0 within `minutes`, and further variables for its environment.
+
+    A step with `may_skip` may end with SKIPPED as well; its last lines say why.
+    """
 
     name: str
     what: str
     command: Sequence[str]
     minutes: float
     variables: Mapping[str, str] = field(default_factory=dict)
+    may_skip: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of a step: "passed", "failed" or "stopped" (at its limit, which counts as a failure), and its
-    seconds."""
+    """The outcome of a step, and its seconds.
+
+    "passed", "skipped", "failed", or "stopped": at its limit, which counts as a failure.
+    """
 
     step: Step
     outcome: str
@@ -60,7 +69,10 @@ def take(step: Step, log: Path | None = None) -> Result:
 def _end_of(running: subprocess.Popen[bytes], step: Step) -> str:
     """Wait for a step to end, or end it; return its outcome."""
     try:
-        return "failed" if running.wait(step.minutes * 60) else "passed"
+        status = running.wait(step.minutes * 60)
+        if status == SKIPPED and step.may_skip:
+            return "skipped"
+        return "failed" if status else "passed"
     except subprocess.TimeoutExpired:
         say(f"{step.name}: ended, since it took more than {step.minutes:g} minutes")
         return "stopped"

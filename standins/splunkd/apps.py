@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import install as packages
 from .access import Access
 from .confs import Confs
+from .control import Control
 from .documents import Surroundings
-from .endpoints import ConfEndpoint, Constant, Endpoint, Indexes, PasswordsEndpoint, Properties, Views
+from .endpoints import Answering, ConfEndpoint, Constant, Endpoint, Indexes, PasswordsEndpoint, Properties, Views
 from .handlers import External, HandlerCall, Processes, members, scripts
 from .home import SplunkHome
 from .install import App
 from .kinds import SPLUNK_VERSIONS, InputKinds
+from .local_apps import LocalApps
 from .passwords import Passwords
 from .replies import Entry, RestProblem
 from .rights import Sessions
+from .search_jobs import SearchJobs
 
 
 class Apps:
     """The apps of a SPLUNK_HOME.
 
     `around(scheme)` gives what documents say about splunkd; `changed(stanza)` is called when an input was created,
-    edited, enabled, disabled or removed.
+    edited, enabled, disabled or removed; `restart()` when a restart is asked for. An app that is new, and was installed
+    by REST, has no endpoints until splunkd was started again.
     """
 
     def __init__(
@@ -34,7 +39,13 @@ class Apps:
         sessions: Sessions,
         around: Callable[[str], Surroundings],
         changed: Callable[[str], None],
+        restart: Callable[[], None],
     ) -> None:
+        self.jobs = SearchJobs()
+        self._restart = restart
+        self._indexes = Indexes()
+        self._started = int(time.time())
+        self._not_started: set[str] = set()
         self.confs = Confs(home.path / "etc")
         self.handler_calls: list[HandlerCall] = []
         self.handlers = Processes(home)
@@ -53,20 +64,39 @@ class Apps:
         self.kinds.introspect()
         return app
 
+    def start(self) -> None:
+        """Begin a life of splunkd: what is installed is there. Raises SchemeError for a broken kind of input."""
+        self.kinds.introspect()
+        self.jobs.forget()
+        self._not_started.clear()
+        # In seconds, as splunkd tells it; no two lives have the same here.
+        self._started = max(int(time.time()), self._started + 1)
+
+    def _install_by_rest(self, package: Path) -> App:
+        there = {one.name for one in packages.installed(self._home)}
+        app = self.install(package)
+        if app.name not in there:
+            self._not_started.add(app.name)
+        return app
+
     def plant_credential(self, app: str, realm: str, username: str, content: Mapping[str, str]) -> None:
         """Store a credential that cannot be decrypted, and is listed with `content`."""
         self._passwords.plant(app, realm, username, content)
 
-    def resolve(self, app: str, segments: list[str], session_key: str) -> tuple[Endpoint, list[str]]:
+    def resolve(self, app: str, segments: list[str], session_key: str) -> tuple[Endpoint | Answering, list[str]]:
         """Find the endpoint for a path and what is left of the path. Raises RestProblem."""
         installed = {one.name: one for one in packages.installed(self._home)}
         if app not in installed and app not in ("system", "-"):
             raise RestProblem(404, f"Application does not exist: {app}")
+        if segments[:3] == ["search", "v2", "jobs"]:
+            return self.jobs, segments[3:]
         head, rest = tuple(segments[:2]), segments[2:]
         everywhere: dict[tuple[str, ...], Callable[[], Endpoint]] = {
             ("server", "info"): lambda: Constant("server/info", self._server_info()),
             ("authentication", "current-context"): lambda: self._current_context(session_key),
-            ("data", "indexes"): Indexes,
+            ("data", "indexes"): lambda: self._indexes,
+            ("server", "control"): lambda: Control(self._restart),
+            ("apps", "local"): lambda: LocalApps(self._home, self._install_by_rest),
         }
         if head in everywhere:
             return everywhere[head](), rest
@@ -87,7 +117,7 @@ class Apps:
             return Properties(self.confs), segments[1:]
         if segments[0] == "configs" and segments[1:] and segments[1].startswith("conf-"):
             return ConfEndpoint(segments[1][len("conf-") :], self.confs, app), segments[2:]
-        if app is None:
+        if app is None or name in self._not_started:
             raise RestProblem(404, f"Not Found in {name}")
         if segments[0] == "admin" and len(segments) > 1:
             # Every handler can be reached here, whatever its own stanza in restmap.conf asks for.
@@ -117,6 +147,7 @@ class Apps:
             "serverName": self._server_host,
             "host": self._server_host,
             "server_roles": ["indexer"],
+            "startup_time": self._started,
             "os_name": sys.platform.capitalize(),
             "product_type": "enterprise",
             "isFree": False,

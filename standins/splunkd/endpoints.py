@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .confs import ConfError, Confs, Layer
 from .install import App
 from .passwords import Passwords
-from .replies import Entry, RestProblem
+from .replies import Document, Entry, Feed, RestProblem
 
 Arguments = Mapping[str, str]
 INDEXES = ("history", "main", "summary", "_internal")
@@ -35,6 +35,15 @@ class Endpoint(Protocol):
     def remove(self, app: str, name: str) -> None: ...
 
     def act(self, app: str, name: str, action: str, arguments: Arguments) -> Entry: ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """An endpoint that is no collection of entities, and answers every request itself. Raises RestProblem."""
+
+    path: str
+
+    def respond(self, method: str, app: str, rest: list[str], arguments: Arguments) -> Feed | Document: ...
 
 
 def get(endpoint: Endpoint, app: str, name: str) -> Entry:
@@ -88,18 +97,34 @@ class Constant(ReadOnly):
 
 
 class Indexes(ReadOnly):
-    """data/indexes, with the check of a name that splunktaucclib asks for."""
+    """data/indexes, with the check of a name that splunktaucclib asks for.
+
+    Only a name is taken of an index that is made, and only such an index is removed.
+    """
 
     path = "data/indexes"
 
+    def __init__(self) -> None:
+        self._made: list[str] = []
+
     def entries(self, app: str) -> list[Entry]:
-        return [
-            Entry(name, {"disabled": "0", "isInternal": "1" if name.startswith("_") else "0", "datatype": "event"})
-            for name in INDEXES
-        ]
+        return [self._entry(name) for name in (*INDEXES, *self._made)]
 
     def create(self, app: str, arguments: Arguments) -> Entry:
-        raise RestProblem(403, "the stand-in creates no indexes")
+        name, rest = take_name(arguments)
+        reason = why_no_index_name(name)
+        if reason or rest:
+            raise RestProblem(400, reason or f"the stand-in makes indexes by their name alone, not {sorted(rest)}")
+        if name in (*INDEXES, *self._made):
+            raise RestProblem(409, f"An object with name={name} already exists")
+        self._made.append(name)
+        return self._entry(name)
+
+    def remove(self, app: str, name: str) -> None:
+        get(self, app, name)
+        if name not in self._made:
+            raise RestProblem(403, f"Cannot remove index {name}")
+        self._made.remove(name)
 
     def edit(self, app: str, name: str, arguments: Arguments) -> Entry:
         if name != "_validateName":
@@ -109,6 +134,11 @@ class Indexes(ReadOnly):
         reason = why_no_index_name(arguments["index_name"])
         valid = {"is_valid": "false" if reason else "true"}
         return Entry("_validateName", {**valid, "reason": reason} if reason else valid)
+
+    @staticmethod
+    def _entry(name: str) -> Entry:
+        internal = "1" if name.startswith("_") else "0"
+        return Entry(name, {"disabled": "0", "isInternal": internal, "datatype": "event"})
 
 
 def why_no_index_name(name: str) -> str:

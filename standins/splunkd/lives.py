@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from .apps import Apps
@@ -13,7 +14,7 @@ from .rest import RestServer
 
 
 class Lives:
-    """Starts and stops splunkd in good order, or lets it die."""
+    """Starts and stops splunkd in good order, or lets it die. Without `returns` a restart ends it and no more."""
 
     def __init__(self, inputs: Inputs, ledger: Ledger, apps: Apps, rest: RestServer) -> None:
         self._inputs = inputs
@@ -21,12 +22,14 @@ class Lives:
         self._apps = apps
         self._rest = rest
         self._orphans = Orphans(ledger)
+        self._restarting: threading.Thread | None = None
+        self.returns = True
 
     def start(self) -> None:
         """Begin a life. Raises SchemeError for a broken kind of input."""
         if self._inputs.running:
             raise StandInError("splunkd runs already")
-        self._apps.kinds.introspect()
+        self._apps.start()
         with self._inputs.lock:
             life = Life(self._ledger.hear)
             self._rest.come_up()
@@ -41,6 +44,26 @@ class Lives:
             self._inputs.forget_life()
         self._ledger.close_journals()
         return {stanza: took for stanza in left for took in [self._stop_took(stanza)] if took is not None}
+
+    def restart(self) -> None:
+        """Begin to stop and start again, in a thread of its own, since whoever asks is answered before."""
+        self._restarting = threading.Thread(target=self._restart, name="splunkd restart", daemon=True)
+        self._restarting.start()
+
+    def wait_for_restart(self, timeout: float) -> None:
+        """Wait until a restart that was begun is carried out. Raises TimeoutError."""
+        if self._restarting is not None:
+            self._restarting.join(timeout)
+            if self._restarting.is_alive():
+                raise TimeoutError(f"splunkd is not through with its restart after {timeout} s")
+
+    def _restart(self) -> None:
+        self._rest.go_down()
+        self._apps.handlers.end()
+        if self._inputs.running:
+            self.stop()
+        if self.returns:
+            self.start()
 
     def kill(self, lose_last_seconds: float) -> int:
         """End the life as SIGKILL does; return how many events died with it."""
@@ -59,6 +82,7 @@ class Lives:
 
     def close(self) -> None:
         """Stop what still runs, and see to it that no process is left."""
+        self.wait_for_restart(60)
         try:
             if self._inputs.running:
                 self.stop()

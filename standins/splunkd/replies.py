@@ -44,6 +44,14 @@ class Feed:
     status: int = 200
 
 
+@dataclass(frozen=True)
+class Document:
+    """An answer that lists no entities, in JSON, as splunkd gives it where it is asked for that."""
+
+    content: Mapping[str, Any]
+    status: int = 200
+
+
 def link(path: str, entry: Entry) -> str:
     """Return the link to an entity; a slash in its name is encoded twice, as splunkd does."""
     return f"/servicesNS/nobody/{entry.app}/{path}/" + quote(entry.name.replace("/", "%2F"), safe="")
@@ -68,6 +76,15 @@ def render_atom(feed: Feed) -> bytes:
     total = f"<opensearch:totalResults>{feed.total}</opensearch:totalResults>"
     head = f"<title>{escape(feed.path)}</title><id>/services/{escape(feed.path)}</id><updated>{UPDATED}</updated>"
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<feed {NAMESPACES}>{head}{total}{entries}</feed>'.encode()
+
+
+def render(answer: Feed | Document, as_json: bool) -> bytes:
+    """Return the body of an answer. Raises RestProblem 501 for one that the stand-in has in JSON only."""
+    if isinstance(answer, Feed):
+        return render_json(answer) if as_json else render_atom(answer)
+    if not as_json:
+        raise RestProblem(501, "the stand-in gives this in JSON only")
+    return json.dumps(answer.content).encode("ascii")
 
 
 def render_message(text: str, as_json: bool) -> bytes:

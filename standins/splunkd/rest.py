@@ -6,20 +6,23 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Union
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from standins import loopback
 
-from .endpoints import Arguments, Endpoint, get
+from .endpoints import Answering, Arguments, Endpoint, get
 from .handlers import LIST, External
-from .replies import Entry, Feed, RestProblem, render_atom, render_json, render_message
+from .login import LOGIN, log_in
+from .replies import Document, Entry, Feed, RestProblem, render, render_message
 from .rights import Sessions
 
 BODY_LIMIT = 1 << 20
 SEARCH_TERM = re.compile(r'([\w.:]+)="?((?:\\.|[^"\s\\])*)"?')
-Resolve = Callable[[str, list[str], str], "tuple[Endpoint, list[str]]"]
-Authorize = Callable[[Endpoint, str, str, str, "str | None"], None]
-Permits = Callable[[Endpoint, str, str, str], bool]
+AnyEndpoint = Union[Endpoint, Answering]
+Resolve = Callable[[str, list[str], str], "tuple[AnyEndpoint, list[str]]"]
+Authorize = Callable[[AnyEndpoint, str, str, str, "str | None"], None]
+Permits = Callable[[AnyEndpoint, str, str, str], bool]
 Fault = Callable[["Request"], "Trouble | None"]
 """Says how a request is to fail, None if it is not to."""
 
@@ -61,7 +64,8 @@ class Exchange:
 class RestServer:
     """Listens on a free port of 127.0.0.1 from construction until `close`.
 
-    `exchanges` has all requests and answers but those of storage/passwords, whose answers are secrets by their nature.
+    `exchanges` has all requests and answers but those of storage/passwords and of a login, which are secrets by their
+    nature.
 
     `resolve(app, segments, session key)` finds the endpoint and what is left of the path, or raises RestProblem.
     `authorize(endpoint, app, method, session key, name)` raises RestProblem when the user may not use the endpoint, or
@@ -111,11 +115,14 @@ class RestServer:
     def close(self) -> None:
         self._server.close()
 
-    def answer(self, request: Request) -> Feed:
+    def answer(self, request: Request) -> Feed | Document:
         """Carry out a request. Raises RestProblem."""
         endpoint, rest = self._resolve(request.app, request.segments, request.session_key)
         name = rest[0] if rest and rest[0] != "_reload" else None
         self._authorize(endpoint, request.app, request.method, request.session_key, name)
+        if isinstance(endpoint, Answering):
+            asked = {key: value for key, value in {**request.query, **request.form}.items() if key != "output_mode"}
+            return endpoint.respond(request.method, request.app, rest, asked)
         if len(rest) > 2:
             raise RestProblem(404, "Not Found")
         if request.method == "GET":
@@ -185,13 +192,10 @@ class _Handler(loopback.SplunkHandler):
         try:
             form = self._form()
             as_json = as_json or form.get("output_mode") == "json"
-            request = self._request(parts.path, query, form)
-            trouble = self.rest.fault(request) if self.rest.fault else None
-            feed = self.rest.answer(request) if trouble is None or trouble.done else None
-            if trouble is not None and not trouble.status:
+            answer = self._answer_of(parts.path, query, form)
+            if answer is None:
                 return
-            if trouble is not None or feed is None:
-                raise RestProblem(trouble.status if trouble else 500, "staged by the test")
+            body = render(answer, as_json)
         except RestProblem as problem:
             self._answer(parts.path, form, problem.status, render_message(problem.text, as_json), as_json)
             return
@@ -199,10 +203,21 @@ class _Handler(loopback.SplunkHandler):
             text = render_message(f"the stand-in broke: {error!r}", as_json)
             self._answer(parts.path, form, 500, text, as_json)
             raise
-        self._answer(parts.path, form, feed.status, render_json(feed) if as_json else render_atom(feed), as_json)
+        self._answer(parts.path, form, answer.status, body, as_json)
+
+    def _answer_of(self, path: str, query: dict[str, str], form: dict[str, str]) -> Feed | Document | None:
+        """Carry out a request; return None where the connection is to end. Raises RestProblem."""
+        if path == LOGIN:
+            return log_in(self.rest.sessions, self.command, form)
+        request = self._request(path, query, form)
+        trouble = self.rest.fault(request) if self.rest.fault else None
+        answer = self.rest.answer(request) if trouble is None or trouble.done else None
+        if trouble is not None and trouble.status:
+            raise RestProblem(trouble.status, "staged by the test")
+        return None if trouble is not None else answer
 
     def _answer(self, path: str, form: dict[str, str], status: int, body: bytes, as_json: bool) -> None:
-        if "/storage/passwords" not in path:
+        if "/storage/passwords" not in path and path != LOGIN:
             self.rest.exchanges.append(Exchange(self.command, path, form, status, body))
         self._send(status, body, as_json)
 

@@ -22,7 +22,9 @@ from .install import App
 from .replies import RestProblem
 
 BUILT_IN: Mapping[str, frozenset[str]] = {
-    "admin": frozenset({"admin_all_objects", "list_storage_passwords", "edit_storage_passwords", "search"}),
+    "admin": frozenset(
+        {"admin_all_objects", "list_storage_passwords", "edit_storage_passwords", "search", "restart_splunkd"}
+    ),
     "sc_admin": frozenset({"list_storage_passwords", "edit_storage_passwords", "search"}),
     "power": frozenset({"search"}),
     "user": frozenset({"search"}),
@@ -50,6 +52,16 @@ class Sessions:
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
         self._tokens: dict[str, str] = {}
+        self._passwords: dict[str, tuple[str, User]] = {}
+
+    def know(self, user: User, password: str) -> None:
+        """Let a user log in by a password."""
+        self._passwords[user.name] = (password, user)
+
+    def log_in_by_password(self, name: str, password: str) -> str | None:
+        """Return the session key of a new session, None where name and password do not belong together."""
+        known, user = self._passwords.get(name, ("", None))
+        return self.log_in(user) if user is not None and known == password else None
 
     def log_in(self, user: User) -> str:
         """Return the session key of a new session."""

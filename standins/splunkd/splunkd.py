@@ -24,6 +24,7 @@ from .lives import Lives
 from .management import Answer, Management
 from .rest import Exchange, Fault, RestServer
 from .rights import SYSTEM, Sessions, User
+from .search_jobs import Search
 from .stream import Event
 from .tls import Tls
 from .waiting import Waiting
@@ -65,7 +66,12 @@ class Splunkd:
         self.server_host = socket.gethostname()
         self._sessions = Sessions()
         self._apps = Apps(
-            self.home, self.server_host, self._sessions, self._around, lambda stanza: self._inputs.changed(stanza)
+            self.home,
+            self.server_host,
+            self._sessions,
+            self._around,
+            lambda stanza: self._inputs.changed(stanza),
+            lambda: self._lives.restart(),
         )
         access, context = self._apps.access, tls.server_context() if tls else None
         self._rest = RestServer(self._apps.resolve, access.authorize, access.permits, self._sessions, context)
@@ -109,6 +115,26 @@ class Splunkd:
     def log_in(self, name: str, *roles: str) -> str:
         """Return a session key of a user with these roles; those of Splunk's own are in `rights.BUILT_IN`."""
         return self._sessions.log_in(User(name, roles))
+
+    def let_log_in(self, name: str, password: str, *roles: str) -> None:
+        """Let a user with these roles log in by a password, at auth/login."""
+        self._sessions.know(User(name, roles), password)
+
+    def answer_searches(self, search: Search) -> None:
+        """Let search jobs find what `search` finds, such as `searching.Searching`."""
+        self._apps.jobs.search = search
+
+    def searches(self) -> list[str]:
+        """Return the searches of the jobs that nobody has canceled."""
+        return self._apps.jobs.running()
+
+    def restart_without_return(self) -> None:
+        """Let the next restart that is asked for by REST end splunkd, and not start it again."""
+        self._lives.returns = False
+
+    def wait_for_restart(self, timeout: float = 60.0) -> None:
+        """Wait until a restart that was asked for by REST is carried out. Raises TimeoutError."""
+        self._lives.wait_for_restart(timeout)
 
     def token(self, session_key: str) -> str:
         """Return an authentication token, for `Authorization: Bearer`, of the user of a session."""

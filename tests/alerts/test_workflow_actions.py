@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.search import Event, Knowledge
 from tests.alerts.internal import Index
 from tests.alerts.test_alerts import NOW, late
 from tests.dashboards.answers import SearchHead, asked
-from tests.dashboards.views import read_views
 from tests.package.confs import read_conf
 from tests.search.case import connection, file, found, intrusion
 

@@ -18,11 +18,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from standins import loopback
+from standins.dashboards import View, resolve, results
 from standins.search import spl
 from standins.search.evals.times import relative
 from standins.search.evals.values import text
-
-from .views import View, resolve, results
 
 _JOBS = re.compile(r".*/search/(?:v2/)?jobs(?:/([^/]+)(?:/(\w+))?)?$")
 _SAVED = re.compile(r".*/saved/searches/([^/]+)(/dispatch)?$")

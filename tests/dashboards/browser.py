@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, Playwright
 from playwright.sync_api import TimeoutError as Late
 
+from standins.dashboards import View
 from standins.places import APP
 from tests import chromium
 
 from .answers import Answer, Server
-from .views import View
 
 FLAGS = (
     "--hide-scrollbars",

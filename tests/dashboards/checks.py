@@ -9,12 +9,12 @@ from itertools import product
 from typing import Any, Optional
 from urllib.parse import parse_qsl, urlsplit
 
+from standins.dashboards import Part, View, resolve, results, texts, tokens
 from standins.places import APP
 from standins.search.spl.errors import SplError
 from standins.search.spl.macros import expand
 
 from .examples import RESULTS
-from .views import Part, View, resolve, results, texts, tokens
 
 HOST_HANDLERS = {"drilldown.linkToDashboard", "drilldown.linkToSearch", "drilldown.linkToReport"}
 """Handlers that Splunk Web adds to those of its packages."""

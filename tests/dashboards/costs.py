@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from standins.dashboards import read_views
 from standins.fmc.events import EventGenerator
 from standins.fmc.variety import varied_event
 from standins.places import APP, ROOT
@@ -30,7 +31,6 @@ from tests.package.confs import read_conf
 
 from .opened import Opened
 from .population import NOW
-from .views import read_views
 
 PAGE = ROOT / "docs" / "scaling.md"
 BEFORE = Path(__file__).parent / "costs_before.json"

@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from standins.dashboards import Part, View, resolve, results, tokens
 from standins.search import spl
 from standins.search.evals.times import relative
 from standins.search.evals.values import text, texts
 
 from . import examples
 from .population import NOW
-from .views import Part, View, resolve, results, tokens
 
 Row = dict[str, Any]
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from standins.dashboards import Part, View, read_views
 from standins.places import ROOT
-
-from .views import Part, View, read_views
 
 DOCS = ROOT / "docs"
 HEADING = "## Panels\n"

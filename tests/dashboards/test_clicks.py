@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import Part, View, read_views
 from standins.places import APP
 from standins.search import spl
 from standins.search.evals.values import number, texts
@@ -15,7 +16,6 @@ from . import population
 from .answers import SearchHead
 from .checks import SPLUNK_VIEWS, TRANSFORMING, commands_of
 from .opened import Opened, clicked, followed
-from .views import Part, View, read_views
 
 VIEWS = read_views()
 HOST = population.INSIDE[0]

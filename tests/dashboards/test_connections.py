@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import read_views
+
 from . import population
 from .answers import SearchHead
 from .counted import (
@@ -24,7 +26,6 @@ from .counted import (
     verdict,
 )
 from .opened import Opened
-from .views import read_views
 
 VIEW = read_views()["connections"]
 OF_THE_MODEL = ("totals", "over_time", "zones", "rules", "apps", "sources", "targets", "users", "translations")

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from standins.dashboards import VIEWS, View, read_views
+
 from . import checks, examples
 from .answers import SearchHead, asked
 from .browser import Browser
-from .views import VIEWS, View, read_views
 
 ALL = read_views()
 UCC_VIEWS = {"inputs", "configuration", "dashboard"}

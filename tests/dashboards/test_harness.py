@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import View
 from standins.places import APP
 from standins.search.spl import Macro
 
 from . import checks
 from .browser import Browser
-from .views import View
 
 SOUND: dict[str, Any] = {
     "title": "Sound",

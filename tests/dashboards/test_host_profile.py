@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.search import Indexed, Knowledge
 from standins.search.searched import Searched
 from tests.search.case import arrived, connection, file, intrusion
@@ -12,7 +13,6 @@ from . import population
 from .answers import SearchHead
 from .counted import STEP, Event, is_blocked, is_malware, megabytes, raw_events, receiver, sender, total, verdict
 from .opened import Opened
-from .views import read_views
 
 VIEW = read_views()["host_profile"]
 HOST = "172.16.3.102"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import View, read_views, resolve
 from standins.search import Indexed, Knowledge, spl
 from tests.alerts.internal import Index
 
@@ -19,7 +20,6 @@ from .answers import SearchHead
 from .browser import Browser
 from .checks import SPLUNK_VIEWS
 from .opened import Opened, followed
-from .views import View, read_views, resolve
 
 VIEWS = read_views()
 _QUOTED_OR_MACRO = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`')

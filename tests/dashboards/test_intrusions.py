@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.search import Knowledge
 from standins.search.searched import Searched
 from tests.search.case import ABSENT, arrived, intrusion
@@ -15,7 +16,6 @@ from . import population
 from .answers import SearchHead
 from .counted import Event, counts, is_blocked, key_of, raw_events, verdict
 from .opened import Opened
-from .views import read_views
 
 VIEW = read_views()["intrusions"]
 PRIORITIES = {1: "high", 2: "medium", 3: "low"}

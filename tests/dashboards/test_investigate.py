@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.search import Knowledge, spl
 from standins.search.searched import Searched
 from tests.search.case import arrived, connection, file, intrusion, packet
@@ -17,7 +18,6 @@ from . import population
 from .answers import SearchHead
 from .counted import key_of, raw_events
 from .opened import Opened, Replaced
-from .views import read_views
 
 VIEW = read_views()["investigate"]
 BEGIN = population.NOW - 3600

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.search import Knowledge, spl
 from standins.search.searched import Searched
 from tests.search.case import arrived, connection
@@ -14,7 +15,6 @@ from tests.search.case import arrived, connection
 from . import population
 from .answers import SearchHead
 from .opened import Opened, Replaced
-from .views import read_views
 
 VIEWS = read_views()
 KEPT = 3

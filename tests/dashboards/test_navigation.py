@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from lxml import etree
 
+from standins.dashboards import VIEWS, read_views
 from standins.places import ROOT
 
 from .test_definitions import UCC_VIEWS
-from .views import VIEWS, read_views
 
 NAVIGATION = ROOT / "default" / "data" / "ui" / "nav" / "default.xml"
 GROUPS: Mapping[str, tuple[str, ...]] = {

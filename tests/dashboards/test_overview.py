@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import read_views
 from standins.places import APP
 
 from . import examples, population
 from .answers import SearchHead, asked
 from .browser import Browser
 from .counted import rule, verdict
-from .views import read_views
 
 FROM = population.NOW - 1800 - population.DAY
 """-24h@h, half an hour past the hour."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from standins.dashboards import read_views
+
 from .pages import DOCS, HEADING, told
-from .views import read_views
 
 VIEWS = read_views()
 NAMES = sorted(set(VIEWS) - {"health"})

@@ -7,12 +7,12 @@ import shutil
 
 import pytest
 
+from standins.dashboards import THEMES, View, read_views
 from standins.places import ROOT
 
 from . import examples
 from .answers import SearchHead, asked
 from .browser import Browser
-from .views import THEMES, View, read_views
 
 VIEWS = read_views()
 DOCS_PICTURES = ROOT / "docs" / "pictures"

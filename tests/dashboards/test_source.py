@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import View, read_views
 from standins.search import spl
 
 from . import examples, population
 from .answers import SearchHead
 from .browser import Browser
 from .opened import Opened
-from .views import View, read_views
 
 VIEWS = read_views()
 BOTH = pytest.mark.parametrize("view", [VIEWS["overview"], VIEWS["connections"]], ids=str)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from standins.dashboards import View, read_views
 from standins.search import Knowledge, spl
 from standins.search.spl.words import has, wanted
 from tests.alerts.internal import Index
@@ -20,7 +21,6 @@ from . import population
 from .answers import SearchHead
 from .checks import SPLUNK_VIEWS
 from .opened import Opened, clicked, followed
-from .views import View, read_views
 
 VIEWS = read_views()
 each = pytest.mark.parametrize("view", VIEWS.values(), ids=str)

@@ -13,7 +13,7 @@ import pytest
 
 from standins.places import ROOT
 
-PROGRAMS = [*(ROOT / "bin").rglob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "bench").rglob("*.py")]
+PROGRAMS = [*(ROOT / "bin").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
 STANDINS = [path for path in (ROOT / "standins").rglob("*.py") if not path.name.startswith("test_")]
 
 

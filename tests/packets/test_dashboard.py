@@ -15,12 +15,12 @@ import pytest
 from estreamer.packets import download
 from estreamer.packets.download import Row, Search
 
+from standins.dashboards import View, read_views, resolve
 from standins.places import APP, ROOT
 from standins.search import Knowledge, spl
 from standins.search.searched import Searched
 from tests.dashboards.answers import SearchHead, asked
 from tests.dashboards.pages import HEADING
-from tests.dashboards.views import View, read_views, resolve
 from tests.packets.test_download import ENDS, EVENTS, FLOW, FRAMES, packet
 from tests.packets.test_pcap import tcpdump
 

@@ -12,7 +12,12 @@ import pytest
 from standins.places import ROOT
 
 SCRIPTS = sorted(
-    [*ROOT.glob("*.sh"), *(ROOT / "tools").glob("*.sh"), ROOT / "tools" / "nightly", ROOT / ".ci" / "run"],
+    [
+        *ROOT.glob("*.sh"),
+        *(ROOT / "tools").glob("*.sh"),
+        *(ROOT / "tools" / name for name in ("nightly", "real_splunk")),
+        ROOT / ".ci" / "run",
+    ],
 )
 
 

@@ -1,5 +1,6 @@
 """Runs Splunk's own tests of a package: `python -m tests.search.official PACKAGE`, in pytest-splunk-addon's own
-environment. `tools/official_tests.sh` sets that up.
+environment. `tools/official_tests.sh` sets that up. With the tool's option --splunk-type=external a real Splunk
+answers, which `external` finds in the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.official import samples
+from tests.search.official import external, samples
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     folder.mkdir(parents=True)
     addon = unpacked(Path(package), folder / "apps")
     left_out = samples.write(folder / "data")
+    tests = FOLDER / "addon.py"
+    if external.OPTION in options:
+        tests = FOLDER / "real_splunk.py"
+        options += external.options(os.environ)
+        external.hide(external.secrets(os.environ))
     # The tool writes its logs and locks where it runs.
     os.chdir(folder)
     status = pytest.main(
@@ -38,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
                 "--tb=short",
                 "--junitxml",
                 str(folder / "report.xml"),
-                str(FOLDER / "addon.py"),
+                str(tests),
                 *options,
             ),
         ]
