@@ -28,8 +28,8 @@ from estreamer.connection.waiting import Waiting
 from estreamer.events.records import FullyQualifiedRecords
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
-from estreamer.input.logs import SharedLog
-from estreamer.input.status import Reporter
+from estreamer.input.logs import Log
+from estreamer.input.status import StatusFile
 from estreamer.outputs.output import Before
 from estreamer.outputs.splunkd_pipe import Splunkd, SplunkdPipe
 from estreamer.protocol.fully_qualified import FullyQualified
@@ -55,7 +55,8 @@ FEW, MANY = 308, 1540
 """Events of the two runs whose difference counts: what happens once cancels out. Whole portions, nearly."""
 
 PORTION = 256 * 1024
-"""Bytes taken at once: `RECEIVE_SIZE` of the stream, which is not imported: under valgrind its libraries take long."""
+"""Bytes taken at once: `RECEIVE_SIZE` of `input.conversation`. It is not imported, whose libraries take long under
+valgrind."""
 
 
 def main() -> None:
@@ -177,7 +178,6 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
-        reporter = Unwritten(cast(SharedLog, Silence()), folder, stanza)
         output = SplunkdPipe(Splunkd(descriptor, stanza, "main", 30), Before(), CLOCK.monotonic())
         output._stream._inspector = Inspector(clock)
         records = FullyQualifiedRecords()
@@ -186,7 +186,9 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
         output.offer = timers.timed("write", output.offer)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
         bookmark.entry = timers.timed("digest", bookmark.entry)  # type: ignore[method-assign]
-        delivering = Delivery(settings(), reporter, bookmark, output, waiting, records)
+        delivering = Delivery(
+            settings(), cast(Log, Silence()), Unwritten(folder, stanza), bookmark, output, waiting, records
+        )
         try:
             yield timers.timed("rest", delivering.deliver)
         finally:
@@ -198,8 +200,8 @@ def settings() -> InputSettings:
     return parse_input("bench", {"account": "fmc", "index": "main"})
 
 
-class Unwritten(Reporter):
-    """A reporter without its file, which is written by the clock: each run is to take the same instructions."""
+class Unwritten(StatusFile):
+    """A status without its file, which is written by the clock: each run is to take the same instructions."""
 
     def delivered(self, written: int, last_archival: int) -> None:
         pass

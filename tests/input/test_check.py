@@ -18,6 +18,7 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Stop
 from estreamer.input import check
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.settings import Account
 
 from standins.fmc.pki import Pki
@@ -26,6 +27,7 @@ from tests.connection.servers import over_tls, server_context, serving, until_cl
 
 PASSWORD = "correct horse battery"
 DOCUMENT = b'{"Events": {}}'
+FAMILY = FullyQualified(DOCUMENT, wire.NOW)
 OK_STEPS = ["credentials", "resolve", "connect", "verify", "accept"]
 
 
@@ -114,7 +116,7 @@ def test_a_request_is_sent_and_watched(pki: Pki) -> None:
             heard.append(data)
 
     with serving(over_tls(server_context(pki), talk)) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert names(steps) == [*OK_STEPS, "request"]
     assert steps[-1].ok
     request = wire.encode_event_stream_request(wire.NOW, wire.EXTENDED_HEADERS, DOCUMENT)
@@ -130,7 +132,7 @@ def test_an_error_message_of_the_server_is_shown(pki: Pki, after_request: bool) 
         until_closed(secure)
 
     with serving(over_tls(server_context(pki), talk)) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert steps[-1].name == ("request" if after_request else "accept")
     assert steps[-1].problem is not None
     assert steps[-1].problem.code == "server_error"
@@ -144,7 +146,7 @@ def read_once(secure: ssl.SSLSocket) -> None:
 def test_a_close_after_the_request_is_the_fault_of_the_request(pki: Pki) -> None:
     handler = over_tls(server_context(pki), read_once)
     with serving(handler) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert names(steps) == [*OK_STEPS, "request"]
     assert steps[-1].problem is not None
     assert steps[-1].problem.code == "request_refused"
