@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from estreamer.errors import Problem
 from estreamer.input import rotation
+from estreamer.input.rotation import SERVED_AFTER, STEADY_EVENTS, Outcome
 
 from standins.fmc.archive import FailoverPair
 from standins.fmc.behaviour import Behaviour, Fault
@@ -47,6 +48,44 @@ def test_the_back_off_doubles_from_one_to_sixty_seconds_and_is_jittered(monkeypa
     assert [quick.next() for _ in range(3)] == [0.5, 1, 2]
     slow.reset()
     assert slow.next() == 1
+
+
+FAILED = Outcome(Problem("tls_refused", "Nothing listens."))
+SERVED = Outcome(Problem("tls_closed", "It closed."), served=True)
+STEADY = Outcome(Problem("tls_closed", "It closed."), served=True, steady=True)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "accounts", "waits"),
+    [
+        ([FAILED, FAILED, FAILED, FAILED], ["two", "one", "two", "one"], [0, 1, 0, 2]),
+        ([SERVED, SERVED, STEADY, SERVED], ["one", "one", "one", "one"], [1, 2, 1, 2]),
+        ([FAILED, SERVED, FAILED], ["two", "two", "one"], [0, 1, 0]),
+    ],
+    ids=["neither works", "one ends again and again", "the other works, then does not"],
+)
+def test_an_account_is_left_when_it_does_not_work_and_both_are_tried_before_a_wait(
+    monkeypatch: pytest.MonkeyPatch, outcomes: list[Outcome], accounts: list[str], waits: list[float]
+):
+    monkeypatch.undo()
+    accounts_in_turn = rotation.Rotation(["one", "two"], None, rotation.Backoff(lambda: 1.0))
+    assert accounts_in_turn.account == "one"
+    found = [(accounts_in_turn.move_on(outcome), accounts_in_turn.account) for outcome in outcomes]
+    assert found == list(zip(waits, accounts))
+
+
+def test_the_account_in_use_is_the_first_to_be_tried_if_it_is_still_one():
+    assert rotation.Rotation(["one", "two"], "two", rotation.Backoff()).account == "two"
+    assert rotation.Rotation(["one", "two"], "removed", rotation.Backoff()).account == "one"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "events", "served", "steady"),
+    [(1.0, 0, False, False), (1.0, 1, True, False), (1.0, STEADY_EVENTS, True, True), (SERVED_AFTER, 0, True, True)],
+)
+def test_events_or_time_show_that_a_connection_worked(seconds: float, events: int, served: bool, steady: bool):
+    outcome = Outcome.of_connection(FAILED.problem, seconds, events)
+    assert (outcome.served, outcome.steady) == (served, steady)
 
 
 class TestFailover:

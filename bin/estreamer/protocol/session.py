@@ -2,7 +2,7 @@
 
 No socket, no clock, no file: whoever drives a session owns them. The life of a session:
 
-    session = Session(FullyQualified(document, timestamp, "single"), now)
+    session = Session(family, now)
     send(session.request)
     received = session.receive(data, now)       # any split of the bytes gives the same events
     send(received.answers)
