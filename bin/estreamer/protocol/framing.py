@@ -32,7 +32,7 @@ class ServerError(Problem):
     """The server ended the session by an error message."""
 
 
-class Conversation(Protocol):
+class ReadingSession(Protocol):
     """What a pass asks of the session whose bytes it reads."""
 
     family: Family
@@ -50,7 +50,7 @@ class Reading:
     `needed` is how many bytes from `position` on the next message has at least.
     """
 
-    def __init__(self, session: Conversation, buffer: bytes, state: State, bundle_left: int, now: float) -> None:
+    def __init__(self, session: ReadingSession, buffer: bytes, state: State, bundle_left: int, now: float) -> None:
         self.state = state
         self.position = 0
         self.needed = wire.HEADER.size
