@@ -28,8 +28,8 @@ from estreamer.connection.waiting import Waiting
 from estreamer.events.records import FullyQualifiedRecords
 from estreamer.events.repair import Inspector
 from estreamer.input.delivery import Delivery
-from estreamer.input.logs import SharedLog
-from estreamer.input.status import Reporter
+from estreamer.input.logs import Log
+from estreamer.input.status import StatusFile
 from estreamer.outputs.output import Before
 from estreamer.outputs.splunkd_pipe import Splunkd, SplunkdPipe
 from estreamer.protocol.fully_qualified import FullyQualified
@@ -56,7 +56,7 @@ FEW, MANY = 308, 1540
 portions."""
 
 PORTION = 256 * 1024
-"""Bytes of one read: `RECEIVE_SIZE` of the stream, which is not imported, since its libraries are slow under
+"""Bytes of one read: `RECEIVE_SIZE` of `input.conversation`, which is not imported, since its libraries are slow under
 valgrind."""
 
 
@@ -179,7 +179,6 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
     with tempfile.TemporaryDirectory() as folder, Waiting() as waiting:
         bookmark = Bookmark.open(folder, stanza, reader="bench", settle=30)
         bookmark.begin("fmc", 0, "bench", stanza)
-        reporter = Unwritten(cast(SharedLog, Silence()), folder, stanza)
         output = SplunkdPipe(Splunkd(descriptor, stanza, "main", 30), Before(), CLOCK.monotonic())
         output._stream._inspector = Inspector(clock)
         records = FullyQualifiedRecords()
@@ -188,7 +187,9 @@ def delivery(descriptor: int, timers: Timers, clock: Clock) -> Iterator[Callable
         output.offer = timers.timed("write", output.offer)  # type: ignore[method-assign]
         bookmark.delivered = timers.timed("record", bookmark.delivered)  # type: ignore[method-assign]
         bookmark.entry = timers.timed("digest", bookmark.entry)  # type: ignore[method-assign]
-        delivering = Delivery(settings(), reporter, bookmark, output, waiting, records)
+        delivering = Delivery(
+            settings(), cast(Log, Silence()), Unwritten(folder, stanza), bookmark, output, waiting, records
+        )
         try:
             yield timers.timed("rest", delivering.deliver)
         finally:
@@ -200,9 +201,8 @@ def settings() -> InputSettings:
     return parse_input("bench", {"account": "fmc", "index": "main"})
 
 
-class Unwritten(Reporter):
-    """A reporter that writes no file. The clock decides when it writes, and each run is to use the same
-    instructions."""
+class Unwritten(StatusFile):
+    """A status that writes no file. The clock decides when it writes, and each run is to use the same instructions."""
 
     def delivered(self, written: int, last_archival: int) -> None:
         pass

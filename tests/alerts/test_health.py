@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import delivery, loop
+from estreamer.input import delivery, rotation
 from estreamer.splunkd.log_file import SplunkLog
 from lxml import etree
 
@@ -107,7 +107,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SPLUNK_HOME", str(home))
         patched.setattr(delivery, "FIGURES_INTERVAL", 0.3)
-        patched.setattr(loop, "BACKOFF_FIRST", 0.05)
+        patched.setattr(rotation, "BACKOFF_FIRST", 0.05)
         one = FmcServer(archive, behaviour=Behaviour(style="bundles", bundle_size=20, faults=(gap, cut)))
         with one, FmcServer(archive) as two:
             rules = DropRules.parse("FileEvent:")

@@ -34,8 +34,23 @@ def first_arguments(module: Path, name: str) -> set[str]:
     return {text for text in found if re.fullmatch(r"[a-z][a-z0-9_]+", text)}
 
 
+def problems() -> set[str]:
+    """The names of `Problem` and of the classes that are made from it."""
+    found = {"Problem"}
+    classes = [
+        node
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    while more := {one.name for one in classes if found & {ast.unparse(base) for base in one.bases}} - found:
+        found |= more
+    return found
+
+
 def codes() -> set[str]:
-    found = {code for module in MODULES for code in first_arguments(module, "Problem")}
+    assert problems() >= {"Problem", "PeerReset", "ServerError", "BookmarkLocked"}
+    found = {code for module in MODULES for name in problems() for code in first_arguments(module, name)}
     # Parameters that are checked by their kind have codes that are made of their names.
     found -= {"_invalid"}
     settings = ROOT / "bin" / "estreamer" / "settings.py"

@@ -17,7 +17,7 @@ MOST_OF_A_CLASS = 200
 REASON = f"Longer than {MOST_OF_A_CLASS} lines:"
 """How the sentence begins, in the first paragraph of a class's docstring, that says why it is longer."""
 
-IN_WORK = {"bin/estreamer/input/loop.py: Stream"}
+IN_WORK: set[str] = set()
 """What is still too long, and is being taken apart: nothing comes in here."""
 
 FILES = [

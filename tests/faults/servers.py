@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from estreamer.input import logs, loop
+from estreamer.input import logs, rotation
 
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
@@ -71,8 +71,8 @@ def quick_retries(first: float = 0.02, last: float = 0.1) -> Iterator[None]:
     Attempts that take an hour in real life take a minute here, so none of their lines is held back for their number.
     """
     with (
-        patch.object(loop, "BACKOFF_FIRST", first),
-        patch.object(loop, "BACKOFF_LAST", last),
+        patch.object(rotation, "BACKOFF_FIRST", first),
+        patch.object(rotation, "BACKOFF_LAST", last),
         patch.object(logs, "MOST_AT_FIRST", 10_000),
     ):
         yield

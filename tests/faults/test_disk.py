@@ -21,7 +21,7 @@ from estreamer.bookmark.bookmark import Bookmark
 from estreamer.bookmark.folder import folder_of
 from estreamer.errors import Problem
 from estreamer.files import FILES, Files
-from estreamer.input import loop, recording
+from estreamer.input import recording, rotation
 from estreamer.input.surroundings import Surroundings
 
 from standins.fmc.archive import Archive
@@ -254,7 +254,7 @@ def test_a_disk_that_refuses_every_change_for_a_while_is_waited_for(
 ):
     """A file system with an error becomes read-only under open files: it refuses to cut them as well."""
     monkeypatch.setattr(recording, "BOOKMARK_RETRY", 0.05)
-    monkeypatch.setattr(loop, "BACKOFF_FIRST", 0.05)
+    monkeypatch.setattr(rotation, "BACKOFF_FIRST", 0.05)
     disk = Refusing(number)
     archive = Archive.generated(FIRST, EventGenerator(per_second=20))
     with FmcServer(archive, behaviour=Behaviour(style="mixed", bundle_size=BUNDLE)) as server:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from estreamer.bookmark.limits import FAILOVER_MARGIN
-from estreamer.input import loop
+from estreamer.input import rotation
 
 from standins.fmc.archive import FailoverPair
 from standins.fmc.behaviour import Behaviour, Fault
@@ -138,9 +138,9 @@ def test_both_are_down_for_long_and_the_waits_grow_to_their_bound_and_no_further
     pair = pair_of(300, 7)
     with serving_pair(tmp_path, pair, Behaviour(style=style, bundle_size=20)) as under_test:
         waits: list[float] = []
-        really = loop.Backoff.next
+        really = rotation.Backoff.next
 
-        def watched(backoff: loop.Backoff) -> float:
+        def watched(backoff: rotation.Backoff) -> float:
             waits.append(really(backoff))
             return waits[-1]
 
@@ -154,7 +154,7 @@ def test_both_are_down_for_long_and_the_waits_grow_to_their_bound_and_no_further
             come(running, 500)
 
         with quick_retries(0.01, 0.2), pytest.MonkeyPatch.context() as patched:
-            patched.setattr(loop.Backoff, "next", watched)
+            patched.setattr(rotation.Backoff, "next", watched)
             begun = time.monotonic()
             assert under_test.run(outage) == 0
         assert tally(archived(pair), same(under_test.reader.payloads())) == EXACT

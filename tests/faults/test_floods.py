@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer.input import logs, loop
+from estreamer.input import logs, rotation
 from estreamer.protocol import session
 
 from standins.fmc.behaviour import Behaviour, Fault
@@ -51,17 +51,17 @@ def test_a_server_that_ends_each_connection_after_an_event_is_asked_less_and_les
     archive = archive_of(60)
     cut = Fault("fin", "between", after_events=1)
     waits: list[float] = []
-    really = loop.Backoff.next
+    really = rotation.Backoff.next
 
-    def watched(backoff: loop.Backoff) -> float:
+    def watched(backoff: rotation.Backoff) -> float:
         waits.append(really(backoff))
         return min(waits[-1], 0.01)
 
     with (
         serving(tmp_path, archive, Behaviour(faults=(cut,))) as under_test,
-        patch.object(loop, "BACKOFF_FIRST", 1.0),
-        patch.object(loop, "BACKOFF_LAST", 60.0),
-        patch.object(loop.Backoff, "next", watched),
+        patch.object(rotation, "BACKOFF_FIRST", 1.0),
+        patch.object(rotation, "BACKOFF_LAST", 60.0),
+        patch.object(rotation.Backoff, "next", watched),
         patch.object(logs, "MOST_AT_FIRST", MOST_AT_FIRST),
     ):
         server = under_test.servers["fmc"]
@@ -77,18 +77,18 @@ def test_after_a_steady_connection_the_next_attempt_is_made_at_once(tmp_path: Pa
     archive = archive_of(1000)
     cuts = tuple(Fault("fin", "payload", after_events=150, connections=(number,)) for number in range(1, 7))
     waits: list[float] = []
-    really = loop.Backoff.next
+    really = rotation.Backoff.next
 
-    def watched(backoff: loop.Backoff) -> float:
+    def watched(backoff: rotation.Backoff) -> float:
         waits.append(really(backoff))
         return waits[-1]
 
     with (
         serving(tmp_path, archive, Behaviour(faults=cuts)) as under_test,
-        patch.object(loop.Backoff, "next", watched),
+        patch.object(rotation.Backoff, "next", watched),
     ):
         assert tally(payloads_of(archive), deliver(under_test, 1000)) == EXACT
-        first = loop.BACKOFF_FIRST
+        first = rotation.BACKOFF_FIRST
         assert len(waits) >= 5
         assert max(waits) <= first
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from estreamer.input import loop
+from estreamer.input import reception
 from estreamer.protocol import session
 
 from standins.fmc.archive import Archive
@@ -146,7 +146,7 @@ def test_keep_alives_alone_for_long_are_hinted_at_once_and_late_events_come(tmp_
     archive = Archive()
     with (
         serving(tmp_path, archive, Behaviour(style=style, keepalive=0.05)) as under_test,
-        patch.object(loop, "NO_EVENT_HINT_AFTER", 0.4),
+        patch.object(reception, "NO_EVENT_HINT_AFTER", 0.4),
         patch.object(session, "SILENCE_LIMIT", 0.8),
     ):
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from estreamer.connection import tcp, tls
-from estreamer.input import loop
+from estreamer.input import conversation
 from estreamer.protocol import session
 from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
@@ -111,4 +111,4 @@ def test_a_server_that_reads_no_acknowledgements_does_not_fill_the_memory_with_t
         assert tally(payloads_of(archive), under_test.reader.payloads()) == EXACT
         assert len(under_test.servers["fmc"].connections) == 1
         # What one batch asks for may come on top.
-        assert unsent[0] < 3 * loop.MOST_UNSENT
+        assert unsent[0] < 3 * conversation.MOST_UNSENT

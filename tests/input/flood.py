@@ -8,4 +8,4 @@ from collections.abc import Iterable
 
 def unknown_messages(types: Iterable[int]) -> str:
     """Return an empty message of each type, in the form of `Fault.data`."""
-    return b"".join(struct.pack(">HHI", 1, kind, 0) for kind in types).decode("latin-1")
+    return b"".join(struct.pack(">HHI", 1, message_type, 0) for message_type in types).decode("latin-1")

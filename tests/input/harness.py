@@ -18,16 +18,21 @@ from pathlib import Path
 from defusedxml.ElementTree import fromstring
 from estreamer.errors import Problem
 from estreamer.events.drop_rules import DropRules
-from estreamer.input import loop
+from estreamer.input import loop, subscriptions
 from estreamer.input.surroundings import Surroundings
 from estreamer.outputs.splunkd_pipe import Splunkd
 from estreamer.protocol import fully_qualified
 from estreamer.settings import Account, InputSettings
 
+from standins.fmc.archive import Archive
+from standins.fmc.events import EventGenerator
 from standins.fmc.server import FmcServer
 
 STANZA = "estreamer_fqe://main"
 DEADLINE = 60.0
+
+Make = Callable[..., "Input"]
+"""What the fixture `make` returns."""
 
 
 class MemoryLog:
@@ -158,11 +163,13 @@ class Input:
         servers: Mapping[str, FmcServer],
         *,
         surroundings: Surroundings | None = None,
+        subscribe: loop.Subscribe = subscriptions.of_input,
         **settings: object,
     ) -> None:
         names = list(servers)
         self.folder = folder
         self.surroundings = surroundings
+        self.subscribe = subscribe
         self.servers = dict(servers)
         self.settings = input_settings(
             account=names[0], failover_account=names[1] if len(names) > 1 else None, **settings
@@ -215,6 +222,7 @@ class Input:
                     STANZA,
                     self.destination(),
                     self.surroundings,
+                    self.subscribe,
                 )
             finally:
                 ended.set()
@@ -269,10 +277,30 @@ def input_settings(**changes: object) -> InputSettings:
     return InputSettings(**settings)  # type: ignore[arg-type]
 
 
+def archive_of(count: int, **options: int) -> Archive:
+    return Archive.generated(count, EventGenerator(**options))
+
+
+def payloads_of(archive: Archive) -> list[bytes]:
+    return [record.payload for record in archive.since(0)]
+
+
 def kinds(payloads: list[bytes]) -> set[str]:
     return {
         found[1] for found in (re.search(r'"EventType":"(\w+)"', payload.decode()) for payload in payloads) if found
     }
 
 
-__all__ = ["STANZA", "Input", "MemoryLog", "Problem", "Reader", "input_settings", "kinds", "stop_reading"]
+__all__ = [
+    "STANZA",
+    "Input",
+    "Make",
+    "MemoryLog",
+    "Problem",
+    "Reader",
+    "archive_of",
+    "input_settings",
+    "kinds",
+    "payloads_of",
+    "stop_reading",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -18,14 +19,18 @@ from estreamer.connection import pkcs12
 from estreamer.errors import Stop
 from estreamer.input import check
 from estreamer.protocol import wire
+from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.settings import Account
 
 from standins.fmc.pki import Pki
+from standins.fmc.raw_messages import bundle, event, message
 from tests.connection import servers
 from tests.connection.servers import over_tls, server_context, serving, until_closed
+from tests.protocol.weather import CHOICE, OFFER, WANTED, Weather
 
 PASSWORD = "correct horse battery"
 DOCUMENT = b'{"Events": {}}'
+FAMILY = FullyQualified(DOCUMENT, wire.NOW)
 OK_STEPS = ["credentials", "resolve", "connect", "verify", "accept"]
 
 
@@ -114,11 +119,44 @@ def test_a_request_is_sent_and_watched(pki: Pki) -> None:
             heard.append(data)
 
     with serving(over_tls(server_context(pki), talk)) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert names(steps) == [*OK_STEPS, "request"]
     assert steps[-1].ok
     request = wire.encode_event_stream_request(wire.NOW, wire.EXTENDED_HEADERS, DOCUMENT)
     assert b"".join(heard) == request + wire.encode_error(check.GOODBYE)
+
+
+def test_events_that_answer_the_request_are_not_acknowledged(pki: Pki) -> None:
+    heard: list[bytes] = []
+
+    def talk(secure: ssl.SSLSocket) -> None:
+        heard.append(secure.recv(65536))
+        secure.sendall(event(b"{}") + bundle(1, event(b"{}")))
+        while data := secure.recv(65536):
+            heard.append(data)
+
+    with serving(over_tls(server_context(pki), talk)) as port:
+        steps = check.run(account(pki, port), family=FAMILY)
+    assert steps[-1].ok
+    assert b"".join(heard) == FAMILY.request() + wire.encode_error(check.GOODBYE)
+
+
+def test_a_family_that_is_asked_for_in_steps_is_asked_for_to_its_end(pki: Pki) -> None:
+    heard: list[bytes] = []
+
+    def talk(secure: ssl.SSLSocket) -> None:
+        heard.append(secure.recv(65536))
+        secure.sendall(message(OFFER, struct.pack(">2H", 6, 7)))
+        while data := secure.recv(65536):
+            heard.append(data)
+
+    for station, problem in ((7, None), (9, "station_missing")):
+        heard.clear()
+        with serving(over_tls(server_context(pki), talk)) as port:
+            steps = check.run(account(pki, port), family=Weather(station))
+        assert (steps[-1].name, steps[-1].problem and steps[-1].problem.code) == ("request", problem)
+        chosen = message(CHOICE, struct.pack(">H", station)) + wire.encode_error(check.GOODBYE)
+        assert b"".join(heard) == message(WANTED) + (b"" if problem else chosen)
 
 
 @pytest.mark.parametrize("after_request", [False, True])
@@ -130,7 +168,7 @@ def test_an_error_message_of_the_server_is_shown(pki: Pki, after_request: bool) 
         until_closed(secure)
 
     with serving(over_tls(server_context(pki), talk)) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert steps[-1].name == ("request" if after_request else "accept")
     assert steps[-1].problem is not None
     assert steps[-1].problem.code == "server_error"
@@ -144,7 +182,7 @@ def read_once(secure: ssl.SSLSocket) -> None:
 def test_a_close_after_the_request_is_the_fault_of_the_request(pki: Pki) -> None:
     handler = over_tls(server_context(pki), read_once)
     with serving(handler) as port:
-        steps = check.run(account(pki, port), document=DOCUMENT)
+        steps = check.run(account(pki, port), family=FAMILY)
     assert names(steps) == [*OK_STEPS, "request"]
     assert steps[-1].problem is not None
     assert steps[-1].problem.code == "request_refused"

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from estreamer.events import repair
@@ -14,28 +11,9 @@ from estreamer.events import repair
 from standins.fmc.archive import Archive
 from standins.fmc.behaviour import Behaviour
 from standins.fmc.events import EventGenerator, Record
-from standins.fmc.server import FmcServer
-from tests.input.harness import Input
+from tests.input.harness import Make
 
-Make = Callable[..., Input]
 KEY = b'"DeviceUUID":"0a1b2c3d-0000-4000-8000-000000000001", "InstanceID":1, "ConnectionID":%d'
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Return what makes an input and its server of an archive and a behaviour; the client must have behaved."""
-    servers: list[FmcServer] = []
-
-    def start(archive: Archive, behaviour: Behaviour | None = None, **settings: Any) -> Input:
-        server = FmcServer(archive, behaviour=behaviour or Behaviour())
-        server.start()
-        servers.append(server)
-        return Input(tmp_path, {"fmc": server}, **settings)
-
-    yield start
-    for server in servers:
-        server.stop()
-        server.assert_clean()
 
 
 def connection(number: int, second: object, rest: bytes = b"") -> bytes:

@@ -20,9 +20,8 @@ from estreamer.outputs.xml_stream import XmlStream
 from standins.fmc.archive import Archive
 from standins.fmc.events import EventGenerator, Record
 from standins.fmc.server import FmcServer
-from tests.input.harness import Input, stop_reading
+from tests.input.harness import Input, Make, stop_reading
 
-Make = Callable[..., Input]
 COUNT = 100
 
 

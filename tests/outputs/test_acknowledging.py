@@ -24,7 +24,7 @@ from estreamer.errors import Stop
 from estreamer.events.records import FullyQualifiedRecords
 from estreamer.input import writing
 from estreamer.input.delivery import Delivery
-from estreamer.input.status import Reporter
+from estreamer.input.status import StatusFile
 from estreamer.outputs.output import NOTHING, Interest, Output, ReceiverGone
 from estreamer.protocol.session import Event
 from estreamer.settings import parse_input
@@ -210,9 +210,11 @@ class Acknowledging(RuleBasedStateMachine):
         self.bookmark = Bookmark.open(self.folder, STANZA, reader=reader, settle=self.settings.settle)
         self.output = self.kind_of_output(self.receiver)
         self.waiting = Blocked(self)
-        reporter = Reporter(MemoryLog(), self.folder, STANZA)
+        status = StatusFile(self.folder, STANZA)
         output: Output[Any] = self.output
-        self.delivery = Delivery(self.settings, reporter, self.bookmark, output, self.waiting, FullyQualifiedRecords())
+        self.delivery = Delivery(
+            self.settings, MemoryLog(), status, self.bookmark, output, self.waiting, FullyQualifiedRecords()
+        )
         self.connect(reader)
 
     def connect(self, reader: str) -> None:

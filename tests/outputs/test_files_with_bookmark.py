@@ -18,7 +18,7 @@ from estreamer.events.records import FullyQualifiedRecords
 from estreamer.input import writing
 from estreamer.input.delivery import Delivery
 from estreamer.input.recording import what_was_before
-from estreamer.input.status import Reporter
+from estreamer.input.status import StatusFile
 from estreamer.outputs.files import FORCE_INTERVAL, JsonLines
 from estreamer.outputs.output import Destination, ReceiverGone
 from estreamer.protocol.session import Event
@@ -94,9 +94,11 @@ class Machine:
         self.bookmark = Bookmark.open(str(self.folder), STANZA, reader=reader, settle=0)
         self.now = time.monotonic()
         output = destination.open(what_was_before(self.bookmark), self.now)
-        reporter = Reporter(MemoryLog(), str(self.folder), STANZA)
+        status = StatusFile(str(self.folder), STANZA)
         settings = parse_input("lines", {"account": "fmc", "index": "main", "settle": "0"})
-        self.delivery = Delivery(settings, reporter, self.bookmark, output, ToldToStop(), FullyQualifiedRecords())
+        self.delivery = Delivery(
+            settings, MemoryLog(), status, self.bookmark, output, ToldToStop(), FullyQualifiedRecords()
+        )
         resume = self.bookmark.resume("fmc")
         timestamp = self.start if resume is None else resume.timestamp
         self.bookmark.begin("fmc", timestamp, reader, STANZA)

@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import pytest
-from estreamer.errors import Problem
 from estreamer.events.records import FullyQualifiedRecords
 from estreamer.protocol import wire
-from estreamer.protocol.family import AS_IT_IS, Description, Family, Records, Text
+from estreamer.protocol.family import AS_IT_IS, Family, Records, Text
 from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 
 from standins.fmc.raw_messages import bundle, event, message
-
-OFFER, CHOICE = 901, 902
-
-
-@dataclass
-class Weather:
-    """Asks which stations there are, then for one of them."""
-
-    station: int
-    steps: frozenset[int] = frozenset((OFFER,))
-    asked: list[int] = field(default_factory=list)
-
-    def request(self) -> bytes:
-        return message(900)
-
-    def answer(self, kind: int, body: bytes) -> bytes:
-        offered = struct.unpack(f">{len(body) // 2}H", body)
-        if self.station not in offered:
-            raise Problem("station_missing", f"The server has no station {self.station}.")
-        self.asked.append(kind)
-        return message(CHOICE, struct.pack(">H", self.station))
-
-
-class Readings:
-    """Records of a time and a temperature, delivered as text."""
-
-    def describe(self, payloads: Sequence[bytes], record_types: Sequence[int]) -> list[Description]:
-        return [("Temperature", b"%d" % struct.unpack_from(">I", payload)[0], 1) for payload in payloads]
-
-    def identity(self, payload: bytes, event_type: str) -> bytes | None:
-        return payload[:4]
-
-    def second(self, payload: bytes, record_type: int) -> int:
-        return int(struct.unpack_from(">I", payload)[0])
-
-    def text(self, payload: bytes, record_type: int, shape: int) -> Text:
-        when, degrees = struct.unpack(">Ih", payload)
-        return Text(b'{"EventType":"Temperature", "Second":%d, "Degrees":%d}' % (when, degrees))
-
-
-def reading(when: int, degrees: int) -> bytes:
-    return struct.pack(">Ih", when, degrees)
+from tests.protocol.weather import CHOICE, OFFER, WANTED, Readings, Weather, reading
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_family_with_two_steps_is_asked_for_and_its_records_arrive(cut: int):
     family: Family = Weather(7)
     session = Session(family, 0.0)
-    assert session.request == message(900)
+    assert session.request == message(WANTED)
     stream = message(0) + message(OFFER, struct.pack(">3H", 5, 6, 7)) + message(0)
     stream += bundle(1, event(reading(1000, -3), 990, record_type=500, version=0)) + event(reading(1001, 4), 991)
     received = [session.receive(stream[at : at + cut], 1.0) for at in range(0, len(stream), cut)]

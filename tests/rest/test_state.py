@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from estreamer.errors import Problem
 from estreamer.files import FILES
 from estreamer.input import status
 
@@ -23,68 +24,51 @@ from tests.rest.secrecy import Secrecy
 STANZA = "estreamer_fqe://main"
 
 
-class Silent:
-    """A log that keeps nothing."""
-
-    def passed_on(self) -> Silent:
-        return self
-
-    def debug(self, event: str, **fields: object) -> None: ...
-
-    def info(self, event: str, **fields: object) -> None: ...
-
-    def warning(self, event: str, **fields: object) -> None: ...
-
-    def error(self, event: str, **fields: object) -> None: ...
-
-    def events_ingested(self, count: int, size: int) -> None: ...
-
-
 @pytest.fixture
-def reporter(tmp_path: Path) -> status.Reporter:
+def reported(tmp_path: Path) -> status.StatusFile:
     status.path_of(str(tmp_path), STANZA).parent.mkdir()
-    return status.Reporter(Silent(), str(tmp_path), STANZA)
+    return status.StatusFile(str(tmp_path), STANZA)
 
 
 def described(folder: Path, *, disabled: bool = False, later: float = 0.0) -> dict[str, Any]:
     return status.describe(status.read(status.path_of(str(folder), STANZA)), disabled, time.time() + later)
 
 
-def test_each_change_of_state_is_told_with_its_reason(reporter: status.Reporter, tmp_path: Path) -> None:
-    reporter.info("connecting", account="fmc", host="192.0.2.1", port=8302)
+def test_each_change_of_state_is_told_with_its_reason(reported: status.StatusFile, tmp_path: Path) -> None:
+    reported.connecting("fmc", "192.0.2.1")
     assert described(tmp_path)["state"] == "connecting"
-    reporter.info("connected", account="fmc", host="192.0.2.1")
+    reported.connected("fmc", "192.0.2.1")
     found = described(tmp_path)
     assert (found["state"], found["account"], found["host"]) == ("connected", "fmc", "192.0.2.1")
     assert found["connected_since"].startswith("20")
-    reporter.warning("connection_failed", code="tls_refused", problem="Nothing listens.", retry_in=30.0)
+    reported.waiting(Problem("tls_refused", "Nothing listens."), 30.0)
     found = described(tmp_path)
     assert (found["state"], found["code"], found["reason"]) == ("waiting to retry", "tls_refused", "Nothing listens.")
     assert found["connected_since"] is None
     assert found["retry_at"] > found["reported"]
-    reporter.info("stopped", reason="SIGTERM")
+    reported.stopped()
     assert (described(tmp_path)["state"], described(tmp_path)["reason"]) == ("stopped", None)
-    reporter.error("input_cannot_run", code="index_invalid", problem="No.")
+    reported.failed(Problem("index_invalid", "No."))
     assert (described(tmp_path)["state"], described(tmp_path)["code"]) == ("failed", "index_invalid")
 
 
 def test_input_that_falls_silent_is_not_running_and_a_disabled_one_is_disabled(
-    reporter: status.Reporter, tmp_path: Path
+    reported: status.StatusFile, tmp_path: Path
 ) -> None:
-    reporter.info("connected", account="fmc", host="192.0.2.1")
+    reported.connected("fmc", "192.0.2.1")
     assert described(tmp_path, later=status.SILENT_AFTER - 5)["state"] == "connected"
     assert described(tmp_path, later=status.SILENT_AFTER + 5)["state"] == "not running"
     assert described(tmp_path, disabled=True)["state"] == "disabled"
 
 
-def test_events_of_the_last_hour_are_counted_over_a_restart(reporter: status.Reporter, tmp_path: Path) -> None:
+def test_events_of_the_last_hour_are_counted_over_a_restart(reported: status.StatusFile, tmp_path: Path) -> None:
     archived = int(time.time()) - 7
-    reporter.delivered(100, archived)
-    reporter.delivered(250, archived)
-    reporter.info("stopped", reason="SIGTERM")
-    again = status.Reporter(Silent(), str(tmp_path), STANZA)
+    reported.delivered(100, archived)
+    reported.delivered(250, archived)
+    reported.stopped()
+    again = status.StatusFile(str(tmp_path), STANZA)
     again.delivered(50, 0)
-    again.info("stopped", reason="SIGTERM")
+    again.stopped()
     found = described(tmp_path)
     assert (found["events_last_hour"], 7 <= found["lag"] <= 9) == (300, True)
     assert described(tmp_path, later=3700)["events_last_hour"] == 0
@@ -95,7 +79,7 @@ def test_file_is_written_every_few_seconds_at_most(tmp_path: Path) -> None:
     hand, disk = Hand(), Disk()
     writes: list[float] = []
     status.path_of(str(tmp_path), STANZA).parent.mkdir()
-    reporter = status.Reporter(Silent(), str(tmp_path), STANZA, hand.clock, disk)
+    reported = status.StatusFile(str(tmp_path), STANZA, hand.clock, disk)
 
     def rename(one: str, two: str) -> None:
         writes.append(hand.now)
@@ -104,7 +88,7 @@ def test_file_is_written_every_few_seconds_at_most(tmp_path: Path) -> None:
     with disk.instead(rename=rename):
         for second in range(100):
             hand.now = 1000.0 + second
-            reporter.delivered(10 * min(second, 20), 1)
+            reported.delivered(10 * min(second, 20), 1)
     assert min(later - earlier for earlier, later in zip(writes, writes[1:])) >= status.WRITE_INTERVAL
     assert max(later - earlier for earlier, later in zip(writes, writes[1:])) <= status.REPORT_INTERVAL + 1
 
@@ -158,14 +142,14 @@ def test_file_that_cannot_be_used_counts_as_none(tmp_path: Path, content: bytes)
     path.parent.mkdir()
     path.write_bytes(content)
     assert status.read(path) is None
-    status.Reporter(Silent(), str(tmp_path), STANZA).info("connecting", account="fmc")
+    status.StatusFile(str(tmp_path), STANZA).connecting("fmc", "192.0.2.1")
     assert described(tmp_path)["state"] == "connecting"
 
 
 def test_disk_that_refuses_the_file_disturbs_nothing(tmp_path: Path) -> None:
-    reporter = status.Reporter(Silent(), str(tmp_path / "missing"), STANZA)
-    reporter.info("connecting", account="fmc")
-    reporter.delivered(1, 1)
+    reported = status.StatusFile(str(tmp_path / "missing"), STANZA)
+    reported.connecting("fmc", "192.0.2.1")
+    reported.delivered(1, 1)
     assert not (tmp_path / "missing").exists()
 
 

@@ -73,15 +73,6 @@ def test_figures_and_what_no_server_causes_are_never_held_back():
     assert Counter(event for _, event, _ in memory.lines) == dict.fromkeys(logs.NEVER_HELD, 50)
 
 
-def test_one_that_passes_lines_on_shares_the_counts():
-    memory, calm, _ = made()
-    passing = calm.passed_on()
-    for _ in range(3):
-        passing.error("bundle_gap")
-    calm.flush()
-    assert memory.lines == [("ERROR", "bundle_gap", {}), ("ERROR", "bundle_gap", {"times": 2})]
-
-
 KINDS = st.sampled_from(["bundle_gap", "unknown_message_type", "connected", "disconnected", "some_new_warning"])
 
 

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from estreamer.input.logs import Log
-from estreamer.input.status import Reporter
+from estreamer.input.logs import CalmLog, Log
 from estreamer.splunkd.log_file import LONGEST_VALUE, SplunkLog
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
@@ -64,8 +63,8 @@ def test_a_line_has_its_level_and_the_place_that_logged_it(log_folder: Path):
     assert all(match["file"].startswith("test_log.py:test_a_line_has_its_level") for match in found if match)
 
 
-def test_a_line_that_another_log_passes_on_has_the_place_that_logged_it(log_folder: Path, tmp_path: Path):
-    log = Reporter(SplunkLog(STANZA), str(tmp_path), STANZA)
+def test_a_line_that_another_log_passes_on_has_the_place_that_logged_it(log_folder: Path):
+    log = CalmLog(SplunkLog(STANZA))
     log.info("one")
     log.warning("two")
     log.error("three")

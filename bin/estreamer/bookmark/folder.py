@@ -18,7 +18,7 @@ def folder_of(checkpoint_dir: str, stanza: str) -> str:
 def remove(checkpoint_dir: str, stanza: str, patience: float = 5.0, files: Files = FILES, clock: Clock = CLOCK) -> None:
     """Delete the bookmark of an input, if there is one: it starts again from its `start_from`.
 
-    An input that is being stopped is given `patience` seconds to let go of it. Raises Problem `bookmark_locked` when it
+    An input that is being stopped is given `patience` seconds to let go of it. Raises `BookmarkLocked` when it
     does not, OSError when the disk refuses.
     """
     folder = folder_of(checkpoint_dir, stanza)

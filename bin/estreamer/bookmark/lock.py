@@ -44,19 +44,23 @@ _LARGEST_OWNER = 4096
 _Had = TypeVar("_Had")
 
 
+class BookmarkLocked(Problem):
+    """Another process has the lock."""
+
+
 def patiently(
     attempt: Callable[[], _Had], patience: float, pause: Callable[[float], object], clock: Clock = CLOCK
 ) -> _Had:
     """Return what an attempt gives that needs the lock; while another process has it, try again for `patience` seconds.
 
-    `pause` waits for so many seconds. Raises what an attempt and `pause` raise, Problem `bookmark_locked` at the end.
+    `pause` waits for so many seconds. Raises what an attempt and `pause` raise, `BookmarkLocked` at the end.
     """
     end = clock.monotonic() + patience
     while True:
         try:
             return attempt()
-        except Problem as problem:
-            if problem.code != "bookmark_locked" or clock.monotonic() >= end:
+        except BookmarkLocked:
+            if clock.monotonic() >= end:
                 raise
         pause(RETRY_INTERVAL)
 
@@ -64,7 +68,7 @@ def patiently(
 class Lock:
     """A lock on a folder, which is made if need be; it does not outlive the process, however that ends.
 
-    Raises Problem `bookmark_locked` when another process has it, `bookmark_owned` when a process elsewhere may have it,
+    Raises `BookmarkLocked` when another process has it, Problem `bookmark_owned` when a process elsewhere may have it,
     `bookmark_no_locks` when neither the file system nor this machine can keep a second process out, and
     `bookmark_not_accessible` or `bookmark_write_failed` when the disk refuses.
     """
@@ -212,8 +216,8 @@ def _process_in(folder: str, files: Files) -> str:
     return said if said.isdigit() else ""
 
 
-def _locked(folder: str, process: str) -> Problem:
-    return Problem(
+def _locked(folder: str, process: str) -> BookmarkLocked:
+    return BookmarkLocked(
         "bookmark_locked",
         f"Another copy of this input{f' (process {process})' if process else ''} is still running and holds the "
         f"bookmark in {folder}. "

@@ -99,6 +99,18 @@ _NO_ADDRESS = frozenset(
 )
 
 
+class PeerClosed(Problem):
+    """The peer ended a connection that was made."""
+
+
+class PeerReset(PeerClosed):
+    """The peer, or a device on the way, broke off a connection on which the peer had already sent something."""
+
+
+class ConnectionLost(Problem):
+    """Nobody ended the connection: the network, or the peer's host, failed."""
+
+
 def not_resolved(host: str, error: Exception | None) -> Problem:
     """The name has no address; without an answer in time, no `error` is given."""
     instead = "or enter the Management Center's IP address."
@@ -202,28 +214,28 @@ def closed_in_handshake(address: str) -> Problem:
     )
 
 
-def failed_in_handshake(address: str, error: OSError) -> Problem:
+def failed_in_handshake(address: str, error: OSError) -> ConnectionLost:
     """The connection failed during the handshake, and the peer did not close it."""
-    return Problem(
+    return ConnectionLost(
         "tls_lost",
         f"The connection to {address} failed during the TLS handshake: {_socket_text(error)}. Check the network "
         "between this machine and the Management Center.",
     )
 
 
-def closed_before_any_message(address: str, local_address: str, common_name: str, age: float) -> Problem:
+def closed_before_any_message(address: str, local_address: str, common_name: str, age: float) -> PeerClosed:
     """The server completed the handshake and closed without a message: by the guide, failed authentication.
 
     `age` is how many seconds after the handshake that was.
     """
     if age > _DISMISSED_WITHIN:
-        return Problem(
+        return PeerClosed(
             "tls_closed",
             f"{address} closed or reset the connection {age:.0f} seconds after the TLS handshake, before it sent any "
             "message. The connection is made again. The Management Center may have been restarted; if it happens "
             "again and again, check that no firewall on the way ends connections that are quiet for a while.",
         )
-    return Problem(
+    return PeerClosed(
         "tls_closed_after_handshake",
         f"{address} closed or reset the connection right after the TLS handshake, without a message. Most often the "
         f"Management Center does not know this client: its certificate was made for {common_name!r}, and this machine "
@@ -233,27 +245,27 @@ def closed_before_any_message(address: str, local_address: str, common_name: str
     )
 
 
-def closed_later(address: str) -> Problem:
+def closed_later(address: str) -> PeerClosed:
     """The connection ended after it had been in use."""
-    return Problem("tls_closed", f"{address} closed the connection. The connection is made again.")
+    return PeerClosed("tls_closed", f"{address} closed the connection. The connection is made again.")
 
 
-def reset_later(address: str, error: OSError) -> Problem:
+def reset_later(address: str, error: OSError) -> PeerReset:
     """The connection was reset, or broken off on this side, after it had been in use."""
-    return Problem(
+    return PeerReset(
         "tls_closed",
         f"The connection to {address} was ended by the server, or by a device on the way: {causes.text(error)}. The "
         "connection is made again.",
     )
 
 
-def lost(address: str, error: OSError) -> Problem:
+def lost(address: str, error: OSError) -> ConnectionLost:
     """Nobody closed the connection: the peer's host, or the network on the way, does not answer any more."""
     if isinstance(error, TimeoutError):
         why = "no answer: the host or the network is gone, or the server has read nothing for two minutes"
     else:
         why = _socket_text(error)
-    return Problem(
+    return ConnectionLost(
         "tls_lost",
         f"The connection to {address} was lost ({why}). It is made again. If it is lost again, check the network, and "
         "that no firewall on the way forgets connections that are quiet for a while.",

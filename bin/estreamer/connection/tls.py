@@ -387,7 +387,8 @@ class Connection:
         self._received = False
         self._closed = False
         self._failure: Problem | None = None
-        self._deaf = False
+        self._sending_failed = False
+        """Whether nothing can be sent any more."""
         self._stuck_since: float | None = None
         """Since when the peer has not read although bytes are waiting for it."""
         self._data_seen_at = channel.received
@@ -432,11 +433,11 @@ class Connection:
 
     def unsent(self) -> int:
         """Return how many bytes wait to be sent; when there are any, wait for writability and call `flush`."""
-        return 0 if self._deaf else sum(map(len, self._queue)) + self._channel.unsent
+        return 0 if self._sending_failed else sum(map(len, self._queue)) + self._channel.unsent
 
     def flush(self) -> None:
         """Send what the socket takes."""
-        if self._deaf:
+        if self._sending_failed:
             self._queue.clear()
             self._stuck_since = None
             return
@@ -448,7 +449,7 @@ class Connection:
             self._channel.drain()
         except OSError:
             # Why is for `receive` to find out: an alert or an error message of the server may still be on its way in.
-            self._deaf = True
+            self._sending_failed = True
             self._queue.clear()
         if not self.unsent():
             self._stuck_since = None
@@ -458,7 +459,7 @@ class Connection:
     def close(self) -> None:
         """Close, with a farewell as far as that can be sent without waiting. Never raises."""
         with contextlib.suppress(OSError, ValueError):
-            if not self._deaf:
+            if not self._sending_failed:
                 self._say_farewell()
         self._channel.socket.close()
 

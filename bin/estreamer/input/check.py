@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Callable
 
 from .. import printable, settings
+from ..bookmark.journal import Moment
 from ..clock import CLOCK, Clock
 from ..connection import pkcs12, tcp, tls
+from ..connection.problems import PeerClosed, PeerReset
 from ..errors import Problem
-from ..protocol import wire
-from ..protocol.fully_qualified import FullyQualified
-from ..protocol.session import Session
+from ..protocol.family import Family
+from ..protocol.session import Received, Session
+from .conversation import Conversation
 
 STEPS = ("credentials", "resolve", "connect", "verify", "accept", "request")
 """The names of the steps, in their order; the last one only when there is a request to send."""
@@ -56,7 +58,7 @@ def run(
     *,
     timeout: float = TIMEOUT,
     credentials: pkcs12.Credentials | None = None,
-    document: bytes | None = None,
+    family: Family | None = None,
     wait: tcp.Wait | None = None,
     say: Say | None = None,
     clock: Clock = CLOCK,
@@ -64,14 +66,14 @@ def run(
     """Check an account and return the steps, of which only the last can have failed; `say` is told each as it ends.
 
     Reads the PKCS#12 file, unless its `credentials` are given, resolves the name, connects, verifies the server,
-    watches whether it keeps the connection, and says goodbye by an error message, as the guide asks a client to. With a
-    request `document`, sends it (from now on, one message) and watches for the server's error. Takes at most `timeout`
-    seconds. Raises what `wait` raises.
+    listens whether it keeps the connection, and says goodbye by an error message, as the guide asks a client to. With a
+    `family` of events, asks for them and listens for the server's error. Takes at most `timeout` seconds. Raises what
+    `wait` raises.
     """
     report = _Report(say)
     try:
         deadline = tcp.Deadline(timeout, wait or _wait, clock)
-        _check(account, deadline, credentials, document, wait or _wait, report, clock)
+        _check(account, deadline, credentials, family, wait or _wait, report, clock)
     except Problem as problem:
         report.failed(problem)
     return tuple(report.steps)
@@ -100,7 +102,7 @@ def _check(
     account: settings.Account,
     deadline: tcp.Deadline,
     credentials: pkcs12.Credentials | None,
-    document: bytes | None,
+    family: Family | None,
     wait: tcp.Wait,
     report: _Report,
     clock: Clock,
@@ -115,13 +117,13 @@ def _check(
         credentials,
         fingerprint=account.fingerprint,
         legacy=account.legacy_certificates,
-        timeout=max(0.0, deadline.left - WATCH_TIME * (1 if document is None else 2)),
+        timeout=max(0.0, deadline.left - WATCH_TIME * (1 if family is None else 2)),
         wait=wait,
         progress=report.done,
         clock=clock,
     )
     try:
-        _converse(_Conversation(connection, credentials, document, clock), deadline, report)
+        _converse(connection, credentials, family, deadline, report, clock)
     finally:
         connection.close()
 
@@ -134,62 +136,86 @@ def _describe(credentials: pkcs12.Credentials, now: datetime) -> str:
     return "; ".join((text, *credentials.weaknesses, *credentials.notes))
 
 
-class _Conversation:
-    """What is said on a verified connection: at most a request, and a goodbye."""
+class _NothingAsked:
+    """The family of who asks for no events."""
 
-    def __init__(
-        self, connection: tls.Connection, credentials: pkcs12.Credentials, document: bytes | None, clock: Clock
-    ) -> None:
-        self._clock = clock
-        self.has_request = document is not None
-        self._connection = connection
-        self._credentials = credentials
-        self._session = Session(FullyQualified(document or b"", wire.NOW), self._clock.monotonic())
-        self._requested = False
+    steps: frozenset[int] = frozenset()
 
-    def request(self) -> None:
-        self._requested = True
-        self._connection.send(self._session.request)
+    def request(self) -> bytes:
+        return b""
 
-    def say_goodbye(self) -> None:
-        self._connection.send(self._session.goodbye(GOODBYE))
-
-    def watch(self, deadline: tcp.Deadline) -> None:
-        """Take what the server says until the deadline; raise Problem when it ends the conversation."""
-        while deadline.left:
-            data = self._connection.receive(tls.BUFFER_SIZE)
-            if data is None:
-                deadline.until_ready(self._connection.fileno(), for_write=False)
-            elif data:
-                self._take(data)
-            else:
-                raise self._closed()
-
-    def _take(self, data: bytes) -> None:
-        received = self._session.receive(data, self._clock.monotonic())
-        if received.answers:
-            self._connection.send(received.answers)
-        if received.problem is not None:
-            raise received.problem
-
-    def _closed(self) -> Problem:
-        if self._requested:
-            return Problem(
-                "request_refused",
-                "The server closed the connection when it had the request, without saying why. Choose other field sets "
-                'and fields, or another request style ("auto" tries both).',
-            )
-        return tls.closed_before_any_message(self._credentials, self._connection)
+    def answer(self, message_type: int, body: bytes) -> bytes:
+        return b""
 
 
-def _converse(conversation: _Conversation, deadline: tcp.Deadline, report: _Report) -> None:
-    conversation.watch(deadline.within(WATCH_TIME))
+class _Watch:
+    """The check as the listener of a conversation: events are not its question, so none of them is acknowledged."""
+
+    def __init__(self, deadline: tcp.Deadline) -> None:
+        self._whole = deadline
+        self._present = deadline
+
+    def begin(self) -> None:
+        """Watch from here on, for as long as an answer takes."""
+        self._present = self._whole.within(WATCH_TIME)
+
+    def is_over(self) -> bool:
+        """Return whether a server that objects would have said so: the stopping point."""
+        return not self._present.left
+
+    def keep_house(self) -> None:
+        """Do nothing: nothing is due."""
+
+    def wait(self, descriptor: int, to_send: bool, deadline: float) -> bool:
+        """Wait for the server, until the watch is over: what is sent is so little that it was taken at once."""
+        self._present.until_ready(descriptor, for_write=False)
+        return False
+
+    def deliver(self, received: Received, size: int, earliest: Moment) -> bool:
+        """Deliver nothing, so that nothing is safe."""
+        return False
+
+    def note(self, received: Received) -> None:
+        """Do nothing: what would matter is raised by the conversation."""
+
+
+def _converse(
+    connection: tls.Connection,
+    credentials: pkcs12.Credentials,
+    family: Family | None,
+    deadline: tcp.Deadline,
+    report: _Report,
+    clock: Clock,
+) -> None:
+    watch = _Watch(deadline)
+    session = Session(_NothingAsked() if family is None else family, clock.monotonic())
+    conversation = Conversation(session, connection, watch, clock)
+    _listen(conversation, watch, lambda: tls.closed_before_any_message(credentials, connection))
     report.done("accept", "the server keeps the connection open: it knows this client")
-    if conversation.has_request:
-        conversation.request()
-        conversation.watch(deadline.within(WATCH_TIME))
+    if family is not None:
+        conversation.ask()
+        _listen(conversation, watch, _request_refused)
         report.done("request", "the server did not object to the request")
-    conversation.say_goodbye()
+    conversation.say_goodbye(GOODBYE)
+
+
+def _listen(conversation: Conversation, watch: _Watch, closed: Callable[[], Problem]) -> None:
+    """Listen until the watch is over. Raises Problem when the server ends the conversation: `closed`, if by a close."""
+    watch.begin()
+    try:
+        conversation.listen(watch.is_over)
+    except PeerReset:
+        raise
+    except PeerClosed:
+        raise closed() from None
+
+
+def _request_refused() -> Problem:
+    return Problem(
+        "request_refused",
+        "The server closed the connection when it had the request, without saying why. Choose other field sets "
+        'and fields, or another request style ("auto" tries both).',
+    )
 
 
 def _wait(descriptor: int, for_write: bool, seconds: float | None) -> bool:

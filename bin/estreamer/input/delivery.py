@@ -22,9 +22,10 @@ from ..protocol.session import Event
 from ..settings import InputSettings
 from . import preparation
 from .figures import Figures, Standing, Warnings
+from .logs import Log
 from .preparation import Batch, Way
 from .recording import Recording
-from .status import Reporter
+from .status import StatusFile
 from .writing import Writer
 
 FIGURES_INTERVAL = 60.0
@@ -37,14 +38,15 @@ LOOK_INTERVAL = 1.0
 class Delivery:
     """Delivers the events of one input to its output.
 
-    `reporter` is its log, and learns about once a second how many events were written since the start. `records` reads
-    what lies in a record.
+    `status` is told about once a second how many events were written since the start. `records` reads what lies in a
+    record.
     """
 
     def __init__(
         self,
         settings: InputSettings,
-        reporter: Reporter,
+        log: Log,
+        status: StatusFile,
         bookmark: Bookmark,
         output: Output[Any],
         waiting: Waiting,
@@ -54,16 +56,17 @@ class Delivery:
         self._clock = clock
         self.figures = Figures()
         self.standing = Standing()
-        self._reporter = reporter
+        self._log = log
+        self._status = status
         self._bookmark = bookmark
         self._waiting = waiting
         self._output = output
         self._records = records
         self._way = Way(records, settings.drop_rules, settings.failover_account is not None)
         self._writer = Writer(output, waiting, self._has_been_blocked, clock)
-        self._recording = Recording(bookmark, output, waiting, reporter, clock)
+        self._recording = Recording(bookmark, output, waiting, log, clock)
         self._trusts_planned_restart = settings.trusts_planned_restart
-        self._warnings = Warnings(reporter, clock)
+        self._warnings = Warnings(log, clock)
         self._next_figures = self._clock.monotonic() + FIGURES_INTERVAL
         self._next_look = 0.0
         self._written_events = 0
@@ -133,7 +136,7 @@ class Delivery:
     def _report_unexpected(self, error: Exception) -> None:
         """Log where something failed that was not to fail; the text of the exception may quote an event."""
         places = [f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
-        self._reporter.error(
+        self._log.error(
             "unexpected_error",
             error=type(error).__name__,
             at=" ".join(places),
@@ -173,7 +176,7 @@ class Delivery:
         """
         if now >= self._next_look:
             self._next_look = now + LOOK_INTERVAL
-            self._reporter.delivered(self._written_events, self.standing.last_archival)
+            self._status.delivered(self._written_events, self.standing.last_archival)
             gone = self._output.gone()
             if gone:
                 raise ReceiverGone(gone)
@@ -205,4 +208,4 @@ class Delivery:
         """Log what happened since the last time."""
         figures, self.figures = self.figures, Figures()
         figures.count_malformed(*self._output.take_problems())
-        figures.log(self._reporter, self.standing, self._bookmark.position)
+        figures.log(self._log, self.standing, self._bookmark.position)

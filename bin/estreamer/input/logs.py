@@ -6,7 +6,6 @@ log and lets through one such line a minute, which says how often it happened.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -64,6 +63,16 @@ class _Kind:
     level: str = ""
     fields: Mapping[str, object] = field(default_factory=dict)
 
+    def let_pass(self) -> None:
+        """Count a line that is logged."""
+        self.logged += 1
+
+    def hold(self, level: str, fields: Mapping[str, object]) -> None:
+        """Count a line that is held back, and keep it as the last one."""
+        times = fields.get("times", 1)
+        self.held += times if isinstance(times, int) else 1
+        self.level, self.fields = level, fields
+
 
 class CalmLog:
     """A log in front of `log` that holds back what is repeated, and tells once a minute how often it was.
@@ -78,12 +87,6 @@ class CalmLog:
         self._log = log.passed_on()
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-
-    def passed_on(self) -> CalmLog:
-        """Return the same log, with the same counts, for one that passes lines on."""
-        passing = copy.copy(self)
-        passing._log = self._log.passed_on()
-        return passing
 
     def debug(self, event: str, **fields: object) -> None:
         """Pass the line on, unless it is held back."""
@@ -125,11 +128,9 @@ class CalmLog:
             self._kinds[event] = _Kind(now)
             return True
         if kind.logged < (1 if event in ONE_AT_FIRST else MOST_AT_FIRST):
-            kind.logged += 1
+            kind.let_pass()
             return True
-        times = fields.get("times", 1)
-        kind.held += times if isinstance(times, int) else 1
-        kind.level, kind.fields = level, fields
+        kind.hold(level, fields)
         return False
 
     def _tell_what_is_due(self, now: float) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from typing import Any
 from .. import printable
 from ..bookmark.folder import folder_of
 from ..clock import CLOCK, Clock
+from ..errors import Problem
 from ..files import FILES, Files
-from .logs import SharedLog
 
 FILE_NAME = "state.json"
 
@@ -42,17 +41,8 @@ _END_OF_TIME = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 DISABLED, NOT_STARTED, SILENT = "disabled", "not started", "not running"
 CONNECTING, CONNECTED, WAITING, STOPPED, FAILED = "connecting", "connected", "waiting to retry", "stopped", "failed"
 
-_STATES = {
-    "started": CONNECTING,
-    "connecting": CONNECTING,
-    "connected": CONNECTED,
-    "disconnected": WAITING,
-    "connection_failed": WAITING,
-    "stopped": STOPPED,
-    "reader_gone": STOPPED,
-    "input_cannot_run": FAILED,
-}
-"""The state after each line of the log that tells of a change."""
+_REPORTED = (CONNECTING, CONNECTED, WAITING, STOPPED, FAILED)
+"""The states that an input reports itself."""
 
 
 def path_of(checkpoint_dir: str, stanza: str) -> Path:
@@ -60,7 +50,7 @@ def path_of(checkpoint_dir: str, stanza: str) -> Path:
     return Path(folder_of(checkpoint_dir, stanza), FILE_NAME)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
     """What the file holds. Times are Unix seconds, None while there is none.
 
@@ -94,12 +84,12 @@ def read(path: Path) -> Report | None:
 
 
 def _is_sound(report: Report) -> bool:
-    """Whether every value is of its kind; times are within the years that a calendar knows."""
+    """Whether every value is of its type; times are within the years that a calendar knows."""
     texts = (report.account, report.host, report.code, report.reason)
     moments = (report.retry_at, report.last_event, report.last_archival)
     counts = [number for pair in report.minutes for number in pair]
     return (
-        report.state in _STATES.values()
+        report.state in _REPORTED
         and all(text is None or isinstance(text, str) for text in texts)
         and all(_is_number(moment) for moment in (report.since, report.reported_at))
         and all(moment is None or _is_number(moment) for moment in moments)
@@ -111,85 +101,75 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _END_OF_TIME
 
 
-class Reporter:
-    """Writes the file of one input. It is a log itself, that passes on every line: so it learns of each change."""
+class StatusFile:
+    """Writes the file of one input, which says at each place where its state changes what has happened."""
 
-    def __init__(
-        self, log: SharedLog, checkpoint_dir: str, stanza: str, clock: Clock = CLOCK, files: Files = FILES
-    ) -> None:
-        self._log = log.passed_on()
+    def __init__(self, checkpoint_dir: str, stanza: str, clock: Clock = CLOCK, files: Files = FILES) -> None:
         self._clock = clock
         self._files = files
         self._path = path_of(checkpoint_dir, stanza)
-        earlier = read(self._path)
-        self._report = Report() if earlier is None else earlier
+        self._report = read(self._path) or Report()
         self._written_events = 0
         self._changed = False
         self._next_write = 0.0
 
-    def debug(self, event: str, **fields: object) -> None:
-        """Pass the line on."""
-        self._log.debug(event, **fields)
+    def started(self) -> None:
+        """Report that the input has started."""
+        self._change(CONNECTING, account=None, host=None)
 
-    def info(self, event: str, **fields: object) -> None:
-        """Pass the line on, and report what it changes."""
-        self._log.info(event, **fields)
-        self._note(event, fields)
+    def connecting(self, account: str, host: str) -> None:
+        """Report an attempt to connect."""
+        self._change(CONNECTING, account=_text(account), host=_text(host))
 
-    def warning(self, event: str, **fields: object) -> None:
-        """Pass the line on, and report what it changes."""
-        self._log.warning(event, **fields)
-        self._note(event, fields)
+    def connected(self, account: str, host: str) -> None:
+        """Report a connection."""
+        self._change(CONNECTED, account=_text(account), host=_text(host), since=self._clock.wall())
 
-    def error(self, event: str, **fields: object) -> None:
-        """Pass the line on, and report what it changes."""
-        self._log.error(event, **fields)
-        self._note(event, fields)
+    def waiting(self, problem: Problem, retry_in: float) -> None:
+        """Report why there is no connection, and in how many seconds the next attempt is made."""
+        self._change(WAITING, code=problem.code, reason=problem.text, retry_at=self._clock.wall() + retry_in)
 
-    def events_ingested(self, count: int, size: int) -> None:
-        """Pass the line on."""
-        self._log.events_ingested(count, size)
+    def stopped(self, reason: str | None = None) -> None:
+        """Report that the input ends as it was asked to, or why else."""
+        self._change(STOPPED, reason=_text(reason))
+
+    def failed(self, problem: Problem) -> None:
+        """Report that the input cannot run."""
+        self._change(FAILED, code=problem.code, reason=problem.text)
 
     def delivered(self, written: int, last_archival: int) -> None:
         """Take note of how many events splunkd was given since the start; call it about once a second."""
         if written > self._written_events:
-            self._count(written - self._written_events)
-            self._report.last_archival = last_archival or self._report.last_archival
+            self._count(written - self._written_events, last_archival)
             self._written_events, self._changed = written, True
         now = self._clock.monotonic()
         if now >= self._next_write and (self._changed or now >= self._next_write + REPORT_INTERVAL - WRITE_INTERVAL):
             self._write()
 
-    def _count(self, events: int) -> None:
+    def _count(self, events: int, last_archival: int) -> None:
         report, now = self._report, self._clock.wall()
-        report.last_event = now
         minute = int(now // 60)
-        if report.minutes and report.minutes[-1][0] == minute:
-            events += report.minutes.pop()[1]
+        events += sum(count for one, count in report.minutes[-1:] if one == minute)
         recent = [pair for pair in report.minutes if minute - WINDOW_MINUTES < pair[0] < minute]
-        report.minutes = [*recent, (minute, events)]
+        self._report = replace(
+            report,
+            last_event=now,
+            last_archival=last_archival or report.last_archival,
+            minutes=[*recent, (minute, events)],
+        )
 
-    def _note(self, event: str, fields: Mapping[str, object]) -> None:
-        state = _STATES.get(event)
-        if state is None:
-            return
-        report = self._report
-        if state in (CONNECTING, CONNECTED):
-            report.account, report.host = _text(fields.get("account")), _text(fields.get("host"))
-        if state != report.state or state == CONNECTED:
-            report.since = self._clock.wall()
-        report.state = state
-        report.code = _text(fields.get("code"))
-        report.reason = _text(fields.get("problem"))
-        retry_in = fields.get("retry_in")
-        report.retry_at = self._clock.wall() + retry_in if isinstance(retry_in, (int, float)) else None
+    def _change(self, state: str, **changes: Any) -> None:
+        """Report a state; what is not given stays, but for the reason of the state before."""
+        since = self._report.since if state == self._report.state else self._clock.wall()
+        without = {"code": None, "reason": None, "retry_at": None}
+        self._report = replace(self._report, state=state, **{"since": since, **without, **changes})
         self._write()
 
     def _write(self) -> None:
         """Replace the file. A report is worth no trouble: what cannot be written is left for the next time."""
         self._changed = False
         self._next_write = self._clock.monotonic() + WRITE_INTERVAL
-        self._report.reported_at = self._clock.wall()
+        self._report = replace(self._report, reported_at=self._clock.wall())
         beside = str(self._path.with_suffix(".new"))
         content = json.dumps(vars(self._report)).encode("ascii")
         with suppress(OSError):
@@ -201,7 +181,7 @@ class Reporter:
             self._files.rename(beside, str(self._path))
 
 
-def _text(value: object) -> str | None:
+def _text(value: str | None) -> str | None:
     return None if value is None else printable.line(value)
 
 

@@ -2,13 +2,14 @@
 
 A Management Center sends two families over the same messages: fully-qualified events, asked for by one request with a
 document, and the classic binary records, asked for in a dialogue. `Session` knows the messages, a `Family` the asking,
-and `Records` what lies in a record: see docs/protocol.md.
+and `Records` what lies in a record: see docs/protocol.md. A `Subscription` is what an input needs of a family.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Callable, NamedTuple, Protocol
 
 Description = tuple[str, bytes, int]
 """What a record says of itself: its event type, its time in epoch seconds as text, and its shape. The shape 0 is that
@@ -35,7 +36,7 @@ class Family(Protocol):
     def request(self) -> bytes:
         """Return the bytes that open the conversation."""
 
-    def answer(self, kind: int, body: bytes) -> bytes:
+    def answer(self, message_type: int, body: bytes) -> bytes:
         """Return what is sent to a message of one of `steps`. Raises Problem where the server offers nothing usable."""
 
 
@@ -53,3 +54,16 @@ class Records(Protocol):
 
     def text(self, payload: bytes, record_type: int, shape: int) -> Text:
         """Return what is delivered of a record whose shape is not `AS_IT_IS`."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What an input asks for, connection by connection, and what reads the records that it is sent.
+
+    `ask` returns the family for one connection, given the initial timestamp (Unix seconds, `wire.OLDEST` or `wire.NOW`)
+    and the style of the request. `styles` are those that there are, of which the first is tried first.
+    """
+
+    ask: Callable[[int, str], Family]
+    records: Records
+    styles: tuple[str, ...]

@@ -28,7 +28,11 @@ _EVENT_HEADERS = Struct(">HHIHHIII")
 """Message header and extended record header at one go: the common case, unpacked by one call."""
 
 
-class Conversation(Protocol):
+class ServerError(Problem):
+    """The server ended the session by an error message."""
+
+
+class ReadingSession(Protocol):
     """What a pass asks of the session whose bytes it reads."""
 
     family: Family
@@ -46,7 +50,7 @@ class Reading:
     `needed` is how many bytes from `position` on the next message has at least.
     """
 
-    def __init__(self, session: Conversation, buffer: bytes, state: State, bundle_left: int, now: float) -> None:
+    def __init__(self, session: ReadingSession, buffer: bytes, state: State, bundle_left: int, now: float) -> None:
         self.state = state
         self.position = 0
         self.needed = wire.HEADER.size
@@ -85,9 +89,9 @@ class Reading:
         event_data_types = wire.EVENT_DATA_TYPES
         count = len(self.events)
         while position <= last:
-            version, kind, length, _, record_type, record_length, archival, _ = unpack(buffer, position)
+            version, message_type, length, _, record_type, record_length, archival, _ = unpack(buffer, position)
             after = position + 8 + length
-            if kind not in event_data_types or after > end or length != record_length + 16 or version > 1:
+            if message_type not in event_data_types or after > end or length != record_length + 16 or version > 1:
                 break
             append((archival, record_type, buffer[position + 24 : after]))
             position = after
@@ -100,34 +104,34 @@ class Reading:
         self.position = position
 
     def _read_other(self) -> bool:
-        """Read one message of any kind; return whether reading goes on."""
+        """Read one message of any type; return whether reading goes on."""
         available = len(self._buffer) - self.position
         if available < wire.HEADER.size:
             self.needed = wire.HEADER.size
             return False
-        version, kind, length = wire.HEADER.unpack_from(self._buffer, self.position)
+        version, message_type, length = wire.HEADER.unpack_from(self._buffer, self.position)
         if version not in wire.VERSIONS or length > wire.MAX_MESSAGE_LENGTH:
-            return self._broken(f"a message header of version {version}, type {kind} and length {length}")
+            return self._broken(f"a message header of version {version}, type {message_type} and length {length}")
         if self.bundle_end >= 0 and self.position + 8 + length > self.bundle_end:
             return self._broken("a message that reaches beyond the end of its bundle")
-        wanted = wire.HEADER.size + (wire.BUNDLE_HEADER.size if kind == wire.BUNDLE else length)
+        wanted = wire.HEADER.size + (wire.BUNDLE_HEADER.size if message_type == wire.BUNDLE else length)
         if available < wanted:
             self.needed = wanted
             return False
         body = self.position + wire.HEADER.size
         self.answered = True
-        return self._act(self._message(kind), kind, self._buffer[body : self.position + wanted], length)
+        return self._act(self._message(message_type), message_type, self._buffer[body : self.position + wanted], length)
 
-    def _message(self, kind: int) -> Message:
-        if kind in wire.EVENT_DATA_TYPES:
+    def _message(self, message_type: int) -> Message:
+        if message_type in wire.EVENT_DATA_TYPES:
             return Message.EVENT
-        if kind in self._session.family.steps:
+        if message_type in self._session.family.steps:
             return Message.STEP
         return {wire.BUNDLE: Message.BUNDLE, wire.NULL: Message.NULL, wire.ERROR: Message.ERROR}.get(
-            kind, Message.OTHER
+            message_type, Message.OTHER
         )
 
-    def _act(self, message: Message, kind: int, body: bytes, length: int = 0) -> bool:
+    def _act(self, message: Message, message_type: int, body: bytes, length: int = 0) -> bool:
         """Do what the table says of a message in the present state; return whether reading goes on."""
         transition = TRANSITIONS[self.state, message]
         begun, self.position = self.position, self.position + (wire.HEADER.size + len(body) if message.has_bytes else 0)
@@ -141,7 +145,7 @@ class Reading:
             self.bundle_end = -1
             self.acknowledgements += 1
         elif action is Action.ANSWER:
-            self._answer(kind, body)
+            self._answer(message_type, body)
         elif action is Action.NOTE_KEEP_ALIVE:
             self._session.keep_alive(self._now)
         elif action is Action.END:
@@ -149,7 +153,7 @@ class Reading:
         elif action is Action.BREAK_OFF:
             return self._broken("a bundle inside a bundle")
         else:
-            self.skipped.append(kind)
+            self.skipped.append(message_type)
         return self.problem is None
 
     def _open_bundle(self, begin: int, body: bytes, length: int) -> bool:
@@ -179,16 +183,16 @@ class Reading:
             self.acknowledgements += 1
         return True
 
-    def _answer(self, kind: int, body: bytes) -> None:
+    def _answer(self, message_type: int, body: bytes) -> None:
         try:
-            self.answers.append(self._session.family.answer(kind, body))
+            self.answers.append(self._session.family.answer(message_type, body))
         except Problem as problem:
             self._end(problem)
 
     def _server_error(self, error: wire.ErrorMessage) -> None:
         text = error.text if len(error.text) <= MOST_ERROR_TEXT else f"{error.text[:MOST_ERROR_TEXT]}…"
         self._end(
-            Problem("server_error", f"The server ended the session with error {error.code}: {text or '(no text)'}")
+            ServerError("server_error", f"The server ended the session with error {error.code}: {text or '(no text)'}")
         )
 
     def _broken(self, what: str) -> bool:

@@ -23,7 +23,11 @@ DEFAULT_FIELDS: Mapping[str, Sequence[str]] = {
 }
 """The field sets that the sample request of the guide to fully-qualified events asks for."""
 
-REQUEST_STYLES = ("auto", "single", "two-step")
+STYLES = ("single", "two-step")
+"""The styles of a request, of which the first is tried first."""
+
+REQUEST_STYLES = ("auto", *STYLES)
+"""What a user may choose."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}\Z")
 
@@ -85,7 +89,7 @@ class FullyQualified:
 
     def __post_init__(self) -> None:
         """Refuse another style. Raises ValueError."""
-        if self.style not in REQUEST_STYLES[1:]:
+        if self.style not in STYLES:
             raise ValueError(f"unknown request style {self.style!r}")
 
     def request(self) -> bytes:
@@ -94,6 +98,6 @@ class FullyQualified:
         first = wire.encode_event_stream_request(self.timestamp, 0) if self.style == "two-step" else b""
         return first + whole
 
-    def answer(self, kind: int, body: bytes) -> bytes:
+    def answer(self, message_type: int, body: bytes) -> bytes:
         """Return nothing: the server is asked at once."""
         return b""

@@ -2,7 +2,7 @@
 
 No socket, no clock, no file: whoever drives a session owns them. The life of a session:
 
-    session = Session(FullyQualified(document, timestamp, "single"), now)
+    session = Session(family, now)
     send(session.request)
     received = session.receive(data, now)       # any split of the bytes gives the same events
     send(received.answers)
@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 from ..errors import Problem
 from . import wire
 from .family import Family
-from .framing import UNSTAMPED, Event, Reading
+from .framing import UNSTAMPED, Event, Reading, ServerError
 from .states import State
 
-__all__ = ["OTHER_TYPES", "UNSTAMPED", "Event", "Misuse", "Received", "Session"]
+__all__ = ["OTHER_TYPES", "UNSTAMPED", "Event", "Misuse", "Received", "ServerError", "Session"]
 
 SILENCE_LIMIT = 900.0
 """Seconds without a byte after which a peer counts as dead, while its keep-alive interval is unknown. The guides give
@@ -65,6 +65,21 @@ class Counts:
     bundle_gaps: int = 0
     unknown_messages: Counter[int] = field(default_factory=Counter)
     """How many messages of each unknown type were skipped; at most `MOST_UNKNOWN_TYPES` types, and `OTHER_TYPES`."""
+
+    def count_events(self, events: int) -> None:
+        """Count events that were received."""
+        self.events += events
+
+    def count_gap(self) -> None:
+        """Count a place at which bundles were left out."""
+        self.bundle_gaps += 1
+
+    def count_unknown(self, message_type: int) -> int | None:
+        """Count a message that was skipped; return what it is counted as if that is met for the first time."""
+        known = self.unknown_messages
+        counted = message_type if message_type in known or len(known) < MOST_UNKNOWN_TYPES else OTHER_TYPES
+        known[counted] += 1
+        return counted if known[counted] == 1 else None
 
 
 @dataclass(frozen=True)
@@ -183,20 +198,15 @@ class Session:
         self._needed = max(reading.needed, len(rest) + 1)
         self._bundle_left = -1 if reading.bundle_end < 0 else reading.bundle_end - reading.position
         self._state = reading.state
-        self.counts.events += len(reading.events)
+        self.counts.count_events(len(reading.events))
         self._unacknowledged += reading.acknowledgements
         self.answered |= reading.answered
         self.data_received |= bool(reading.events)
 
-    def _skip(self, kinds: list[int]) -> tuple[int, ...]:
+    def _skip(self, message_types: list[int]) -> tuple[int, ...]:
         """Count messages that were skipped; return the types that were skipped for the first time."""
-        known, first = self.counts.unknown_messages, []
-        for kind in kinds:
-            counted = kind if kind in known or len(known) < MOST_UNKNOWN_TYPES else OTHER_TYPES
-            if counted not in known:
-                first.append(counted)
-            known[counted] += 1
-        return tuple(first)
+        counted = (self.counts.count_unknown(message_type) for message_type in message_types)
+        return tuple(message_type for message_type in counted if message_type is not None)
 
     def acknowledge(self, count: int) -> bytes:
         """Return `count` null messages: one for each whole bundle and each bare event message that was handed on."""
@@ -223,5 +233,5 @@ class Session:
         expected, self._next_sequence = self._next_sequence, (sequence + 1) & 0xFFFFFFFF
         if expected is None or expected == sequence:
             return None
-        self.counts.bundle_gaps += 1
+        self.counts.count_gap()
         return expected, sequence
