@@ -16,7 +16,7 @@ from steps import SKIPPED
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare and start the lane; return an exit code where that does not come about."""
+    """Prepare and start the lane; return an exit code if it cannot start."""
     try:
         read(arguments, os.environ, secrets=False)
     except Skip as skip:

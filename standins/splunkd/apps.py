@@ -69,7 +69,7 @@ class Apps:
         self.kinds.introspect()
         self.jobs.forget()
         self._not_started.clear()
-        # In seconds, as splunkd tells it; no two lives have the same here.
+        # In seconds, as splunkd shows it; no two lives have the same here.
         self._started = max(int(time.time()), self._started + 1)
 
     def _install_by_rest(self, package: Path) -> App:

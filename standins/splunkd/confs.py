@@ -1,9 +1,9 @@
 """Splunk's .conf files: how they are read, layered and written.
 
-Rules modelled: stanza headers `[...]`, `key = value` with case-sensitive keys, comments on lines of their own that
-begin with `#`, a backslash at the end of a line continues the value on the next line, what stands before the
+Rules that are played: stanza headers `[...]`, `key = value` with case-sensitive keys, comments on lines of their own
+that begin with `#`, a backslash at the end of a line continues the value on the next line, what stands before the
 first header belongs to `[default]`, a later line wins within a file, and the layers of one app win in the order
-local, default, system. A line that is none of these is refused here; Splunk skips it.
+local, default, system. Any other line is refused here; Splunk skips it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Confs:
             return found
 
     def exists(self, app: str, conf: str) -> bool:
-        """Tell whether there is such a conf file at all."""
+        """Return whether such a conf file exists."""
         paths = [self._path(app, layer, conf) for layer in ("default", "local")]
         return conf in SYSTEM_DEFAULTS or any(path.exists() for path in paths)
 

@@ -1,4 +1,4 @@
-"""data/inputs/<scheme>: the stanzas of one kind of modular input, and what a change of them sets going."""
+"""data/inputs/<scheme>: the stanzas of one kind of modular input, and the starts and stops that a change causes."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Endpoint(Protocol):
 
 @runtime_checkable
 class Answering(Protocol):
-    """An endpoint that is no collection of entities, and answers every request itself. Raises RestProblem."""
+    """An endpoint that is not a collection of entities, and answers every request itself. Raises RestProblem."""
 
     path: str
 

@@ -89,7 +89,7 @@ def members(app: App, confs: Confs) -> list[Member]:
 
 
 class Persistent(ReadOnly):
-    """An endpoint of a `[script:...]` stanza: who may use it is modelled, what it answers is not."""
+    """An endpoint of a `[script:...]` stanza: who may use it is played, its answers are not."""
 
     def __init__(self, path: str, settings: Mapping[str, str]) -> None:
         self.path = path
@@ -185,7 +185,7 @@ class Process:
         return self._read(to_the_end=False)
 
     def _read(self, *, to_the_end: bool) -> str:
-        """Return what the process prints, until a line is whole or until it closes its output."""
+        """Return what the process prints, until a line is complete or until it closes its output."""
         assert self._process.stdout
         printed = b""
         while to_the_end or not printed.endswith(b"\n"):
@@ -198,7 +198,7 @@ class Process:
         return printed.decode("utf-8", "backslashreplace")
 
     def afterthought(self) -> str:
-        """Tell the process that there are no more requests, and return what it prints then. Raises TimeoutError."""
+        """End the requests to the process, and return what it prints then. Raises TimeoutError."""
         assert self._process.stdin
         self._process.stdin.close()
         return self._read(to_the_end=True)

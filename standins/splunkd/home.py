@@ -41,7 +41,7 @@ class SplunkHome:
 
     @property
     def database(self) -> Path:
-        """Not where it lies unless told otherwise: scripts have to go by SPLUNK_DB."""
+        """By default not where it lies: scripts have to go by SPLUNK_DB."""
         return self.path / "database"
 
     def checkpoint_dir(self, scheme: str) -> Path:
@@ -51,7 +51,7 @@ class SplunkHome:
         return folder
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of a script that splunkd starts; nothing of the test runner's is in it."""
+        """Return the complete environment of a script that splunkd starts; nothing of the test runner's is in it."""
         return {
             "HOME": str(self.path),
             "PATH": f"{self.path / 'bin'}:/usr/local/bin:/usr/bin:/bin",

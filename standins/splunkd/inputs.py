@@ -1,4 +1,4 @@
-"""The inputs of a splunkd: which there are, and what the reader process of its present life is told about them."""
+"""The inputs of a splunkd: which there are, and the orders about them to the reader process of its present life."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HowToRun:
 class Inputs:
     """Starts and stops inputs as stanzas change, while there is a life of splunkd.
 
-    `around(scheme)` gives what an input is told about splunkd. `lock` is held while splunkd starts or stops.
+    `around(scheme)` gives what an input learns about splunkd. `lock` is held while splunkd starts or stops.
     """
 
     def __init__(self, how: HowToRun, ledger: Ledger, kinds: InputKinds, around: Callable[[str], Surroundings]) -> None:
@@ -55,7 +55,7 @@ class Inputs:
 
     @property
     def life(self) -> Life:
-        """The present life. Raises StandInError when there is none."""
+        """The present life. Raises StandInError between lives."""
         if self._life is None:
             raise StandInError("splunkd does not run")
         return self._life
@@ -87,7 +87,7 @@ class Inputs:
         del self._scripts[stanza]
         self.changed(stanza)
 
-    # What the reader process is told
+    # Orders to the reader process
 
     def begin(self, life: Life) -> None:
         """Start every enabled input in a new life of splunkd."""
@@ -97,7 +97,7 @@ class Inputs:
                 self.changed(stanza)
 
     def stop(self) -> list[str]:
-        """Have every input leave, and what it had written read; return the stanzas of those that ran."""
+        """Have every input leave, and its output read to the end; return the stanzas of the inputs that ran."""
         with self.lock:
             leaving = dict(self._stopping)
             for stanza in list(self._started):
@@ -132,7 +132,7 @@ class Inputs:
         self.life.order(do, stanza=self.one(stanza), **values)
 
     def signal(self, number: int, stanza: str | None) -> int:
-        """Send the process of an input a signal; return its process id. Raises StandInError if there is none."""
+        """Send the process of an input a signal; return its process id. Raises StandInError if it does not run."""
         watched = self._ledger.living(self.one(stanza))
         if watched is None:
             raise StandInError(f"{stanza} does not run")

@@ -72,7 +72,7 @@ class InputKinds:
         ]
 
     def enabled_input(self, stanza: str) -> InputSpec | None:
-        """Return how to run an input, None if there is none or it is disabled."""
+        """Return how to run an input, None if it is missing or disabled."""
         name = stanza.partition("://")[0]
         if name not in self._schemes:
             return None

@@ -39,10 +39,10 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Run:
-    """One process of an input. Times are CLOCK_MONOTONIC in seconds; `None` where it has not come to that yet.
+    """One process of an input. Times are CLOCK_MONOTONIC in seconds; `None` where that has not happened yet.
 
-    `events` counts those read to their end. `whole`: the stream was closed. `cut`: the pipe ended in the middle
-    of an event, which was dropped, or was not read to its end. `stop_took`: from SIGTERM to the exit. A run that
+    `events` counts those read to their end. `whole` means that the stream was closed. `cut`: the pipe ended in the
+    middle of an event, which was dropped, or was not read to its end. `stop_took`: from SIGTERM to the exit. A run that
     outlived its splunkd has `orphaned` and nothing is known about its end.
     """
 
@@ -166,7 +166,7 @@ class Ledger:
                     raise TimeoutError(f"{what}: not within {timeout} s; {self._describe()}")
                 self._changed.wait(left)
 
-    # Telling
+    # Reporting
 
     def open_journal(self, stanza: str, path: Path) -> None:
         with self._changed:
@@ -234,7 +234,7 @@ class Ledger:
         self._violations.append(Violation(message["stanza"], message["pid"], message["text"]))
 
     def _change(self, pid: int, **values: Any) -> None:
-        # Process ids come round again: the latest run with this one is meant.
+        # Process ids are used again: the latest run with this one is meant.
         place = max(place for place, run in enumerate(self._runs) if run.pid == pid)
         self._runs[place] = replace(self._runs[place], **values)
 

@@ -76,7 +76,7 @@ class Life:
         self.wait_for_answer(self.send(do, **values), timeout)
 
     def kill(self) -> None:
-        """End the reader process with SIGKILL; its inputs are told nothing."""
+        """End the reader process with SIGKILL; its inputs get no notice."""
         self._ending = True
         self._process.kill()
         self._end()

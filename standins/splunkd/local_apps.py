@@ -62,7 +62,7 @@ class LocalApps(ReadOnly):
 
 
 def _folders(package: Path) -> set[str]:
-    """Return the names of the folders at the top of a package, none for what is no package."""
+    """Return the names of the folders at the top of a package, an empty set for a file that is not a package."""
     try:
         with tarfile.open(package, "r:gz") as archive:
             return {PurePosixPath(name).parts[0] for name in archive.getnames()}

@@ -1,4 +1,4 @@
-"""splunkd's management port as a test uses it: sessions, requests, and what came of them."""
+"""splunkd's management port as a test uses it: sessions, requests, and their outcomes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Answer:
 
 
 class Management:
-    """Speaks to the REST API at `rest`: with TLS if `tls` is given, and as an administrator unless it is told a key."""
+    """Speaks to the REST API at `rest`: with TLS if `tls` is given, and as an administrator unless it gets a key."""
 
     def __init__(self, rest: RestServer, apps: Apps, sessions: Sessions, tls: Tls | None) -> None:
         self.session_key = sessions.log_in(ADMIN)

@@ -2,7 +2,7 @@
 
 It runs as a process of its own (`python -m standins.splunkd <control descriptor>`), so that the parent that an
 input sees has a process id and a start time, and so that SIGKILL ends it as it would end splunkd: what was
-read but not kept is gone, what is in the pipe stays unread, and nobody tells the input.
+read but not kept is gone, what is in the pipe stays unread, and the input gets no notice.
 
 It takes orders and gives answers as JSON lines over one socket. When that socket closes, it takes its inputs
 with it. Each accepted event goes to the stanza's journal, a file of JSON lines `[received, ...]`, where
@@ -163,7 +163,7 @@ class Input:
         self._say("started", pid=process.pid, at=time.monotonic())
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM as splunkd does when the stanza is disabled or splunkd stops; it will not come back."""
+        """Send SIGTERM as splunkd does when the stanza is disabled or splunkd stops; it will not start again."""
         self.wanted = False
         self.start_at = None
         run = self.run
@@ -190,7 +190,7 @@ class Input:
             self._end_of_pipe(self.run, self.run.stdout)
 
     def abandon_if_stalled(self) -> None:
-        """Give up what is left in the pipe of an input that was told to stop and has ended.
+        """Give up what is left in the pipe of an input that got a request to stop and has ended.
 
         A splunkd that stops does not wait for its queues to empty: what it had not read is gone.
         """
@@ -224,7 +224,7 @@ class Input:
                     run.parser.end()
             except StreamError as error:
                 broken = error
-            # Whoever hears of the violation finds what came before it, also when both came in one read.
+            # Whoever hears of the violation finds what was before it, also if both were in one read.
             self._keep(run)
             if broken is not None:
                 run.broken = True
@@ -320,7 +320,7 @@ class Reader:
         self.watch(control.fileno(), self._read_control)
 
     def run(self) -> None:
-        """Work until told to quit, or until whoever gave the orders is gone."""
+        """Work until the order to quit, or until the process that gave the orders is gone."""
         while self._running:
             for key, _ in self._selector.select(self._next_deadline()):
                 # An earlier call of this round may have closed the descriptor.

@@ -1,6 +1,6 @@
 """Who may do what: sessions of users, their roles' capabilities, and what endpoints and metadata ask for.
 
-Rules modelled: authorize.conf declares a capability as `[capability::<name>]` and gives it in `[role_<name>]`;
+Rules that are played: authorize.conf declares a capability as `[capability::<name>]` and gives it in `[role_<name>]`;
 restmap.conf asks for capabilities in `[admin:<name>]`, by expressions of names, `and`, `or` and parentheses, for all
 methods (`capability`) or one (`capability.<method>`); an `[admin_external:<name>]` that asks for one is refused here,
 where splunkd ignores it. storage/passwords asks for capabilities of Splunk's own, and for access to passwords.conf.
@@ -115,7 +115,7 @@ def requirement(settings: Mapping[str, str], method: str) -> str:
 
 
 def holds(expression: str, owned: Iterable[str]) -> bool:
-    """Evaluate an expression over capabilities. Raises RestProblem 500 for one that is none."""
+    """Evaluate an expression over capabilities. Raises RestProblem 500 for any other text."""
     tokens = TOKEN.findall(expression)
     if re.sub(r"\s", "", expression) != "".join(tokens):
         raise RestProblem(500, f"not an expression of capabilities: {expression!r}")

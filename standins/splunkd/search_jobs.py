@@ -40,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found: its columns, its rows, and what splunkd says of it, as type and text."""
+    """The result of a search: its columns, its rows, and the messages of splunkd, as type and text."""
 
     fields: Sequence[str] = ()
     rows: Sequence[Mapping[str, Any]] = ()

@@ -54,7 +54,7 @@ class Searching:
         return self._found(asked, Found(result.fields, rows))
 
     def _searched(self) -> Searched:
-        """Return all events, with what searches make of them, made once for as long as no further one arrives."""
+        """Return all events with their fields at search time, made once until a further event arrives."""
         events = self._events()
         if self._data is None or self._count != len(events):
             self._data = Searched(Knowledge.read(self._app), self._change(events), saved_searches(self._app))

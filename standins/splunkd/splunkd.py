@@ -169,7 +169,7 @@ class Splunkd:
     def hand_over(self, endpoint: str, action: str, name: str | None, arguments: Mapping[str, str]) -> Answer:
         """Run a generated handler with arguments as they are, also such as no request by HTTP can bring.
 
-        `action` is create, list, edit or remove. What real ones make of bytes that are no UTF-8 is not documented.
+        `action` is create, list, edit or remove. What a real one does with bytes that are not UTF-8 is unknown.
         """
         return self._management.hand_over(self._app(), endpoint, action, name, arguments)
 
@@ -178,7 +178,7 @@ class Splunkd:
         self._rest.fail(fault)
 
     def plant_credential(self, username: str, realm: str, content: Mapping[str, str]) -> None:
-        """Have a credential that splunkd cannot decrypt, and lists with `content` beside its names.
+        """Have a credential that splunkd cannot decrypt, and lists with `content` next to its names.
 
         Where `content` has a `clear_password` that could be one, it is stored as any other.
         """
@@ -258,7 +258,7 @@ class Splunkd:
     def kill(self, lose_last_seconds: float = 0.0) -> int:
         """Let splunkd die as by SIGKILL; return how many events died with it.
 
-        What is in the pipes stays unread, no input is told, and what was received during the last
+        What is in the pipes stays unread, no input gets notice, and what was received during the last
         `lose_last_seconds` is forgotten: it had been read but was in memory only.
         """
         return self._lives.kill(lose_last_seconds)
@@ -290,7 +290,7 @@ class Splunkd:
         self._inputs.order("hang_up", stanza)
 
     def signal_input(self, number: int = signal.SIGKILL, stanza: str | None = None) -> int:
-        """Send the input's process a signal; return its process id. Raises StandInError if there is none."""
+        """Send the input's process a signal; return its process id. Raises StandInError if it does not run."""
         return self._inputs.signal(number, stanza)
 
     # Asking and waiting

@@ -9,7 +9,7 @@ does not promise to accept is an error here:
 * text outside of the leaf elements other than white space;
 * an event without `<data>` or `<time>`, one of them twice, a time that is not a plain number of seconds.
 
-An event counts when its `</event>` was read. What follows the last whole event when the pipe ends is a cut
+An event counts when its `</event>` was read. What follows the last complete event when the pipe ends is a cut
 event: dropped and counted, never handed on.
 """
 
@@ -52,19 +52,19 @@ class StreamError(Exception):
 
 
 def digest(data: str) -> str:
-    """Return what the stand-in keeps of an event's data when it was told to keep digests only."""
+    """Return what the stand-in keeps of an event's data with the order to keep digests only."""
     return hashlib.blake2b(data.encode("utf-8"), digest_size=16).hexdigest()
 
 
 def number(data: str) -> int:
-    """Return what the stand-in keeps of an event's data when it was told to keep numbers only: 64 bits of a digest."""
+    """Return what the stand-in keeps of an event's data with the order to keep numbers only: 64 bits of a digest."""
     return int.from_bytes(hashlib.blake2b(data.encode("utf-8"), digest_size=8).digest(), "little")
 
 
 class StreamParser:
     """Reads one run's stdout.
 
-    `feed` takes bytes in pieces of any size and calls `take` for each whole event; `end` says how the stream
+    `feed` takes bytes in pieces of any size and calls `take` for each complete event; `end` says how the stream
     ended. `stanza` is the only value that an event's `stanza` attribute may have. Raises StreamError, after
     which the parser is of no more use.
     """
@@ -107,7 +107,7 @@ class StreamParser:
             raise StreamError(f"not well-formed XML: {error} (byte {self._expat.ErrorByteIndex})") from None
 
     def end(self) -> None:
-        """The pipe has ended: settle whether the stream was whole and whether an event was cut."""
+        """The pipe has ended: settle whether the stream was complete and whether an event was cut."""
         unfinished = ""
         try:
             self._expat.Parse(b"", True)

@@ -1,4 +1,4 @@
-"""The order of the steps, what each of them says, and the cleaning up, which follows whatever happens."""
+"""The order of the steps, their messages, and the cleaning up, which follows whatever happens."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ TYPES = "Events of each type"
 
 @dataclass(frozen=True)
 class Ran:
-    """A data source of a dashboard, and what came of it. `waits` names the tokens that it waits for, "" for none."""
+    """A data source of a dashboard, and its outcome. `waits` names the tokens that it waits for, "" for none."""
 
     dashboard: str
     name: str
@@ -59,7 +59,7 @@ class Opened:
         self._ran: dict[str, Ran] = {}
 
     def run(self) -> Iterator[Ran]:
-        """Run every search, and yield what came of each."""
+        """Run every search, and yield the outcome of each."""
         for part in self._view.data_sources:
             yield self._run(part)
 
@@ -105,7 +105,7 @@ class Opened:
 
 
 def open_all(searches: Searches, values: Mapping[str, str]) -> Iterator[Ran]:
-    """Run the searches of all dashboards, and yield what came of each."""
+    """Run the searches of all dashboards, and yield the outcome of each."""
     for view in read_views().values():
         yield from Opened(view, searches, values).run()
 

@@ -34,7 +34,7 @@ class Searches:
         self._pause = pause
 
     def run(self, text: str, earliest: str = "0", latest: str = "", most: int = 10_000) -> Done:
-        """Run a search and return what came of it; at most `most` rows are kept. Raises Unreachable."""
+        """Run a search and return its outcome; at most `most` rows are kept. Raises Unreachable."""
         begun = time.monotonic()
         form = {
             "search": command(text),

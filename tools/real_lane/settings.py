@@ -34,7 +34,7 @@ MOST_EVENTS = 20_000
 
 
 class Skip(Exception):
-    """Something cannot be done here, and that is no failure. The text says why."""
+    """Something cannot be done here, which is not a failure. The text says why."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ AGE = 3600
 
 PER_SECOND = 11
 PACKETS_EVERY = 20
-"""One event of so many is a packet; they come last."""
+"""One event of so many is a packet; packets are last."""
 
 DUPLICATES_EVERY = 97
 """About each such event says the same as the one before it: as two events that really happened they are to arrive."""

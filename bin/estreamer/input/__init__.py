@@ -1,1 +1,1 @@
-"""One input at work: the loop, what it does with events, and what it tells of itself."""
+"""One input at work: the loop, what it does with events, and what it reports."""

@@ -63,7 +63,7 @@ def run(
     say: Say | None = None,
     clock: Clock = CLOCK,
 ) -> tuple[Step, ...]:
-    """Check an account and return the steps, of which only the last can have failed; `say` is told each as it ends.
+    """Check an account and return the steps, of which only the last can have failed; `say` gets each as it ends.
 
     Reads the PKCS#12 file, unless its `credentials` are given, resolves the name, connects, verifies the server,
     listens whether it keeps the connection, and says goodbye by an error message, as the guide asks a client to. With a

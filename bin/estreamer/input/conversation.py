@@ -27,7 +27,7 @@ MOST_UNSENT = 64 * 1024
 do not pile up."""
 
 StoppingPoint = Callable[[], bool]
-"""Returns whether a conversation has come to where it is to stop; asked before each read."""
+"""Returns whether a conversation has reached the place where it is to stop; asked before each read."""
 
 
 class Listener(Protocol):
@@ -43,13 +43,13 @@ class Listener(Protocol):
         """
 
     def deliver(self, received: Received, size: int, earliest: Moment) -> bool:
-        """Deliver what was received in `size` bytes; return whether the server may be told that it is safe.
+        """Deliver what was received in `size` bytes; return whether it may be acknowledged.
 
         `earliest` is a moment before which the server cannot have sent it.
         """
 
     def note(self, received: Received) -> None:
-        """Note what else was received, after the server was told."""
+        """Note what else was received, after the acknowledgement."""
 
 
 class _Sent:
@@ -119,7 +119,7 @@ class Conversation:
             return problem
 
     def say_goodbye(self, reason: str) -> None:
-        """Tell the server why the connection is about to be closed, where it can still be told."""
+        """Send the server the reason why the connection is about to be closed, as far as it still takes bytes."""
         try:
             self._connection.send(self._session.goodbye(reason))
         except Problem:
@@ -143,7 +143,7 @@ class Conversation:
             raise tls.closed_later(self._connection)
 
     def _wait(self) -> None:
-        """Wait for the peer, for room to send, or for the next thing that is due."""
+        """Wait for the peer, for space to send, or for the next thing that is due."""
         connection = self._connection
         if self._listener.wait(connection.fileno(), connection.unsent() > 0, self._session.deadline):
             connection.flush()

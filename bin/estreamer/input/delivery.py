@@ -1,7 +1,8 @@
 """A batch of events on its way from the session to an output: duplicates out, drop rules, its form, output, bookmark.
 
-The order of the steps is what keeps the promises: the output takes a batch, then the bookmark records it; the server is
-told after that. Killed in between, the batch comes again; never is one acknowledged that the output was not given.
+The order of the steps is what keeps the promises: the output takes a batch, then the bookmark records it; the server
+is acknowledged after that. After a kill in between, the batch arrives again. No batch is acknowledged before the
+output has it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LOOK_INTERVAL = 1.0
 class Delivery:
     """Delivers the events of one input to its output.
 
-    `status` is told about once a second how many events were written since the start. `records` reads what lies in a
+    `status` gets about once a second the number of events written since the start. `records` reads what lies in a
     record.
     """
 
@@ -90,7 +91,7 @@ class Delivery:
         self._output.use_host(host)
 
     def stamp(self, received: list[Event]) -> list[Event]:
-        """Return the events with a time in place of each archival timestamp that the server did not tell."""
+        """Return the events with a time in place of each archival timestamp that the server left out."""
         return preparation.stamped(received, self._records)
 
     def deliver(self, received: list[Event], duplicates: DuplicateFilter | None, moment: Moment | None = None) -> None:
@@ -109,7 +110,7 @@ class Delivery:
         try:
             batch, entry, encoded = self._encode(preparation.prepared(received, self._way, self._clock.wall()), moment)
         except Exception as error:
-            # Nothing that an event says may end the stream, or come again at each start.
+            # Nothing that an event says may end the stream, or return at each start.
             self._report_unexpected(error)
             for event in received:
                 self._write(*self._encode_alone(event, moment))
@@ -144,7 +145,7 @@ class Delivery:
         )
 
     def _write(self, batch: Batch, entry: Entry, encoded: Encoded) -> None:
-        """Write a batch and record what the output has taken of it. Raises Stop and ReceiverGone."""
+        """Write a batch and record the events that the output has taken. Raises Stop and ReceiverGone."""
         self.figures.count_prepared(batch)
         before = self._output.written_bytes
         count = len(batch.texts)
@@ -191,7 +192,7 @@ class Delivery:
         return self._output.gone() is not None
 
     def forget_receiver(self) -> None:
-        """Let what had not settled be delivered again: the receiver has died, or does not listen any more."""
+        """Let the events that had not settled be delivered again: the receiver has died, or does not read any more."""
         self._recording.receiver_gone()
 
     def close(self, *, planned: bool = False) -> None:

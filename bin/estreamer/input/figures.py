@@ -44,16 +44,16 @@ class Figures:
     odd_times: int = 0
     """Events whose own time was beyond reason, so that they were given another one."""
     event_types_added: int = 0
-    """Events without an `EventType`, which their record type told."""
+    """Events without an `EventType`, which their record type showed."""
     bundle_gaps: int = 0
     unknown_messages: int = 0
     """Messages of types that are not known here, which were skipped."""
     reconnects: int = 0
     blocked: float = 0.0
-    """Seconds in which the output took nothing although there was something for it."""
+    """Seconds in which the output was blocked while events waited for it."""
     dropped_by_rule: Counter[int] = field(default_factory=Counter)
     dropped_bytes_by_rule: Counter[int] = field(default_factory=Counter)
-    """Bytes of the events themselves, which is what Splunk counts against the licence."""
+    """Bytes of the events themselves, which is what Splunk counts against the license."""
 
     def count_received(self, events: int, size: int) -> None:
         """Count what a read has brought: so many events, in so many bytes."""
@@ -91,7 +91,7 @@ class Figures:
         self.written_bytes += size
 
     def count_blocked(self, seconds: float) -> None:
-        """Count seconds in which the output took nothing."""
+        """Count seconds in which the output was blocked."""
         self.blocked += seconds
 
     def count_malformed(self, events: int, problems: Counter[str]) -> None:
@@ -150,7 +150,7 @@ class Standing:
         self.account = ""
         """The name of the account in use."""
         self.connected_since: float | None = None
-        """When the present connection was made, in Unix seconds; None while there is none."""
+        """When the present connection was made, in Unix seconds; None without a connection."""
         self.client_certificate_expires: datetime | None = None
         self.server_certificate_expires: datetime | None = None
         """When the chains of the account in use end, each with its first certificate that expires, as far as seen."""
@@ -178,7 +178,7 @@ class Standing:
         self.connected_since = now
 
     def disconnected(self) -> None:
-        """Note that there is no connection."""
+        """Note that the connection has ended."""
         self.connected_since = None
 
     def recorded(self, archival: int, now: float) -> None:
@@ -216,7 +216,7 @@ class Warnings:
         )
 
     def of_forgotten(self, forgotten: int) -> None:
-        """Warn if the bookmark, which has forgotten so many events in all, had to forget more that may come again."""
+        """Warn if the bookmark, which has forgotten so many events in all, had to forget more that may arrive again."""
         if forgotten > self._forgotten and self._is_due("bookmark_full"):
             self._log.warning("bookmark_full", events=forgotten - self._forgotten, problem=FULL)
             self._forgotten = forgotten

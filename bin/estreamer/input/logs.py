@@ -13,7 +13,7 @@ from typing import Protocol
 from ..clock import CLOCK, Clock
 
 INTERVAL = 60.0
-"""Seconds in which lines of one kind are counted before one of them tells how many they were."""
+"""Seconds in which lines of one kind are counted before one of them says how many they were."""
 
 MOST_AT_FIRST = 10
 """Lines of one kind that are logged at once within an interval: enough for each attempt of an ordinary reconnection."""
@@ -75,9 +75,9 @@ class _Kind:
 
 
 class CalmLog:
-    """A log in front of `log` that holds back what is repeated, and tells once a minute how often it was.
+    """A log in front of `log` that holds back repeated lines, and says once a minute how many they were.
 
-    The first line of a kind (its event) is logged at once, and so are `MOST_AT_FIRST` of most kinds. What comes after
+    The first line of a kind (its event) is logged at once, and so are `MOST_AT_FIRST` of most kinds. What follows
     that within `INTERVAL` is counted: the next line has the fields of the last of them, and `times`, which counts them.
     A line that stands for several has `times` already. `flush` logs at the end what is still held back; otherwise that
     is done by the first call after the interval, at the latest by the next line of figures.
@@ -138,7 +138,7 @@ class CalmLog:
             if now - kind.since < INTERVAL:
                 continue
             if kind.held:
-                # What goes on is told once in each interval from here on.
+                # From here on, what goes on is logged once in each interval.
                 self._kinds[event] = _Kind(now, MOST_AT_FIRST)
                 self._tell(event, kind)
             else:

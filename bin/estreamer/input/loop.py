@@ -50,7 +50,7 @@ def run(
     surroundings: Surroundings | None = None,
     subscribe: Subscribe = subscriptions.of_input,
 ) -> int:
-    """Run an input until it is told to stop; return the exit code of the process.
+    """Run an input until a request to stop; return the exit code of the process.
 
     `accounts` is called for every attempt to connect, so that a renewed certificate needs no restart. `stanza` is
     `<scheme>://<name>`, and `subscribe` says which events that means. What lies outside is the real world unless it is
@@ -146,7 +146,7 @@ class Stream:
         self._styles = RequestStyles(settings.request_style, subscription.styles, bookmark)
 
     def run(self) -> int:
-        """Run until told to stop; return the exit code."""
+        """Run until a request to stop; return the exit code."""
         self._reports.started()
         self._status.started()
         planned = False

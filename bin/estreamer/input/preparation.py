@@ -37,9 +37,9 @@ class Way:
 class Batch:
     """Events on their way, in columns: one call handles a complete column where that can be.
 
-    `archivals` and `payloads` have all that were received, and so has `identities`, or it is None. `times` and `texts`
-    have those that are to be written: when and what; `places` holds where each of them is among those received.
-    `dropped` has the rule and the bytes of each event that a rule drops, `repaired` what became of those that are not
+    `archivals` and `payloads` have all that were received, and so has `identities`, unless it is None. `times` and
+    `texts` have those that are to be written; `places` holds where each of them is among those received.
+    `dropped` has the rule and the bytes of each event that a rule drops, `repaired` the texts of events that are not
     delivered as they are. `odd_times` counts times that were replaced.
     """
 
@@ -81,7 +81,7 @@ def _is_duplicate(event: Event, duplicates: DuplicateFilter, records: Records) -
 
 
 def prepared(received: list[Event], way: Way, now: float) -> Batch:
-    """Return events in columns, with what is to be written of them. `now` is in Unix seconds.
+    """Return events in columns, with the texts to write. `now` is in Unix seconds.
 
     The hot path: a pass for each thing.
     """
@@ -113,7 +113,7 @@ def prepared(received: list[Event], way: Way, now: float) -> Batch:
 def _repaired(
     payloads: Sequence[bytes], record_types: Sequence[int], shapes: Sequence[int], records: Records
 ) -> tuple[list[bytes], list[Text]]:
-    """Return what is to be written of payloads, and what became of those that are not delivered as they are."""
+    """Return the texts to write for payloads, and the texts among them that differ from their payloads."""
     texts = list(payloads)
     repaired = []
     for place, shape in enumerate(shapes):

@@ -52,7 +52,7 @@ class Reception:
             self._reports.no_event_yet(NO_EVENT_HINT_AFTER)
 
     def wait(self, descriptor: int, to_send: bool, deadline: float) -> bool:
-        """Wait for the peer, for room to send, for the output, or for the next thing that is due. Raises Stop."""
+        """Wait for the peer, for space to send, for the output, or for the next thing that is due. Raises Stop."""
         output = self._delivery.interest()
         sending = (descriptor,) if to_send else ()
         timeout = max(0.0, min(deadline, self._delivery.next_due) - self._clock.monotonic())
@@ -77,7 +77,7 @@ class Reception:
             self._duplicates = None
 
     def note(self, received: Received) -> None:
-        """Count and report what is odd, and tell once that events arrive. Raises Problem when that is refused."""
+        """Count and report what is odd, and report once that events arrive. Raises Problem when that is refused."""
         self._delivery.figures.count_oddities(received.gaps, received.unknown)
         if received.gap is not None:
             self._reports.bundle_gap(received.gap, received.gaps)

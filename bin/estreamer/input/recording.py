@@ -1,4 +1,4 @@
-"""What the bookmark is told of an output, in numbers: what it has taken, what has settled, what it did not take."""
+"""What the bookmark learns of an output, in numbers: the events that it has taken, that have settled, and the others."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Recording:
             self._settling_refused = True
 
     def receiver_gone(self) -> None:
-        """Let what had not settled be delivered again: the receiver has died, or does not listen any more."""
+        """Let the events that had not settled be delivered again: the receiver has died, or does not read any more."""
         try:
             self._bookmark.reader_gone()
         except Problem as problem:
@@ -90,18 +90,18 @@ class Recording:
     def end(self) -> bool:
         """Record at the end what the receiver has, and have the rest delivered again. Return whether it has all.
 
-        Nobody says whether splunkd reads on from a pipe whose writer it has told to stop, when it was not reading:
-        an event that comes twice is the lesser evil.
+        It is unknown whether splunkd reads on from a pipe whose writer it has asked to stop, when it was not reading:
+        an event that arrives twice is the lesser evil.
         """
         last = self._output.not_taken()
         if last is None or self._bookmark.state is None:
-            # The next process has nothing else to tell it.
+            # The next process knows it from here only.
             self._next_record = 0.0
             self.settle(self._clock.monotonic())
             return last is None
         again = self._bookmark.sequence - last
         if again <= 0:
-            # The bookmark does not have them: the disk refused it, and they come again in any case.
+            # The bookmark does not have them: the disk refused it, and they arrive again in any case.
             return False
         try:
             self._bookmark.void(last)

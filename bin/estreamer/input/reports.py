@@ -84,7 +84,7 @@ class Reports:
             )
 
     def failover(self, previous: str | None, account: Account) -> None:
-        """Report that the other Management Center of a pair serves; an account that was merely replaced is none."""
+        """Report that the other Management Center of a pair serves; an account that was merely replaced is not one."""
         if previous in (None, account.name) or previous not in (
             self._settings.account,
             self._settings.failover_account,

@@ -26,7 +26,7 @@ class Start(NamedTuple):
 
 
 class Resuming:
-    """Decides where each conversation starts, and begins the bookmark if there is none."""
+    """Decides where each conversation starts, and begins the bookmark if it is missing."""
 
     def __init__(
         self, settings: InputSettings, bookmark: Bookmark, destination: Destination, stanza: str, clock: Clock

@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple
 from ..errors import Problem
 
 SERVED_AFTER = 60.0
-"""Seconds after which a connection counts as one that worked, even if no event came."""
+"""Seconds after which a connection counts as one that worked, even without an event."""
 
 STEADY_EVENTS = 100
 """So many events, or `SERVED_AFTER`, make a connection one after which the next attempt may be made at once: a server

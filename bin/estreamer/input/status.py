@@ -1,6 +1,6 @@
-"""What an input tells about itself: a small file in its checkpoint folder, and what that file means at a later time.
+"""What an input reports about itself: a small file in its checkpoint folder, and what that file means at a later time.
 
-The file is JSON and holds no secret. It is replaced as a whole, at each change of state and otherwise at most every few
+The file is JSON and holds no secret. It is replaced completely, at each change of state and otherwise at most every few
 seconds; a disk that refuses it does not disturb the input. It is written by one input and read by the REST handlers.
 """
 
@@ -23,7 +23,7 @@ from ..files import FILES, Files
 FILE_NAME = "state.json"
 
 WRITE_INTERVAL = 5.0
-"""Seconds between two writes while events come."""
+"""Seconds between two writes while events arrive."""
 
 REPORT_INTERVAL = 30.0
 """Seconds after which the file is written again although nothing has changed, to show that the input still runs."""
@@ -52,7 +52,7 @@ def path_of(checkpoint_dir: str, stanza: str) -> Path:
 
 @dataclass(frozen=True)
 class Report:
-    """What the file holds. Times are Unix seconds, None while there is none.
+    """What the file holds. Times are Unix seconds, None where nothing has happened yet.
 
     `last_event` is when splunkd was given the last event, `last_archival` the archival timestamp of that event;
     `minutes` has pairs of a minute (Unix time divided by 60) and the number of events written in it.
@@ -126,7 +126,7 @@ class StatusFile:
         self._change(CONNECTED, account=_text(account), host=_text(host), since=self._clock.wall())
 
     def waiting(self, problem: Problem, retry_in: float) -> None:
-        """Report why there is no connection, and in how many seconds the next attempt is made."""
+        """Report why the connection failed or ended, and in how many seconds the next attempt is made."""
         self._change(WAITING, code=problem.code, reason=problem.text, retry_at=self._clock.wall() + retry_in)
 
     def stopped(self, reason: str | None = None) -> None:

@@ -16,7 +16,7 @@ DRAIN_POLL = 0.01
 """Seconds between looks at what is still on its way to the receiver at a stop."""
 
 LONGEST_WAIT = 1.0
-"""Seconds of waiting for a blocked output, at most, before the house is kept and it is offered the rest again."""
+"""Seconds of waiting for a blocked output, at most, before what is due is done and it is offered the rest again."""
 
 
 class Writer:

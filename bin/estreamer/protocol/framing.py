@@ -1,4 +1,4 @@
-"""Bytes to messages: where a message ends, and which it is. Whole runs of events are read at one go.
+"""Bytes to messages: where a message ends, and which it is. Runs of events are read at one go.
 
 A `Reading` is one pass over a buffer. It knows the layout of messages and asks the table in `states` what each means.
 What is kept between two passes (an incomplete message, how much of a bundle is left) `Session` keeps.

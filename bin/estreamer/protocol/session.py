@@ -1,4 +1,4 @@
-"""The eStreamer protocol as a state machine: bytes and the time go in; events and bytes to send come out.
+"""The eStreamer protocol as a state machine: bytes and the time go in; events and bytes to send are returned.
 
 No socket, no clock, no file: whoever drives a session owns them. The life of a session:
 
@@ -38,7 +38,7 @@ SILENCE_LIMIT = 900.0
 no interval, so this is far beyond any plausible one; a vanished host is noticed much earlier by TCP keep-alive."""
 
 WHOLE_WITHIN = 900.0
-"""Seconds within which a message, or the head of a bundle, must be whole once it has begun: a peer that sends a byte
+"""Seconds within which a message, or the head of a bundle, must be complete once it has begun: a peer that sends a byte
 now and then is as dead as a silent one. The largest message allowed takes that long at 18 kB/s."""
 
 SILENCE_LIMIT_SHORTEST = 120.0
@@ -163,8 +163,8 @@ class Session:
         if self._state is State.ENDED:
             raise Misuse("the session has ended")
         self._last_heard = now
-        # Reading only when a whole unit is there keeps a dribble of single bytes linear in time, and gathering them in
-        # one place keeps it small.
+        # Reading only when a complete unit is there keeps a dribble of single bytes linear in time, and gathering them
+        # in one place keeps it small.
         if len(self._partial) + len(data) < self._needed:
             self._partial += data
             if self._begun is None:
@@ -209,14 +209,14 @@ class Session:
         return tuple(message_type for message_type in counted if message_type is not None)
 
     def acknowledge(self, count: int) -> bytes:
-        """Return `count` null messages: one for each whole bundle and each bare event message that was handed on."""
+        """Return `count` null messages: one for each complete bundle and each bare event message that was handed on."""
         if count > self._unacknowledged:
             raise Misuse(f"{count} acknowledgements for {self._unacknowledged} messages")
         self._unacknowledged -= count
         return wire.NULL_MESSAGE * count
 
     def goodbye(self, reason: str) -> bytes:
-        """Return the error message that tells the server why the connection is about to be closed."""
+        """Return the error message that gives the server the reason why the connection is about to be closed."""
         self._state = State.ENDED
         return wire.encode_error(reason)
 

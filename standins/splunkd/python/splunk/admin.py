@@ -6,8 +6,8 @@ It behaves as published copies of the real one do:
   as its `marker` says. One process serves many packets if restmap.conf says `handlerpersistentmode`.
 - The answer is XML that lxml builds, in a line of JSON. A text with a character that XML forbids raises, and the answer
   is lost.
-- All public attributes of the handler object that are no methods go into the answer, properties included: what fails
-  when it is read loses the answer, what is secret is told to splunkd.
+- All public attributes of the handler object but methods go into the answer, properties included: what fails
+  when it is read loses the answer, secrets are sent to splunkd.
 - splunkd knows exceptions by the names of their classes. Any other becomes a generic text, with status 500.
 """
 
@@ -54,7 +54,7 @@ class AlreadyExistsException(AdminManagerException):
 
 
 class NotFoundException(AdminManagerException):
-    """There is no such entity."""
+    """No such entity exists."""
 
 
 class ArgValidationException(AdminManagerException):
@@ -111,7 +111,7 @@ class ConfigItem(dict):
 
 
 class ConfigInfo(dict):
-    """The entities of an answer; an unknown one comes into being when it is asked for."""
+    """The entities of an answer; an unknown one is made when it is asked for."""
 
     def __init__(self):
         super().__init__()
@@ -205,7 +205,7 @@ class MConfigHandler:
 
 
 def init(handler, ctxInfo=CONTEXT_NONE):  # noqa: N803 - Splunk's name
-    """Serve packets with the handler class, until there are no more."""
+    """Serve packets with the handler class until the last one."""
     for line in sys.stdin:
         sys.stdout.write(json.dumps({"answer": _reply(handler, ctxInfo, json.loads(line))}) + "\n")
         sys.stdout.flush()

@@ -9,7 +9,7 @@ class PersistentServerConnectionApplication:
         raise NotImplementedError
 
     def handleStream(self, handle, in_string):  # noqa: N802 - Splunk's name
-        """Answer a request whose body comes in a stream."""
+        """Answer a request whose body arrives in a stream."""
         raise NotImplementedError
 
     def done(self):
