@@ -1,4 +1,4 @@
-"""What the bookmark learns of an output, in numbers: the events that it has taken, that have settled, and the others."""
+"""What the bookmark learns of an output, in numbers: which events it has taken, which of them have settled."""
 
 from __future__ import annotations
 
