@@ -47,7 +47,7 @@ class Aliases:
 
 
 def aliases(setting: Setting) -> Aliases:
-    """Return what a FIELDALIAS- setting does. Raises KnowledgeError, also if two aliases have the same name."""
+    """Read a FIELDALIAS- setting. Raises KnowledgeError, also if two aliases have the same name."""
     words = [word for word in _WORD.findall(setting.value) if word != ","]
     if not words or len(words) % 3 or any(word.upper() not in ("AS", "ASNEW") for word in words[1::3]):
         raise KnowledgeError(f"{setting.line}: not <field> AS|ASNEW <field>: {setting.value}")

@@ -32,7 +32,7 @@ class Calculation:
 
 
 def calculation(setting: Setting, field: str) -> Calculation:
-    """Return what an EVAL- setting does. Raises KnowledgeError."""
+    """Read an EVAL- setting. Raises KnowledgeError."""
     try:
         return Calculation(setting.line, field, parse_value(setting.value))
     except EvalError as problem:

@@ -38,7 +38,7 @@ class EventType:
 
 
 def beginnings(row: Row, characters: int) -> Mapping[str, Value]:
-    """Return an event's fields as event types see them: so many first characters (limits.conf, [typer] maxlen)."""
+    """Return an event's fields as event types see them: only their first characters (limits.conf, [typer] maxlen)."""
     if not characters:
         return row.fields
     return {

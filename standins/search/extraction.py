@@ -138,7 +138,7 @@ class Delimiters:
 
 
 def extract(setting: Setting) -> Extract:
-    """Return what an EXTRACT- setting does. Raises KnowledgeError."""
+    """Read an EXTRACT- setting. Raises KnowledgeError."""
     found = _IN_FIELD.fullmatch(setting.value)
     text, source = (found.group("regex"), found.group("field")) if found else (setting.value, "_raw")
     regex = compile_pcre(text, setting.line, prefix="(?ms)")
@@ -148,7 +148,7 @@ def extract(setting: Setting) -> Extract:
 
 
 def report(setting: Setting, transforms: Mapping[str, Mapping[str, Setting]]) -> Report:
-    """Return what a REPORT- setting does. Raises KnowledgeError."""
+    """Read a REPORT- setting. Raises KnowledgeError."""
     names = [name.strip() for name in setting.value.split(",")]
     for name in names:
         if name not in transforms:
@@ -157,7 +157,7 @@ def report(setting: Setting, transforms: Mapping[str, Mapping[str, Setting]]) ->
 
 
 def transform(line: Line, name: str, settings: Mapping[str, Setting]) -> Transform:
-    """Return what a stanza of transforms.conf extracts. Raises KnowledgeError."""
+    """Read a stanza of transforms.conf for search-time extraction. Raises KnowledgeError."""
     if settings.keys() & (TRANSFORM_LOOKUP - {"CAN_OPTIMIZE"}):
         raise KnowledgeError(f"{line}: [{name}] of transforms.conf is a lookup")
     if ("REGEX" in settings) == ("DELIMS" in settings):

@@ -146,7 +146,7 @@ def lookup(name: str, settings: Mapping[str, Setting], apps: Apps) -> Lookup:
 
 
 def automatic(setting: Setting, lookups: Mapping[str, Lookup]) -> Automatic:
-    """Return what a LOOKUP- setting does. Raises KnowledgeError, also for a column that the table does not have."""
+    """Read a LOOKUP- setting. Raises KnowledgeError, also for a column that the table does not have."""
     words = [unquoted(word) for word in _WORD.findall(setting.value)]
     name, rest = (words[0], words[1:]) if words else ("", [])
     if name not in lookups:

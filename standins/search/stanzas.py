@@ -91,8 +91,8 @@ class Properties:
 def _pattern(stanza: str, kind: str, name: str) -> re.Pattern[str]:
     """Return a name with "..." and "*" as a regular expression.
 
-    The segments before the first one with a wildcard are literal; from there on the rest is a regular expression,
-    except for ".", which is a dot.
+    The segments before the first one with a wildcard are literal; from there on, other constructs of regular
+    expressions apply as well, except for ".", which is a dot.
     """
     first = _WILDCARD.search(name)
     start = name.rfind("/", 0, first.start() if first else 0) + 1

@@ -83,7 +83,7 @@ def typed(value: Any) -> Any:
 
 
 def untyped(value: Any) -> Any:
-    """Return what a field holds after it was assigned the value of an expression."""
+    """Return the value of a field to which the value of an expression was assigned."""
     if isinstance(value, Numeral):
         return value.text
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_INTEGERS:

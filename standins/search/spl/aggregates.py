@@ -139,7 +139,7 @@ FUNCTIONS: dict[str, Compute] = {
     "list": _list,
 }
 RATES = {"per_second": 1, "per_minute": 60, "per_hour": 3600, "per_day": 86400}
-"""Functions of timechart alone: a sum, scaled from the span to so many seconds."""
+"""Functions of timechart alone: a sum, scaled from the span to this number of seconds."""
 _ALIASES = {"c": "count", "dc": "distinct_count", "estdc": "distinct_count", "mean": "avg"}
 
 

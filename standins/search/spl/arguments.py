@@ -168,7 +168,7 @@ class Arguments:
         return name.text, inner, text
 
     def parenthesised(self) -> tuple[list[Token], int]:
-        """Take what is in parentheses; return it, and where the closing one stands."""
+        """Take the tokens in parentheses; return them, and the position of the closing one."""
         self.take()
         depth = 1
         inner: list[Token] = []

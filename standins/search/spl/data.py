@@ -104,7 +104,7 @@ class Data(Protocol):
     `eventtype` and `tag` in addition to their own fields."""
 
     def events(self) -> Iterable[Row]:
-        """Return all events, in whatever order."""
+        """Return all events, in any order."""
 
     def macro(self, name: str, arity: int) -> Macro | None:
         """Return the macro of that name with that number of arguments."""

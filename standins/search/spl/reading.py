@@ -38,7 +38,7 @@ STREAMING = frozenset(["bin", "eval", "fields", "fillnull", "rename", "regex", "
 
 @dataclass(frozen=True)
 class Part:
-    """What the index knows of a part of a search.
+    """A part of a search, as far as the index can check it.
 
     `may` returns whether an event may satisfy the part, and is None if every event may; with `exact` these events do
     satisfy it. `asked` are the fields whose values are not words of the text, each with the value that it must have.
@@ -78,7 +78,7 @@ class IndexTerms:
         return Part((lambda row: not may(row)) if part.exact and may is not None else None, exact=part.exact)
 
     def keyword(self, phrase: str, whole_term: bool = False, case_sensitive: bool = False) -> Part:
-        """Return what the index knows of a phrase in the text."""
+        """Return the part that the index can check of a phrase in the text."""
         if phrase == "*":
             return self.always()
         sought = wanted(phrase, whole_term)
@@ -86,7 +86,7 @@ class IndexTerms:
         return Part(_known_by(sought), exact, words=frozenset([phrase]))
 
     def compare(self, name: str, comparison: str, value: str) -> Part:
-        """Return what the index knows of a field's value."""
+        """Return the part that the index can check of a field's value."""
         if name in INDEXED and comparison in ("=", "==", "!="):
             return Part(compare(name, comparison, value), exact=True)
         if comparison not in ("=", "==") or value == "*":

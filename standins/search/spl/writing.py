@@ -70,7 +70,7 @@ def _info(context: Context) -> Iterator[str]:
 
 
 def _written(arguments: Arguments, value: Any) -> str:
-    """Return a value as the text of an event has it: several values are lines of one text."""
+    """Return a value in the form that it has in the text of an event: several values are lines of one text."""
     found = "\n".join(texts(value))
     if '"' in found:
         raise arguments.fail("how a value with a quote is written is left open")
