@@ -46,7 +46,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class Document:
-    """An answer that lists no entities, in JSON, as splunkd gives it where it is asked for that."""
+    """An answer that lists no entities, in JSON, as splunkd gives it where it is asked for that; 204 has no body."""
 
     content: Mapping[str, Any]
     status: int = 200
@@ -84,7 +84,7 @@ def render(answer: Feed | Document, as_json: bool) -> bytes:
         return render_json(answer) if as_json else render_atom(answer)
     if not as_json:
         raise RestProblem(501, "the stand-in gives this in JSON only")
-    return json.dumps(answer.content).encode("ascii")
+    return b"" if answer.status == 204 else json.dumps(answer.content).encode("ascii")
 
 
 def render_message(text: str, as_json: bool) -> bytes:

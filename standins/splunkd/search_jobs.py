@@ -1,8 +1,8 @@
 """search/v2/jobs: searches as jobs, which are begun, asked for until they are done, read and canceled.
 
-Who finds what a search finds is given: a `Search`. A job runs when it is begun, and is asked for twice before it says
-that it is done, so that nobody reads results who has not waited. Of the arguments of a job those are known that this
-project's programs give.
+Who finds what a search finds is given: a `Search`. A job runs when it is begun. Asked for the first time it has nothing
+to show (HTTP 204), then it is running, then done, so that nobody reads results who has not waited. Of the arguments of
+a job those are known that this project's programs give.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ KNOWN = {
     "timeout",
     "max_time",
 }
+
+QUESTIONS = 3
+"""The question at which a job says that it is done."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,11 @@ class SearchJobs:
             self._jobs[sid] = job
         return Document({"sid": sid}, 201)
 
-    def _state(self, sid: str, job: Job) -> Feed:
+    def _state(self, sid: str, job: Job) -> Feed | Document:
         job.questions += 1
-        done = job.questions > 1
+        if job.questions == 1:
+            return Document({}, 204)
+        done = job.questions >= QUESTIONS
         state = ("FAILED" if job.found.failed else "DONE") if done else "RUNNING"
         content = {
             "sid": sid,
@@ -139,7 +144,7 @@ class SearchJobs:
         unknown = set(arguments) - {"count", "offset"}
         if unknown:
             raise RestProblem(400, f'Argument "{sorted(unknown)[0]}" is not supported by this handler.')
-        if job.questions < 2 or job.found.failed:
+        if job.questions < QUESTIONS or job.found.failed:
             raise RestProblem(501, "the stand-in gives no results of a job that is not known to be done")
         offset, count = int(arguments.get("offset", "0")), int(arguments.get("count", "100"))
         rows = job.found.rows[offset : offset + count if count else None]

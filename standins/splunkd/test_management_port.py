@@ -41,7 +41,8 @@ def ask(splunkd: Splunkd, method: str, path: str, form: dict[str, str], key: str
     try:
         connection.request(method, target, body if method == "POST" else None, headers)
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        answer = response.read()
+        return response.status, json.loads(answer) if answer else None
     finally:
         connection.close()
 
@@ -165,6 +166,7 @@ def test_a_job_is_waited_for_read_and_canceled(splunkd: Splunkd) -> None:
     assert status == 201
     assert isinstance(begun, dict)
     job = f"/services/search/v2/jobs/{begun['sid']}"
+    assert ask(splunkd, "GET", job, {}) == (204, None)
     states = [ask(splunkd, "GET", job, {})[1] for _ in range(2)]
     contents = [one["entry"][0]["content"] for one in states if isinstance(one, dict)]
     assert [one["dispatchState"] for one in contents] == ["RUNNING", "DONE"]
@@ -183,9 +185,9 @@ def test_a_job_that_fails_says_why(splunkd: Splunkd) -> None:
     splunkd.answer_searches(found)
     begun = ask(splunkd, "POST", "/services/search/v2/jobs", {"search": "search broken"})[1]
     assert isinstance(begun, dict)
-    states = [ask(splunkd, "GET", f"/services/search/v2/jobs/{begun['sid']}", {})[1] for _ in range(2)]
-    assert isinstance(states[1], dict)
-    content = states[1]["entry"][0]["content"]
+    states = [ask(splunkd, "GET", f"/services/search/v2/jobs/{begun['sid']}", {})[1] for _ in range(3)]
+    assert isinstance(states[2], dict)
+    content = states[2]["entry"][0]["content"]
     assert (content["dispatchState"], content["isFailed"]) == ("FAILED", True)
     assert content["messages"] == [{"type": "FATAL", "text": "it is broken"}]
 

@@ -16,7 +16,8 @@ def test_every_step_of_the_nightly_run_is_a_job(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     nightly = load("nightly", monkeypatch)
     matrix = WORKFLOW.partition("        step:\n")[2].partition("    runs-on")[0]
-    assert re.findall(r"- ([\w.-]+)\n", matrix) == [step.name for step in nightly.STEPS]
+    # What may be skipped needs what a hosted runner does not have.
+    assert re.findall(r"- ([\w.-]+)\n", matrix) == [step.name for step in nightly.STEPS if not step.may_skip]
     assert "run: tools/nightly --only ${{ matrix.step }}\n" in WORKFLOW
     assert "run: .ci/run\n" in WORKFLOW
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from real_lane import official, panels, report, streaming
+from real_lane import install, official, panels, report, streaming
+from real_lane.client import Unreachable
 from real_lane.report import Outcome
 from real_lane.searches import Done, command, problem_of
 from real_lane.settings import Settings, Skip, address_of, read
@@ -306,3 +307,45 @@ def test_the_night_asks_nobody_for_a_password(monkeypatch: pytest.MonkeyPatch) -
     nightly = load("nightly", monkeypatch)
     (step,) = [one for one in nightly.STEPS if one.name == "real-splunk"]
     assert (list(step.command), step.may_skip) == (["tools/real_splunk", "--no-prompt"], True)
+
+
+# A restart
+
+
+class Restarting:
+    """A management port whose answers come one after the other; "gone" is none."""
+
+    def __init__(self, *answers: object) -> None:
+        self._answers = iter(answers)
+
+    def _next(self) -> object:
+        answer = next(self._answers)
+        if answer == "gone":
+            raise Unreachable("it is gone")
+        return answer
+
+    def log_in(self) -> None:
+        return
+
+    def ask(self, method: str, path: str, form: dict[str, str]) -> object:
+        assert (method, path) == ("POST", "/server/control/restart")
+        return self._next()
+
+    def content(self, path: str) -> dict[str, object]:
+        return {"startup_time": self._next()}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (1, "asked", 1, "gone", 2),
+        # It can be gone before it has answered.
+        (1, "gone", "gone", 2),
+        # It need not say when it was started.
+        (None, "asked", None, "gone", None),
+    ],
+)
+def test_a_restart_is_over_when_splunkd_answers_that_was_started_since(answers: tuple[object, ...]) -> None:
+    management = Restarting(*answers)
+    install.restart(management, 60, 0.0)  # type: ignore[arg-type]
+    assert list(management._answers) == []

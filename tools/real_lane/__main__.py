@@ -41,8 +41,12 @@ def main(arguments: Sequence[str]) -> int:
     secrets = lane.secrets
     outcomes = run(lane)
     sys.stdout.write(as_table(outcomes))
-    if settings.json is not None:
-        write_json(settings.json, lane.splunk, outcomes, lane.ran, secrets)
+    try:
+        if settings.json is not None:
+            write_json(settings.json, lane.splunk, outcomes, lane.ran, secrets)
+    except OSError as error:
+        say(f"The report was not written: {error}")
+        return 1
     return status(outcomes)
 
 

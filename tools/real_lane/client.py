@@ -85,15 +85,13 @@ class Management:
         self._authorization = f"Splunk {key}"
 
     def content(self, path: str) -> Content:
-        """Return the content of the only entity at a path."""
-        return next(iter(self.entries(path).values()), {})
+        """Return the content of the only entity at a path, nothing where splunkd has none to show yet (HTTP 204)."""
+        answer = self.ask("GET", path)
+        return next(iter(_entries(path, answer).values()), {}) if answer else {}
 
     def entries(self, path: str) -> dict[str, Content]:
         """Return the contents of all entities at a path, by name."""
-        try:
-            return {str(one["name"]): dict(one["content"]) for one in self.ask("GET", path, {"count": "0"})["entry"]}
-        except (LookupError, TypeError, ValueError):
-            raise Unreachable(f"The answer of {path} lists no entities: does splunkd listen there?") from None
+        return _entries(path, self.ask("GET", path, {"count": "0"}))
 
     def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Content:
         """Send a request, its form in the body of a POST or else in the address; return the JSON of the answer."""
@@ -160,6 +158,13 @@ class _Verified(HTTPSConnection):
 def named(collection: str, name: str) -> str:
     """Return the path of an entity."""
     return f"{collection}/{quote(name, safe='')}"
+
+
+def _entries(path: str, answer: Content) -> dict[str, Content]:
+    try:
+        return {str(one["name"]): dict(one["content"]) for one in answer["entry"]}
+    except (LookupError, TypeError, ValueError):
+        raise Unreachable(f"The answer of {path} lists no entities: does splunkd listen there?") from None
 
 
 def _text_of(body: bytes) -> str:

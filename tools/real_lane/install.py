@@ -6,6 +6,7 @@ is asked of the management port, which takes a path on splunkd's machine.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -37,17 +38,20 @@ def started(management: Management) -> Any:
 def restart(management: Management, limit: float, pause: float) -> None:
     """Have splunkd restart, and wait until it answers again. Raises StepFailure after `limit` seconds."""
     before = started(management)
-    management.ask("POST", "/server/control/restart", {})
+    # splunkd may be gone before it has answered; whether it restarts is seen below.
+    with contextlib.suppress(Unreachable):
+        management.ask("POST", "/server/control/restart", {})
     deadline = time.monotonic() + limit
-    last = "it answers as before"
+    gone, last = False, "it answers as before"
     while time.monotonic() < deadline:
         time.sleep(pause)
         try:
             management.log_in()
-            if started(management) != before:
+            # A splunkd that does not say when it was started has to have been gone.
+            if started(management) != before or (before is None and gone):
                 return
-        except (Refused, Unreachable) as failure:
-            last = str(failure)
+        except StepFailure as failure:
+            gone, last = True, str(failure)
     raise StepFailure(f"Splunk has not come back from its restart within {limit:.0f} seconds: {last}")
 
 

@@ -188,9 +188,9 @@ def run(lane: Lane, steps: Sequence[LaneStep] = STEPS) -> list[Outcome]:
 
 def take(lane: Lane, step: LaneStep) -> Outcome:
     """Take a step."""
-    lane.say(f"{step.name} …")
     begun = time.monotonic()
     try:
+        lane.say(f"{step.name} …")
         result, text = PASSED, step.take(lane)
     except Skip as skip:
         result, text = SKIPPED, str(skip)
