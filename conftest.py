@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import faulthandler
 import fcntl
 import os
 import subprocess
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,32 +24,8 @@ if TYPE_CHECKING:
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-# No test depends on how fast the machine is; each has the limit of all tests, `timeout` in pyproject.toml.
-
-STUCK_SECONDS = 300
-"""After which a test that not even its time limit could end takes its process with it, and says where it hung.
-
-The limit (`timeout` in pyproject.toml) is an exception in the main thread, which something that waits without listening
-to signals never sees. One such test would keep the whole run from ending.
-"""
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Have every test end, one way or the other."""
-    folder = ROOT / "build" / "stuck"
-    folder.mkdir(parents=True, exist_ok=True)
-    said = folder / f"{os.getpid()}.txt"
-    with said.open("w", encoding="utf-8") as file:
-        file.write(f"{item.nodeid}\n")
-        file.flush()
-        faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=file)
-        try:
-            return (yield)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            # Another run in this clone may have cleared the folder.
-            said.unlink(missing_ok=True)
+# No test depends on how fast the machine is; each has the limit of all tests, `timeout` in pyproject.toml, or its own.
+pytest_plugins = ["tests.watchdog"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
-from environment import ROOT, StepFailure, say
-from package import APP, read_version
+from environment import ROOT, StepFailure, read_version, say
+from package import APP
 from steps import Result, Step, table, take
 from test import RESULTS, VERSIONS, find_pythons, require
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +53,14 @@ def run(step: str, command: Sequence[str], good: Sequence[int] = (0,)) -> str:
 def last_lines(text: str, count: int = 30) -> str:
     """Return the end of a text."""
     return "\n".join(text.splitlines()[-count:])
+
+
+def read_version(root: Path) -> str:
+    """Return the version in app.manifest, which is the one place to change it."""
+    version = json.loads((root / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"]
+    if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", version):
+        raise StepFailure(f"app.manifest has the version {version!r}; it must read like 1.2.3.")
+    return str(version)
 
 
 @contextlib.contextmanager

@@ -82,6 +82,17 @@ def fetch_wheels(root: Path, python: str, requirements: dict[str, str]) -> Path:
     return kept
 
 
+def prepare_wheels(root: Path) -> tuple[str, Path]:
+    """Return the Python of the generator's environment, and the folder of the wheels that the repository pins.
+
+    Others who build in this repository wait meanwhile.
+    """
+    requirements = read_requirements((root / REQUIREMENTS).read_text(encoding="utf-8"))
+    with lock(root / "build" / "lock"):
+        python = prepare(root, "ucc", root / GENERATOR)
+        return python, fetch_wheels(root, python, requirements)
+
+
 def fetch_portable(python: str, requirements: dict[str, str], folder: Path) -> None:
     """Fetch the wheels that serve every platform."""
     wanted = [line for name, line in requirements.items() if name not in (*BUILT_FROM_SOURCE, *PLATFORM_LIBRARIES)]

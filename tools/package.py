@@ -1,11 +1,12 @@
 """Build the add-on's package: dist/TA_secure_firewall_estreamer-<version>.spl.
 
-The steps, in order: the generator (UCC) in an environment of its own, the libraries as wheels, the generated add-on
-with the libraries unpacked into it, and an archive that has the same bytes whenever its sources are the same. A build
-has a folder of its own under build/, so that two builds at once do not meet; only the generator's environment and the
-downloaded wheels are kept for the next build, under a lock. pip follows its own settings (PIP_NO_INDEX, PIP_FIND_LINKS
-and so on), so a folder of wheels serves a machine without a network. Beside the package lies what it contains, as a
-CycloneDX SBOM: dist/TA_secure_firewall_estreamer-<version>.cdx.json.
+The generator (UCC) builds the add-on, as `ucc-gen build` does by itself: additional_packaging.py finishes it. What is
+here surrounds that: the generator's environment, the wheels of the libraries, a copy of the sources that the generator
+may rewrite, and an archive that has the same bytes whenever its sources are the same. A build has a folder of its own
+under build/, so that two builds at once do not meet; only the generator's environment and the downloaded wheels are
+kept for the next build, under a lock. pip follows its own settings (PIP_NO_INDEX, PIP_FIND_LINKS and so on), so a
+folder of wheels serves a machine without a network. Beside the package lies what it contains, as a CycloneDX SBOM:
+dist/TA_secure_firewall_estreamer-<version>.cdx.json.
 
 Progress goes to stderr, the package's path to stdout. A step that fails ends the build with a sentence and status 1.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
-import json
 import os
 import re
 import shutil
@@ -26,55 +26,27 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from environment import EPOCH, ROOT, StepFailure, last_lines, lock, prepare, run, say
+from environment import EPOCH, ROOT, StepFailure, last_lines, read_version, run, say
 from history import package_of
-from libraries import GENERATOR, REQUIREMENTS, fetch_wheels, read_requirements, unpack_libraries
+from libraries import prepare_wheels
 
 APP = "TA_secure_firewall_estreamer"
 
-REQUIRED_SOURCES = (
-    "LICENSE",
-    "NOTICE",
-    "README",
-    "app.manifest",
-    "bin",
-    "default",
-    "lookups",
-    "metadata",
-    "static",
-)
-OPTIONAL_SOURCES = ("CHANGELOG.md", "README.md", "SECURITY.md", "appserver")
+HOOK = "additional_packaging.py"
+"""What the generator runs at the end of its own work, and what finishes the add-on."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def read_version(root: Path) -> str:
-    """Return the version in app.manifest, which is the one place to change it."""
-    version = json.loads((root / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"]
-    if not re.fullmatch(r"\d{1,3}\.\d{1,3}\.\d{1,3}", version):
-        raise StepFailure(f"app.manifest has the version {version!r}; it must read like 1.2.3.")
-    return str(version)
-
-
-def build_number(version: str) -> int:
-    """Return the number that Splunk puts into the addresses of static files: it rises with the version."""
-    major, minor, patch = (int(part) for part in version.split("."))
-    return (major * 1000 + minor) * 1000 + patch + 1
-
-
 def stage(root: Path, folder: Path) -> None:
-    """Copy the sources to where the generator may rewrite them."""
-    package = folder / "package"
-    package.mkdir(parents=True)
-    for name in (*REQUIRED_SOURCES, *OPTIONAL_SOURCES):
-        source = root / name
-        if source.is_dir():
-            shutil.copytree(source, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
-        elif source.is_file():
-            shutil.copyfile(source, package / name)
-        elif name in REQUIRED_SOURCES:
-            raise StepFailure(f"{name} is missing from the sources.")
+    """Copy the sources to where the generator may rewrite them; what finishes its work is linked, not copied."""
+    for source in sorted((root / "package").iterdir()):
+        if not source.exists():
+            raise StepFailure(f"{source.name} is missing from the sources.")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+    shutil.copytree(root / "package", folder / "package", ignore=unwanted)
     shutil.copyfile(root / "globalConfig.json", folder / "globalConfig.json")
+    (folder / HOOK).symlink_to(root / HOOK)
 
 
 def generate(python: str, folder: Path, version: str) -> Path:
@@ -95,107 +67,8 @@ def check_generator_log(log: str) -> None:
         raise StepFailure("ucc-gen reported an error:\n" + last_lines(log))
     if not any("File creation summary" in line for line in lines):
         raise StepFailure("ucc-gen ended before its summary:\n" + last_lines(log))
-
-
-def fix_build_number(addon: Path, number: int) -> None:
-    """Put a fixed number where the generator writes the time: into app.conf and the addresses in its page."""
-    conf = addon / "default" / "app.conf"
-    text = conf.read_text(encoding="utf-8")
-    found = re.search(r"^build = (\d+)$", text, re.MULTILINE)
-    if found is None:
-        raise StepFailure("The generated app.conf has no build number.")
-    conf.write_text(text.replace(found[0], f"build = {number}"), encoding="utf-8")
-    page = addon / "appserver" / "templates" / "base.html"
-    html, count = re.subn(r"/@\d{10}/", f"/@{number}/", page.read_text(encoding="utf-8"))
-    if count == 0:
-        raise StepFailure("The generated base.html has no build number.")
-    page.write_text(html, encoding="utf-8")
-
-
-def use_settings_handler(addon: Path) -> None:
-    """Have the add-on's own handler serve the settings: the generator lets it be named for accounts and inputs only."""
-    script = addon / "bin" / f"{APP}_rh_settings.py"
-    text = script.read_text(encoding="utf-8")
-    changed = text.replace("        handler=AdminExternalHandler,\n", "        handler=SettingsHandler,\n").replace(
-        "from splunktaucclib.rest_handler.admin_external import AdminExternalHandler\n",
-        "from estreamer.rest.endpoints import SettingsHandler\n",
-    )
-    if "AdminExternalHandler" in changed or changed == text:
-        raise StepFailure("The generated handler of the settings is not as expected.")
-    script.write_text(changed, encoding="utf-8")
-
-
-def name_python(addon: Path) -> None:
-    """Have splunkd 9.3 and 9.4 run the generated handlers under Python 3.9: to them `python3`, as generated, is 3.7.
-
-    Later versions of splunkd go by `python.required` beside it.
-    """
-    conf = addon / "default" / "restmap.conf"
-    text = conf.read_text(encoding="utf-8")
-    changed, count = re.subn(r"^python\.version = python3$", "python.version = python3.9", text, flags=re.MULTILINE)
-    if count == 0 or count != len(_HANDLER.findall(text)):
-        raise StepFailure("The generated restmap.conf does not name a Python as expected.")
-    conf.write_text(changed, encoding="utf-8")
-
-
-_HANDLER = re.compile(r"^\[admin_external:(\w+)\]\n(?:[^\[\n].*\n)*?handleractions = (.+)$", re.MULTILINE)
-_EXPOSED = re.compile(r"\[expose:[^\]]+\]\npattern = (.+)\nmethods = (.+)\n*")
-_METHODS = {"list": "GET", "create": "POST"}
-_METHODS_OF_ONE = {"list": "GET", "edit": "POST", "remove": "DELETE"}
-
-
-def narrow_exposure(addon: Path) -> None:
-    """Expose each handler to browsers by those methods only that it has an action for.
-
-    The generator exposes more: GET of an endpoint that only acts, for one, which any page could have a browser send.
-    """
-    restmap = (addon / "default" / "restmap.conf").read_text(encoding="utf-8")
-    actions = {name: re.split(r",\s*", found.strip()) for name, found in _HANDLER.findall(restmap)}
-    web = addon / "default" / "web.conf"
-    text = web.read_text(encoding="utf-8")
-    if not actions or _EXPOSED.sub("", text).strip():
-        raise StepFailure("The generated restmap.conf or web.conf is not as expected.")
-
-    def narrowed(stanza: re.Match[str]) -> str:
-        name, separator, _ = stanza[1].partition("/*")
-        if name not in actions:
-            return stanza[0].rstrip() + "\n\n"
-        known = _METHODS_OF_ONE if separator else _METHODS
-        methods = ", ".join(known[action] for action in actions[name] if action in known)
-        return stanza[0].replace(f"methods = {stanza[2]}", f"methods = {methods}").rstrip() + "\n\n" if methods else ""
-
-    web.write_text(_EXPOSED.sub(narrowed, text).rstrip() + "\n", encoding="utf-8")
-
-
-def append_additions(root: Path, addon: Path) -> None:
-    """Append what the generator cannot write to the files that it has written."""
-    for source in sorted((root / "additions").rglob("*.conf")):
-        target = addon / source.relative_to(root / "additions")
-        if not target.is_file():
-            raise StepFailure(
-                f"{source.relative_to(root)} is to be appended to a file that the generator did not write."
-            )
-        target.write_text(target.read_text(encoding="utf-8") + source.read_text(encoding="utf-8"), encoding="utf-8")
-
-
-_PICTURE = re.compile(r"!\[([^\]]*)\]\(pictures/[^)]*\)")
-
-
-def add_pages(root: Path, addon: Path) -> None:
-    """Give the add-on its documentation. Pictures would be a fifth of the package: what they show is told instead."""
-    for source in sorted([*(root / "docs").rglob("*.md"), *(root / "docs").glob("*.svg")]):
-        target = addon / source.relative_to(root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = source.read_text(encoding="utf-8")
-        target.write_text(_PICTURE.sub(r"*Picture: \1*", text), encoding="utf-8")
-
-
-def add_libraries(root: Path, wheels: Path, addon: Path) -> None:
-    """Give the add-on its libraries and the list of them."""
-    library = addon / "lib"
-    library.mkdir(exist_ok=True)
-    unpack_libraries(wheels, library)
-    shutil.copyfile(root / REQUIREMENTS, library / "requirements.txt")
+    if "does not have `cleanup_output_files`" in log:
+        raise StepFailure(f"ucc-gen could not import {HOOK}:\n" + last_lines(log))
 
 
 def write_archive(addon: Path, archive: Path) -> None:
@@ -226,22 +99,12 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 def build(root: Path, destination: Path) -> Path:
     """Build the package, with the list of what it contains beside it, and return its path."""
     version = read_version(root)
-    requirements = read_requirements((root / REQUIREMENTS).read_text(encoding="utf-8"))
-    with lock(root / "build" / "lock"):
-        python = prepare(root, "ucc", root / GENERATOR)
-        wheels = fetch_wheels(root, python, requirements)
+    python, wheels = prepare_wheels(root)
     with tempfile.TemporaryDirectory(prefix="package-", dir=root / "build") as scratch:
         folder = Path(scratch)
         stage(root, folder)
         say("generating the add-on")
         addon = generate(python, folder, version)
-        add_libraries(root, wheels, addon)
-        add_pages(root, addon)
-        use_settings_handler(addon)
-        narrow_exposure(addon)
-        name_python(addon)
-        append_additions(root, addon)
-        fix_build_number(addon, build_number(version))
         archive = folder / f"{APP}-{version}.spl"
         say("writing the package")
         write_archive(addon, archive)

@@ -62,7 +62,8 @@ def forms(tables: Tables, present: str) -> str:
             }
             for group in parameters.GROUPS
         ]
-    return json.dumps(config, indent=2) + "\n"
+    # As the generator writes it, which rewrites the file at each build.
+    return json.dumps(config, indent=4, ensure_ascii=False) + "\n"
 
 
 def list_all(rows: list[dict[str, Any]], table: Iterable[Parameter]) -> None:

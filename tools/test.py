@@ -69,8 +69,8 @@ FAST = (
 """Tests that start no server and no browser. Tests that need the package are left out as well."""
 
 STUCK_ONCE = ("--reruns", "1", "--only-rerun", "no failure that a test reports")
-"""A test runs once more if its process ended during the test, because it hung (conftest.py); a test that fails does
-not."""
+"""A test runs once more if its process ended during the test, because it hung (tests/watchdog.py); a test that fails
+does not."""
 
 RESULTS = ROOT / "build" / "results"
 """The reports of the tests, in JUnit's form, one for each Python."""
@@ -81,7 +81,7 @@ STUCK = ROOT / "build" / "stuck"
 PATIENCE = 45 * 60
 """Seconds that one check may take."""
 
-STYLE = ("bench", "bin", "conftest.py", "noxfile.py", "standins", "tests", "tools")
+STYLE = ("additional_packaging.py", "bench", "bin", "conftest.py", "noxfile.py", "standins", "tests", "tools")
 COVERAGE_WANTED = 90
 
 

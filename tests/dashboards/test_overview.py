@@ -207,7 +207,8 @@ def test_change_is_told_in_words_where_there_is_no_percentage(head: SearchHead) 
         for name, current, previous in rows
         for when, count in (("current", current), ("previous", previous))
     )
-    search = f'| makeresults | where false() {made} | `sfw_compared("rule","rule","count")`'
+    values = 'where like(key,"rule/%") | eval rule=substr(key,6) | `sfw_compared("rule","count")`'
+    search = f"| makeresults | where false() {made} | {values}"
     found = head.results(head.create({"search": search}), None)
     assert {row["rule"]: row["change"] for row in found.rows} == {
         "a": "+50%",

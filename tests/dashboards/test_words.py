@@ -154,6 +154,22 @@ def test_an_address_is_one_word(value: str, search: str, knowledge: Knowledge) -
     assert words_of(f'| makeresults | eval value="{value}" | `sfw_address_words`', knowledge) == search
 
 
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("10.1.2.*", '"10.1.2.*"'),
+        ('x" OR "', r'"x\" OR \""'),
+        ("back\\slash", r'"back\\slash"'),
+        ('\\"', r'"\\\""'),
+        ("", '""'),
+    ],
+)
+def test_a_value_is_put_into_quotes_with_its_own_escaped(value: str, quoted: str, knowledge: Knowledge) -> None:
+    literal = value.replace("\\", "\\\\").replace('"', '\\"')
+    search = f'| makeresults | eval value="{literal}" | eval search=`sfw_quoted(value)` | table search'
+    assert words_of(search, knowledge) == quoted
+
+
 NAMES = (
     *("Permit Outbound", 'say "hello"', "back\\slash", "Übersicht 100%", "a--b", "C:\\Temp\\x", "ünï"),
     *("50% off & more", "rule 7", "No rule logged", "it's (here)", "NOT", "a=b", "$money$", "{x}"),

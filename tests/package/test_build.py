@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from standins.places import ROOT
+from standins.places import APP, ROOT
 
 
 @pytest.fixture
@@ -27,11 +27,25 @@ def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def additional_packaging(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module additional_packaging.py, which the generator imports."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import additional_packaging  # noqa: PLC0415 - it changes the path
+
+    return additional_packaging
+
+
+@pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """A copy of the sources, with the generator and the wheels that the last build has left behind, if any."""
     copy = tmp_path / "sources"
-    unwanted = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "node_modules", "tests")
-    shutil.copytree(ROOT, copy, ignore=unwanted)
+    at_the_top = {"build", "dist", "node_modules", "output", "tests"}
+
+    def unwanted(folder: str, names: list[str]) -> set[str]:
+        hidden = {name for name in names if name.startswith(".") or name == "__pycache__"}
+        return hidden | (at_the_top.intersection(names) if folder == str(ROOT) else set())
+
+    shutil.copytree(ROOT, copy, ignore=unwanted, symlinks=True)
     for shared in (".venv/ucc", "build/wheels"):
         if (ROOT / shared).is_dir():
             (copy / shared).parent.mkdir(exist_ok=True)
@@ -39,10 +53,27 @@ def sources(tmp_path: Path) -> Path:
     return copy
 
 
+def version() -> str:
+    return str(json.loads((ROOT / "app.manifest").read_text(encoding="utf-8"))["info"]["id"]["version"])
+
+
 def run_build(sources: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(sources), "PIP_CONFIG_FILE": os.devnull}
     environment = {**os.environ, **offline, **settings}
     return subprocess.run([str(sources / "package.sh")], capture_output=True, text=True, check=False, env=environment)
+
+
+def generate(sources: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `ucc-gen build` in the sources, as whoever knows the generator does."""
+    command = [str(sources / ".venv/ucc/bin/python"), "-m", "splunk_add_on_ucc_framework", "build", *arguments]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=sources, env=environment)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, by its path there."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def needs_generator(sources: Path) -> None:
@@ -61,6 +92,35 @@ def test_two_builds_at_once_give_the_same_bytes(tmp_path: Path, built_package: P
     assert [package.parent for package in packages] == folders
     assert len({hashlib.sha256(package.read_bytes()).hexdigest() for package in packages}) == 1
     assert packages[0].name == built_package.name
+
+
+@pytest.mark.package
+def test_the_generator_alone_builds_what_is_in_the_package(addon: Path, sources: Path) -> None:
+    needs_generator(sources)
+    (sources / "bin/estreamer/__pycache__").mkdir()
+    (sources / "bin/estreamer/__pycache__/errors.cpython-39.pyc").touch()
+    (sources / "default/.DS_Store").touch()
+    config = (sources / "globalConfig.json").read_bytes()
+    done = generate(sources, "--ta-version", version())
+    assert done.returncode == 0, done.stderr
+    alone, packed = files_of(sources / "output" / APP), files_of(addon)
+    assert {name for name in alone | packed if alone.get(name) != packed.get(name)} == set()
+    assert (sources / "globalConfig.json").read_bytes() == config
+
+
+def test_the_generator_alone_with_another_version_ends_and_says_which_is_right(sources: Path) -> None:
+    needs_generator(sources)
+    done = generate(sources, "--ta-version", "9.9.9")
+    assert done.returncode == 1
+    assert (
+        f"additional_packaging.py: ucc-gen took 9.9.9 as the version, and app.manifest has {version()}" in done.stderr
+    )
+
+
+def test_every_link_of_the_generators_folder_leads_to_a_source() -> None:
+    links = list((ROOT / "package").iterdir())
+    assert {link.name: os.readlink(link) for link in links} == {link.name: f"../{link.name}" for link in links}
+    assert {link.name for link in links if not link.exists()} == set()
 
 
 def test_a_generator_that_cannot_be_installed_ends_the_build(sources: Path) -> None:
@@ -124,8 +184,20 @@ def test_a_clean_generators_log_is_accepted(package: ModuleType) -> None:
     assert package.check_generator_log(log) is None
 
 
-def test_the_build_number_rises_with_the_version(package: ModuleType) -> None:
-    numbers = [package.build_number(version) for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.0.10", "10.0.0")]
+def test_a_generator_that_did_not_finish_the_addon_is_noticed(package: ModuleType) -> None:
+    log = (
+        "INFO: additional_packaging.py is present but does not have `cleanup_output_files`. Skipping clean-up.\n"
+        "INFO: File creation summary: created: 1\n"
+    )
+    with pytest.raises(package.StepFailure, match="could not import additional_packaging"):
+        package.check_generator_log(log)
+
+
+def test_the_build_number_rises_with_the_version(additional_packaging: ModuleType) -> None:
+    numbers = [
+        additional_packaging.build_number(version)
+        for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.0.10", "10.0.0")
+    ]
     assert numbers == sorted(set(numbers))
 
 
