@@ -5,7 +5,7 @@ here surrounds that: the generator's environment, the wheels of the libraries, a
 may rewrite, and an archive that has the same bytes whenever its sources are the same. A build has a folder of its own
 under build/, so that two builds at once do not meet; only the generator's environment and the downloaded wheels are
 kept for the next build, under a lock. pip follows its own settings (PIP_NO_INDEX, PIP_FIND_LINKS and so on), so a
-folder of wheels serves a machine without a network. Beside the package lies what it contains, as a CycloneDX SBOM:
+folder of wheels serves a machine without a network. An SBOM (CycloneDX) lies next to the package:
 dist/TA_secure_firewall_estreamer-<version>.cdx.json.
 
 Progress goes to stderr, the package's path to stdout. A step that fails ends the build with a sentence and status 1.
@@ -35,7 +35,7 @@ APP = "TA_secure_firewall_estreamer"
 HOOK = "additional_packaging.py"
 """What the generator runs at the end of its own work, and what finishes the add-on."""
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def stage(root: Path, folder: Path) -> None:
@@ -60,8 +60,8 @@ def generate(python: str, folder: Path, version: str) -> Path:
 
 
 def check_generator_log(log: str) -> None:
-    """Raise StepFailure unless the generator came to its end without an error: it exits with 0 in spite of one."""
-    lines = _COLOUR.sub("", log).splitlines()
+    """Raise StepFailure unless the generator reached its end without an error: it exits with 0 in spite of one."""
+    lines = _COLOR.sub("", log).splitlines()
     errors = [line for line in lines if re.match(r"(ERROR|CRITICAL)\b", line)]
     if errors:
         raise StepFailure("ucc-gen reported an error:\n" + last_lines(log))
@@ -97,7 +97,7 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def build(root: Path, destination: Path) -> Path:
-    """Build the package, with the list of what it contains beside it, and return its path."""
+    """Build the package with its SBOM next to it, and return its path."""
     version = read_version(root)
     python, wheels = prepare_wheels(root)
     with tempfile.TemporaryDirectory(prefix="package-", dir=root / "build") as scratch:
