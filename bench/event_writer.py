@@ -34,8 +34,8 @@ def event_writer_output() -> Any:
     from splunklib.modularinput import Event, EventWriter  # noqa: PLC0415
 
     class EventWriterOutput(XmlStream):
-        def __init__(self, descriptor: int, *, source: str, sourcetype: str, host: str, index: str | None) -> None:
-            super().__init__(descriptor, source=source, sourcetype=sourcetype, host=host, index=index)
+        def __init__(self, descriptor: int, **settings: Any) -> None:
+            super().__init__(descriptor, **settings)
             os.set_blocking(descriptor, True)
             file = open(descriptor, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
             self._writer = EventWriter(_Counting(self, file))

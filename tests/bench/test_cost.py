@@ -32,6 +32,14 @@ def test_the_input_keeps_its_share_of_what_clients_that_do_less_reach(built_pack
     assert min(float(row[6]) for row in inputs) > LOWEST_MULTIPLE_OF_EVENT_WRITER
 
 
+@pytest.mark.package
+def test_every_client_that_the_input_is_compared_with_still_runs(built_package: Path):
+    (rows,) = tables(
+        bench("cost", "--events", "300", "--rounds", "1", "--python", sys.executable, package=built_package)
+    )
+    assert {row[2] for row in rows} == {"discard", "least", "input", "input with drop rules", "input, EventWriter"}
+
+
 @pytest.mark.timeout(280)
 def test_an_event_takes_no_more_instructions_than_it_did():
     (rows,) = tables(bench("hot_path", "--instructions"))
