@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Protocol
 from xml.sax.saxutils import escape
@@ -219,6 +220,7 @@ class Chunk:
         self.numbers = numbers
         self._starts = starts
         self._texts = texts
+        self._ends: list[int] = []
         # Slices are filled without a step of the interpreter for each piece.
         pieces = [_TAIL] * (3 * len(texts))
         pieces[0::3] = starts
@@ -229,20 +231,22 @@ class Chunk:
         """Return how many events lie completely within the first `length` bytes."""
         if length >= len(self.data):
             return len(self._texts)
-        for count, end in enumerate(self._ends()):
-            # The newline behind the last tag is not part of the event.
-            if end - 1 > length:
-                return count
-        return len(self._texts)
+        # The newline behind the last tag is not part of the event.
+        return bisect_right(self._found_ends(), length + 1)
 
     def ends_at(self, length: int) -> bool:
         """Return whether the first `length` bytes end between two events."""
         if length in (0, len(self.data)):
             return True
-        return any(end - 1 <= length <= end for end in self._ends())
+        ends = self._found_ends()
+        return ends[bisect_left(ends, length)] - 1 <= length
 
-    def _ends(self) -> Iterator[int]:
-        return accumulate(len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
+    def _found_ends(self) -> list[int]:
+        """Return where each event ends. A chunk that the pipe takes in one piece never needs it, others do often."""
+        if not self._ends:
+            lengths = (len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
+            self._ends = list(accumulate(lengths))
+        return self._ends
 
 
 def _text(value: str) -> str:
