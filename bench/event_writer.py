@@ -57,10 +57,10 @@ def event_writer_output() -> Any:
             ]
             return _Events(events, numbers)
 
-        def push(self, chunk: Any) -> int:
+        def push(self, chunk: Any) -> bool:
             for event in chunk.events:
                 self._writer.write_event(event)
-            return len(chunk.events)
+            return True
 
     return EventWriterOutput
 

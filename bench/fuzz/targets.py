@@ -165,7 +165,7 @@ def output(data: bytes) -> None:
         legal = (mended if problems or text != _one_line_end(payload) else payload).decode()
         assert text == _one_line_end(legal.encode()), (text, legal)
     for length in range(0, len(chunk.data) + 1, 7):
-        assert chunk.data[:length].count(b"</event>") == chunk.whole_events(length)
+        assert chunk.data[:length].count(b"</event>") == chunk.complete_events(length)
 
 
 def _one_line_end(text: bytes) -> str:

@@ -89,7 +89,7 @@ def test_a_busy_link_is_written_in_large_pieces(make: Make, monkeypatch: pytest.
     sizes: list[int] = []
     really = XmlStream.push
 
-    def push(self: XmlStream, chunk: Chunk) -> int:
+    def push(self: XmlStream, chunk: Chunk) -> bool:
         sizes.append(len(chunk.data))
         return really(self, chunk)
 

@@ -95,7 +95,7 @@ class AcknowledgedOutput:
     def take_problems(self) -> tuple[int, Counter[str]]:
         return 0, Counter()
 
-    def offer(self, encoded: Batch) -> int:
+    def offer(self, encoded: Batch) -> bool:
         if self.dead:
             raise ReceiverGone("the receiver has died")
         if encoded is not self._current:
@@ -108,6 +108,9 @@ class AcknowledgedOutput:
         self._taken += len(more)
         self._taken_of_current += len(more)
         self.written_bytes += sum(map(len, more))
+        return end == len(encoded.texts)
+
+    def taken(self) -> int:
         return self._taken_of_current
 
     def recorded(self, number: int) -> None:

@@ -33,7 +33,8 @@ def opened(path: Path, disk: Disk, before: Before = Before()) -> JsonLinesFile: 
 
 def written(output: JsonLinesFile, events: list[bytes], first: int = 1) -> int:
     lines = output.encode([b"0"] * len(events), events, range(first, first + len(events)))
-    taken = output.offer(lines)
+    output.offer(lines)
+    taken = output.taken()
     if taken:
         output.recorded(first + taken - 1)
     return taken
@@ -93,12 +94,12 @@ def test_a_full_disk_blocks_says_so_and_goes_on_in_the_middle_of_a_line(tmp_path
     output = opened(tmp_path / "events.jsonl", disk)
     lines = output.encode([b"0"] * 50, EVENTS, range(1, 51))
     disk.room = len(EVENTS[0]) + 1 + 10
-    assert output.offer(lines) == 1
+    assert (output.offer(lines), output.taken()) == (False, 1)
     assert "disk is full" in str(output.blocked())
     assert output.interest() == NOTHING
-    assert output.offer(lines) == 1
+    assert (output.offer(lines), output.taken()) == (False, 1)
     disk.room = None
-    assert output.offer(lines) == 50
+    assert (output.offer(lines), output.taken()) == (True, 50)
     assert output.blocked() is None
     assert (tmp_path / "events.jsonl").read_bytes() == b"\n".join([*EVENTS, b""])
 

@@ -17,6 +17,8 @@ from estreamer.outputs.xml_stream import XmlStream
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.outputs.pushing import pushed
+
 
 class Pipe:
     """A pipe with both ends in hand."""
@@ -66,12 +68,12 @@ def output(pipe: Pipe, **settings: str | None) -> XmlStream:
 
 def write(under_test: XmlStream, pipe: Pipe, payloads: list[bytes]) -> int:
     times = [b"%d" % number for number in range(len(payloads))]
-    return under_test.write(under_test.encode(times, payloads, range(len(payloads))), pipe.drain)
+    return pushed(under_test, under_test.encode(times, payloads, range(len(payloads))), pipe.drain)
 
 
 def test_each_event_carries_time_source_sourcetype_host_and_index(pipe: Pipe):
     under_test = output(pipe, source="estreamer_fqe://a", sourcetype="cisco:sfw:estreamer", host="fmc", index="netfw")
-    under_test.write(under_test.encode([b"17.000042"], [b'{"a":1}'], [1]), pipe.drain)
+    pushed(under_test, under_test.encode([b"17.000042"], [b'{"a":1}'], [1]), pipe.drain)
     under_test.close()
     assert pipe.events() == [
         {
@@ -174,10 +176,10 @@ def test_a_full_pipe_is_waited_for_and_everything_arrives(pipe: Pipe):
     assert [event["data"] for event in pipe.events()] == [payload.decode() for payload in payloads]
 
 
-def test_when_waiting_ends_the_number_of_whole_events_is_exact(pipe: Pipe):
+def test_when_waiting_ends_the_number_of_complete_events_is_exact(pipe: Pipe):
     under_test = output(pipe)
     payloads = [b'{"n":%d, "x":"%s"}' % (number, b"y" * 1500) for number in range(300)]
-    written = under_test.write(under_test.encode([b"1"] * 300, payloads, range(300)), lambda: False)
+    written = pushed(under_test, under_test.encode([b"1"] * 300, payloads, range(300)), lambda: False)
     pipe.drain()
     assert 0 < written < 300
     assert pipe.received.count(b"</event>") == written
@@ -185,12 +187,12 @@ def test_when_waiting_ends_the_number_of_whole_events_is_exact(pipe: Pipe):
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.data())
-def test_whole_events_are_counted_at_every_length(sizes: list[int], data: st.DataObject):
+def test_complete_events_are_counted_at_every_length(sizes: list[int], data: st.DataObject):
     pipe = Pipe()
     try:
         chunk = output(pipe).encode([b"1"] * len(sizes), [b"x" * size for size in sizes], range(len(sizes)))
         length = data.draw(st.integers(0, len(chunk.data)))
-        assert chunk.whole_events(length) == chunk.data[:length].count(b"</event>")
+        assert chunk.complete_events(length) == chunk.data[:length].count(b"</event>")
     finally:
         pipe.close_reader()
         os.close(pipe.writer)
@@ -198,7 +200,7 @@ def test_whole_events_are_counted_at_every_length(sizes: list[int], data: st.Dat
 
 def test_the_stream_is_not_ended_inside_an_event(pipe: Pipe):
     under_test = output(pipe)
-    under_test.write(under_test.encode([b"1"] * 300, [b"y" * 1500] * 300, range(300)), lambda: False)
+    pushed(under_test, under_test.encode([b"1"] * 300, [b"y" * 1500] * 300, range(300)), lambda: False)
     pipe.drain()
     under_test.close()
     pipe.drain()
@@ -217,7 +219,7 @@ def test_a_closed_reader_is_noticed_at_the_next_write_and_without_one(pipe: Pipe
     pipe.close_reader()
     assert under_test.reader_is_gone()
     with pytest.raises(ReceiverGone):
-        under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
+        pushed(under_test, under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
 
 
 def test_closing_after_the_reader_has_gone_is_quiet(pipe: Pipe):
@@ -231,7 +233,7 @@ def test_closing_after_the_reader_has_gone_is_quiet(pipe: Pipe):
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="FIONREAD on pipes is for Linux and macOS")
 def test_unread_tells_what_the_reader_has_not_taken(pipe: Pipe):
     under_test = output(pipe)
-    under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
+    pushed(under_test, under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
     assert under_test.unread() == under_test.written_bytes > 0
     pipe.drain(10)
     assert under_test.unread() == under_test.written_bytes - 10
@@ -243,7 +245,7 @@ def test_the_last_event_that_was_read_as_a_whole_is_known_by_its_number(pipe: Pi
     lengths = []
     for first in (10, 20, 30):
         chunk = under_test.encode([b"1"] * 3, [b"{}"] * 3, [first, first + 1, first + 5])
-        under_test.write(chunk, lambda: True)
+        pushed(under_test, chunk, lambda: True)
         lengths.append(len(chunk.data))
     assert under_test.read_up_to() == 9
     pipe.drain(len("<stream>\n") + lengths[0] // 3 - 2)
@@ -259,7 +261,7 @@ def test_the_last_event_that_was_read_as_a_whole_is_known_by_its_number(pipe: Pi
 def test_a_file_in_place_of_a_pipe_has_nothing_unread(tmp_path):
     descriptor = os.open(tmp_path / "events", os.O_WRONLY | os.O_CREAT)
     under_test = XmlStream(descriptor, source="s", sourcetype="t", host="h", index=None)
-    under_test.write(under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
+    pushed(under_test, under_test.encode([b"1"], [b"{}"], [1]), lambda: True)
     assert under_test.unread() == 0
     os.close(descriptor)
 
@@ -291,9 +293,9 @@ def test_the_pipe_is_waited_for_while_it_is_full_and_only_then(pipe: Pipe):
     under_test = SplunkdPipe(Splunkd(pipe.writer, "estreamer_fqe://a", None, 30), Before(), 0.0)
     assert under_test.interest() == NOTHING
     chunk = under_test.encode([b"1"] * 100, [b"{}" + b" " * 5000] * 100, range(1, 101))
-    assert under_test.offer(chunk) < 100
+    assert not under_test.offer(chunk)
     assert under_test.interest() == Interest(writable=(pipe.writer,))
-    while under_test.offer(chunk) < 100:
+    while not under_test.offer(chunk):
         pipe.drain()
     assert under_test.interest() == NOTHING
     assert under_test.gone() is None

@@ -15,6 +15,8 @@ from estreamer.outputs.output import ReceiverGone
 from estreamer.outputs.xml_stream import XmlStream
 from estreamer.windows import Process, System, WindowsPipe
 
+from tests.outputs.pushing import pushed
+
 DESCRIPTOR, HANDLE = 1, 4711
 NO_DATA, BROKEN_PIPE, DISK_FULL, INVALID_PARAMETER, ACCESS_DENIED = 232, 109, 112, 87, 5
 TIMEOUT, SIGNALED = 258, 0
@@ -76,7 +78,7 @@ def output_to(kernel: FakeKernel32) -> XmlStream:
 
 
 def write(under_test: XmlStream, count: int, wait: Any) -> int:
-    return under_test.write(under_test.encode([b"1"] * count, [b"x" * 1000] * count, range(count)), wait)
+    return pushed(under_test, under_test.encode([b"1"] * count, [b"x" * 1000] * count, range(count)), wait)
 
 
 def test_the_pipe_is_made_non_blocking(kernel: FakeKernel32) -> None:

@@ -39,10 +39,10 @@ class Writer:
         Raises ReceiverGone.
         """
         self._waited = 0.0
-        taken = self._output.offer(encoded)
-        while taken < count and self._wait():
-            taken = self._output.offer(encoded)
-        return taken
+        complete = self._output.offer(encoded)
+        while not complete and self._wait():
+            complete = self._output.offer(encoded)
+        return count if complete else self._output.taken()
 
     def drain(self) -> None:
         """End the stream, and give the receiver until the end of the grace to take what is on its way to it."""

@@ -157,18 +157,22 @@ class JsonLinesFile:
         self._marked, self._problems = 0, Counter()
         return marked, problems
 
-    def offer(self, encoded: Lines) -> int:
-        """Write what the disk takes; return how many lines it has completely. Raises ReceiverGone."""
+    def offer(self, encoded: Lines) -> bool:
+        """Write what the disk takes; return whether it has all of it. Raises ReceiverGone."""
         if encoded is not self._current:
             self._current, self._left = encoded, memoryview(encoded.data)
         while self._left:
             taken = self._write(self._left)
             if not taken:
-                break
+                return False
             self._left = self._left[taken:]
             self.written_bytes += taken
             self._blocked = None
-        return encoded.complete(len(encoded.data) - len(self._left))
+        return True
+
+    def taken(self) -> int:
+        """Return how many of the lines that were offered last the file has completely."""
+        return 0 if self._current is None else self._current.complete(len(self._current.data) - len(self._left))
 
     def _write(self, data: memoryview) -> int:
         try:

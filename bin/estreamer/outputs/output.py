@@ -66,12 +66,15 @@ class Output(Protocol[Form]):
     def take_problems(self) -> tuple[int, Counter[str]]:
         """Return how many texts were marked since the last time, and how many of them had which problem."""
 
-    def offer(self, encoded: Form) -> int:
-        """Give events; return how many of them have been taken so far, fewer than all when no more are taken now.
+    def offer(self, encoded: Form) -> bool:
+        """Give events; return whether all of them have been taken by now, False when no more are taken at the moment.
 
         Offer the same again later. Another one may follow when all were taken, or when the output is about to be
         finished. Raises ReceiverGone.
         """
+
+    def taken(self) -> int:
+        """Return how many of the events that were offered last have been taken completely."""
 
     def recorded(self, number: int) -> None:
         """Note that the bookmark has the events up to that number: what was taken so far are these."""

@@ -80,11 +80,14 @@ class SplunkdPipe:
         """Return how many payloads were marked since the last time, and how many of them had which problem."""
         return self._stream.take_problems()
 
-    def offer(self, encoded: Chunk) -> int:
-        """Write what the pipe takes now; return how many of the events it has completely. Raises ReceiverGone."""
-        taken = self._stream.push(encoded)
-        self._complete = taken == len(encoded.numbers)
-        return taken
+    def offer(self, encoded: Chunk) -> bool:
+        """Write what the pipe takes now; return whether it has all of it. Raises ReceiverGone."""
+        self._complete = self._stream.push(encoded)
+        return self._complete
+
+    def taken(self) -> int:
+        """Return how many of the events that were offered last the pipe has completely."""
+        return self._stream.taken()
 
     def recorded(self, number: int) -> None:
         """Note that the events up to that number lie within what was written so far."""

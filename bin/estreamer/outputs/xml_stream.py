@@ -33,12 +33,6 @@ _MIDDLE = b"</time><data>"
 _TAIL = b"</data></event>\n"
 
 
-class WaitForPipe(Protocol):
-    """Wait until the pipe takes bytes; return False when waiting is to end (stop, timeout)."""
-
-    def __call__(self) -> bool: ...  # noqa: D102 - the class says it
-
-
 class XmlStream:
     """The stream of one input. `descriptor` is the write end of splunkd's pipe.
 
@@ -63,7 +57,6 @@ class XmlStream:
         self._sourcetype = sourcetype
         self._index = index
         self._opened = False
-        self._whole = True
         self._inspector = repair.Inspector(clock)
         self.mended = 0
         """Payloads that were marked since the last `take_problems`."""
@@ -109,38 +102,30 @@ class XmlStream:
         self.mended, self._problems = 0, Counter()
         return mended, problems
 
-    def write(self, chunk: Chunk, wait: WaitForPipe) -> int:
-        """Write a chunk; return how many of its events the pipe has taken completely.
+    def push(self, chunk: Chunk) -> bool:
+        """Write what the pipe takes now of a chunk, or of its rest; return whether it has all of it.
 
-        Fewer than all only when `wait` returned False. Raises ReceiverGone.
-        """
-        taken = self.push(chunk)
-        while taken < len(chunk.numbers) and wait():
-            taken = self.push(chunk)
-        return taken
-
-    def push(self, chunk: Chunk) -> int:
-        """Write what the pipe takes now of a chunk, or of its rest; return how many events it has completely.
-
-        Another chunk may follow when all of it was taken, or nothing more is to be written. Raises ReceiverGone.
+        Another chunk may follow when all of it was taken, or nothing more is to be written. Raises ReceiverGone. The
+        hot path: how many events that are is not counted, since a large chunk takes several pushes.
         """
         if not chunk.data:
-            return 0
+            return True
         if chunk is not self._current:
             self._begin(chunk)
-        begun = len(self._left)
-        try:
-            while self._left:
-                taken = self._write_some(self._left)
-                if not taken:
-                    break
-                self._left = self._left[taken:]
-                self._opened = True
-        finally:
-            done = len(chunk.data) - len(self._left)
-            # However this ends: nothing may be written behind half an event.
-            self._whole = chunk.ends_at(done) or (len(self._left) == begun and self._whole)
-        return chunk.whole_events(done)
+        while self._left:
+            taken = self._write_some(self._left)
+            if not taken:
+                return False
+            self._left = self._left[taken:]
+            self._opened = True
+        return True
+
+    def taken(self) -> int:
+        """Return how many events of the chunk that was pushed last the pipe has completely."""
+        return 0 if self._current is None else self._current.complete_events(len(self._current.data) - len(self._left))
+
+    def _is_between_events(self) -> bool:
+        return self._current is None or self._current.ends_at(len(self._current.data) - len(self._left))
 
     def _begin(self, chunk: Chunk) -> None:
         data = chunk.data if self._opened else _OPENING + chunk.data
@@ -151,9 +136,9 @@ class XmlStream:
         """Return the number of the last event that the reader has taken completely; None: all that were written."""
         read = self.written_bytes - self.unread()
         for start, chunk in self._recent:
-            whole = chunk.whole_events(max(0, read - start))
-            if whole < len(chunk.numbers):
-                return chunk.numbers[whole - 1] if whole else chunk.numbers[0] - 1
+            complete = chunk.complete_events(max(0, read - start))
+            if complete < len(chunk.numbers):
+                return chunk.numbers[complete - 1] if complete else chunk.numbers[0] - 1
         return None
 
     def _remember(self, chunk: Chunk, start: int) -> None:
@@ -164,7 +149,7 @@ class XmlStream:
 
     def close(self) -> None:
         """End the stream, if that can be done without waiting and without cutting an event."""
-        if self._opened and self._whole:
+        if self._opened and self._is_between_events():
             try:
                 self._write_some(memoryview(_CLOSING))
             except ReceiverGone:
@@ -220,33 +205,29 @@ class Chunk:
         self.numbers = numbers
         self._starts = starts
         self._texts = texts
-        self._ends: list[int] = []
         # Slices are filled without a step of the interpreter for each piece.
         pieces = [_TAIL] * (3 * len(texts))
         pieces[0::3] = starts
         pieces[1::3] = texts
         self.data = b"".join(pieces)
 
-    def whole_events(self, length: int) -> int:
+    def complete_events(self, length: int) -> int:
         """Return how many events lie completely within the first `length` bytes."""
         if length >= len(self.data):
             return len(self._texts)
         # The newline behind the last tag is not part of the event.
-        return bisect_right(self._found_ends(), length + 1)
+        return bisect_right(self._ends(), length + 1)
 
     def ends_at(self, length: int) -> bool:
         """Return whether the first `length` bytes end between two events."""
         if length in (0, len(self.data)):
             return True
-        ends = self._found_ends()
+        ends = self._ends()
         return ends[bisect_left(ends, length)] - 1 <= length
 
-    def _found_ends(self) -> list[int]:
-        """Return where each event ends. A chunk that the pipe takes in one piece never needs it, others do often."""
-        if not self._ends:
-            lengths = (len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
-            self._ends = list(accumulate(lengths))
-        return self._ends
+    def _ends(self) -> list[int]:
+        lengths = (len(start) + len(text) + len(_TAIL) for start, text in zip(self._starts, self._texts))
+        return list(accumulate(lengths))
 
 
 def _text(value: str) -> str:
