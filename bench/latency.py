@@ -53,16 +53,16 @@ def measure(add_on: AddOn, style: str, rate: float, seconds: float) -> list[obje
     return [style, f"{rate:,g}", f"{came:,.1f}{kept}", *(f"{figure * 1000:.1f}" for figure in figures)]
 
 
-def latencies_of(running: RunningInput, seconds: float) -> list[float]:
-    """Return the latencies, in seconds, of the events that arrived within a number of seconds after the warm-up."""
+def latencies_of(running: RunningInput, seconds: float, warm_up: float = WARM_UP) -> list[float]:
+    """Return the latencies of the events that arrived within a number of seconds after the warm-up, all in seconds."""
     latencies: list[float] = []
     rest, first = b"", 0.0
-    while not first or time.monotonic() < first + WARM_UP + seconds:
+    while not first or time.monotonic() < first + warm_up + seconds:
         data = rest + running.read(0.1)
         now = time.monotonic()
         first = first or (now if running.count else 0.0)
         stamps = _STAMP.findall(data)
-        if stamps and now >= first + WARM_UP:
+        if stamps and now >= first + warm_up:
             latencies += [now - int(stamp) / 1e9 for stamp in stamps]
         # Keep only the bytes after the last event, so that no event is found twice.
         rest = data[data.rfind(b"</event>") + 1 :][-_LONGEST_STAMP:]

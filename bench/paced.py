@@ -1,6 +1,6 @@
 """An event server that sends at a steady rate and puts the time of sending into each event.
 
-    tools/run.sh bench.paced --directory DIR --rate N [--style bundles|bare]
+    tools/run.sh bench.paced --directory DIR --rate N [--style bundles|bare] [--size N] [--window N]
 
 Its standard input and output are those of `standins.fmc`: one line of JSON when it is ready, and it stops when its
 input ends. Events happen at a steady rate from the first request on. Each one's last field, `SentAt`, is
@@ -91,12 +91,15 @@ def main() -> None:
     arguments.add_argument("--directory", type=Path, required=True, help="where certificates are made")
     arguments.add_argument("--rate", type=float, required=True, help="events a second")
     arguments.add_argument("--style", default="bundles", choices=("bundles", "bare"))
+    arguments.add_argument("--size", type=int, default=100, help="most events in a bundle")
+    arguments.add_argument("--window", type=int, default=1_000_000, help="bundles without an acknowledgement")
     options = arguments.parse_args()
     pki = Pki(options.directory)
     pkcs12 = options.directory / "client.pkcs12"
     pkcs12.write_bytes(pki.pkcs12("127.0.0.1"))
     source = PacedSource(options.rate)
-    with FmcServer(source, pki, Behaviour(style=options.style, window=1_000_000)) as server:
+    behaviour = Behaviour(style=options.style, bundle_size=options.size, window=options.window)
+    with FmcServer(source, pki, behaviour) as server:
         source.start()
         print(json.dumps({"port": server.port, "pkcs12": str(pkcs12)}), flush=True)
         sys.stdin.read()

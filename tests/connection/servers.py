@@ -119,9 +119,10 @@ def connect(
 
 
 def receive(connection: tls.Connection) -> bytes:
-    """Wait for the next bytes, or the end."""
+    """Wait for the next bytes, or the end, only where the connection says that it has nothing more."""
     while True:
+        if not connection.has_more():
+            assert wait(connection.fileno(), False, PATIENCE), "nothing came"
         data = connection.receive(65536)
         if data is not None:
             return data
-        assert wait(connection.fileno(), False, PATIENCE), "nothing came"

@@ -17,7 +17,7 @@ from estreamer.errors import Problem
 
 from standins.fmc.pki import Pki, shared_pki
 from tests.connection import servers
-from tests.connection.servers import connect, credentials, over_tls, server_context, serving, until_closed
+from tests.connection.servers import connect, credentials, over_tls, server_context, serving, until_closed, wait
 
 
 def has_ipv6() -> bool:
@@ -193,6 +193,7 @@ def test_what_comes_together_with_the_end_of_the_handshake_is_not_lost(pki: Pki,
         accepted.recv(65536)
 
     with serving(handler) as port, closing(connect(port, known)) as connection:
+        assert connection.has_more(), "nothing arrives at the descriptor any more"
         assert connection.receive(65536) == b"early"
         assert connection.receive(65536) is None
 
@@ -219,7 +220,30 @@ def test_a_farewell_of_tls_without_an_end_of_tcp_is_an_end(pki: Pki, known: pkcs
 
     with serving(handler) as port, closing(connect(port, known)) as connection:
         assert servers.receive(connection) == b"bye"
+        assert connection.has_more(), "a wait for the descriptor would last until the end of TCP"
         assert connection.receive(65536) == b""
+
+
+def test_a_read_of_less_than_was_asked_for_leaves_nothing_to_read(pki: Pki, known: pkcs12.Credentials) -> None:
+    said = threading.Event()
+
+    def handler(connection: ssl.SSLSocket) -> None:
+        connection.sendall(bytes(1000))
+        said.wait(servers.PATIENCE)
+        connection.sendall(bytes(100_000))
+        until_closed(connection)
+
+    with serving(over_tls(server_context(pki), handler)) as port, closing(connect(port, known)) as connection:
+        assert len(servers.receive(connection)) == 1000
+        assert not connection.has_more()
+        said.set()
+        received = 0
+        while received < 100_000:
+            if not connection.has_more():
+                assert wait(connection.fileno(), False, servers.PATIENCE)
+            data = connection.receive(4096)
+            received += len(data or b"")
+        assert received == 100_000
 
 
 def test_sending_never_blocks_and_loses_nothing(pki: Pki, known: pkcs12.Credentials) -> None:

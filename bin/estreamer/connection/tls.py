@@ -231,12 +231,17 @@ class _Channel:
         """Bytes that the peer has sent so far."""
         self.taken = 0
         """Bytes that the socket has taken so far."""
+        self.was_full = False
+        """Whether the last read had as many bytes as were asked for, so that more may be there."""
         self._raw = memoryview(bytearray(BUFFER_SIZE))
         self._unsent = memoryview(b"")
 
     def fill(self, limit: int) -> bool:
         """Take at most `limit` bytes from the socket; return False at its end. Raises BlockingIOError, OSError."""
-        count = self.socket.recv_into(self._raw, min(limit, BUFFER_SIZE))
+        most = min(limit, BUFFER_SIZE)
+        self.was_full = False
+        count = self.socket.recv_into(self._raw, most)
+        self.was_full = count == most
         if len(self.first_bytes) < 2:
             self.first_bytes += bytes(self._raw[: min(count, 5)])
         self.incoming.write(self._raw[:count])
@@ -373,9 +378,9 @@ def _ignore(step: str, text: str) -> None:
 class Connection:
     """A verified TLS connection that never blocks.
 
-    Call `receive` until it returns None before waiting for the descriptor: an end or a failure that arrived with the
-    last bytes is reported by the call after them. What the peer breaks while sending shows at the next `receive`; so
-    does a peer that does not read, for which `receive` has to be called once in a while.
+    Call `receive` until `has_more` is False or it returns None before waiting for the descriptor: an end or a failure
+    that arrived with the last bytes is reported by the call after them. What the peer breaks while sending shows at the
+    next `receive`; so does a peer that does not read, for which `receive` has to be called once in a while.
     """
 
     def __init__(self, channel: _Channel, peer: Peer, clock: Clock = CLOCK) -> None:
@@ -383,6 +388,8 @@ class Connection:
         self._clock = clock
         self._channel = channel
         self._plain = memoryview(bytearray(BUFFER_SIZE + 2 * (_RECORD + _RECORD_OVERHEAD)))
+        self._is_full = False
+        """Whether what was decrypted filled the buffer, so that more may be held by the TLS engine."""
         self._queue: deque[bytes] = deque()
         self._received = False
         self._closed = False
@@ -424,6 +431,10 @@ class Connection:
                 self._lost(error)
         self._held = False
         return self._decrypt()
+
+    def has_more(self) -> bool:
+        """Return whether another `receive` may return or raise something although the descriptor is not readable."""
+        return self._channel.was_full or self._closed or self._failure is not None or self._is_full or self._held
 
     def send(self, data: bytes) -> None:
         """Queue bytes and send what the socket takes."""
@@ -491,6 +502,7 @@ class Connection:
             pass
         except ssl.SSLError as error:
             self._failed(error)
+        self._is_full = position == len(plain)
         if self._channel.outgoing.pending:
             self.flush()
         self._check_limits(position)

@@ -15,6 +15,7 @@ from ..connection import tls
 from ..errors import Problem
 from ..protocol import wire
 from ..protocol.session import Received, Session
+from .gathering import Gathering
 
 RECEIVE_SIZE = 256 * 1024
 """Bytes taken at once from a busy link: about 150 events, which share the cost of a write and a bookmark record."""
@@ -92,6 +93,7 @@ class Conversation:
         self._owed = 0
         """Acknowledgements that the server has not taken yet."""
         self._sent = _Sent(clock)
+        self._gathering = Gathering(clock.monotonic())
 
     def ask(self) -> None:
         """Send the request for events."""
@@ -134,13 +136,14 @@ class Conversation:
         if not self._more:
             self._wait()
         data = self._connection.receive(RECEIVE_SIZE)
-        self._more = data is not None
-        if data is None:
-            self._sent.nothing_waits()
-        elif data:
-            self._process(data)
-        else:
+        self._more = data is not None and self._connection.has_more()
+        if data == b"":
             raise tls.closed_later(self._connection)
+        earliest = self._sent.read() if data else None
+        if not self._more:
+            self._sent.nothing_waits()
+        if data and earliest:
+            self._process(data, earliest)
 
     def _wait(self) -> None:
         """Wait for the peer, for space to send, or for the next thing that is due."""
@@ -148,11 +151,15 @@ class Conversation:
         if self._listener.wait(connection.fileno(), connection.unsent() > 0, self._session.deadline):
             connection.flush()
             self._acknowledge()
+        pause = self._gathering.pause(self._clock.monotonic())
+        if pause:
+            self._clock.sleep(pause)
 
-    def _process(self, data: bytes) -> None:
+    def _process(self, data: bytes, earliest: Moment) -> None:
         """Hand on what the bytes bring: what was delivered is acknowledged, in this order."""
-        earliest = self._sent.read()
-        received = self._session.receive(data, self._clock.monotonic())
+        now = self._clock.monotonic()
+        received = self._session.receive(data, now)
+        self._gathering.read(received.acknowledgements, now)
         if received.answers:
             self._connection.send(received.answers)
         safe = self._listener.deliver(received, len(data), earliest)

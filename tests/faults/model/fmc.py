@@ -171,6 +171,10 @@ class Connection:
             self._outbox.clear()
         self._failure = self._failure or (b"" if orderly else Problem("connection_lost", "The connection was reset."))
 
+    def has_more(self) -> bool:
+        """Return True: only None says that nothing waits."""
+        return True
+
     def receive(self, limit: int) -> bytes | None:
         """Return some of the bytes that have come, None while there are none, b"" at the end."""
         self._produce()
