@@ -103,9 +103,9 @@ def run_client(mode: str, python: str, server: Server, events: int) -> Cost:
     return Cost(float(done.stderr.split()[0]), events)
 
 
-def run_input(add_on: AddOn, name: str, events: int, **settings: str) -> Cost:
+def run_input(add_on: AddOn, name: str, events: int, account: str = "fmc", **settings: str) -> Cost:
     """Run the input until it has written everything; count its CPU time from its first byte to its last event."""
-    with add_on.input("fmc", name, **settings) as running:
+    with add_on.input(account, name, **settings) as running:
         first = None
         while running.count < events:
             came = running.read(PATIENCE)

@@ -2,9 +2,9 @@
 
     tools/run.sh bench.rates [--rates N ...] [--seconds N] [--python PATH]
 
-Each shape of messages is measured first as fast as the input reads, then at each rate. The CPU time is that of the
-input alone, without its start. Latency is as in `bench.latency`. The last rows show a server that waits for the
-acknowledgement of each bundle: it must not be held up.
+The CPU time of an event is first measured as fast as the input reads, then at each rate for each shape of messages. It
+is that of the input alone, without its start. Latency is as in `bench.latency`. The last rows show a server that waits
+for the acknowledgement of each bundle: it must not be held up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.cost import cpu_seconds, run_input
 from bench.latency import latencies_of
@@ -29,7 +28,7 @@ HEADS = (
     "p99 (ms)",
 )
 UNBOUNDED = 1_000_000
-SATURATING_EVENTS = 60_000
+SATURATING_EVENTS = 100_000
 LONE = 0.5
 """Events a second on a link that counts as quiet."""
 
@@ -42,10 +41,6 @@ class Shape:
     style: str
     size: int
     window: int
-
-    def behaviour(self) -> dict[str, Any]:
-        """Return the behavior of the stand-in server."""
-        return {"style": self.style, "bundle_size": self.size, "window": self.window}
 
 
 SHAPES = (
@@ -64,28 +59,28 @@ def main() -> None:
     arguments.add_argument("--python", default=sys.executable, help="the Python that runs the input")
     options = arguments.parse_args()
     with installed(options.python) as add_on:
-        rows = [row for shape in SHAPES for row in measure(add_on, shape, options.rates, options.seconds)]
+        floors = {style: saturated(add_on, style) for style in ("bundles", "bare")}
+        rows: list[list[object]] = [
+            [style, "saturated", "100.0", f"{seconds * 1e6:.1f}", "1.0", "", ""] for style, seconds in floors.items()
+        ]
+        for shape in SHAPES:
+            rows += [at_rate(add_on, shape, rate, options.seconds, floors[shape.style]) for rate in options.rates]
     print(table(HEADS, rows))
 
 
-def measure(add_on: AddOn, shape: Shape, rates: list[float], seconds: float) -> list[list[object]]:
-    """Return the rows of one shape: saturated, then by rate."""
-    name = "".join(letter if letter.isalnum() else "_" for letter in shape.name)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        generated(Path(folder), SATURATING_EVENTS, shape.behaviour()) as source,
-    ):
+def saturated(add_on: AddOn, style: str) -> float:
+    """Return the CPU seconds of an event from a server that sends as fast as the input reads, in bundles of 100."""
+    behaviour = {"style": style, "bundle_size": 100, "window": UNBOUNDED}
+    name = f"saturated_{style}"
+    with tempfile.TemporaryDirectory() as folder, generated(Path(folder), SATURATING_EVENTS, behaviour) as source:
         add_on.account(name, source.port, source.pkcs12.read_bytes())
-        cost = run_input(add_on, name, SATURATING_EVENTS)
-    saturated = cost.seconds / cost.events
-    rows: list[list[object]] = [[shape.name, "saturated", "", f"{saturated * 1e6:.1f}", "1.0", "", ""]]
-    return rows + [
-        at_rate(add_on, shape, f"{name}_{rate:g}".replace(".", "_"), rate, seconds, saturated) for rate in rates
-    ]
+        cost = run_input(add_on, name, SATURATING_EVENTS, account=name)
+    return cost.seconds / cost.events
 
 
-def at_rate(add_on: AddOn, shape: Shape, name: str, rate: float, seconds: float, saturated: float) -> list[object]:
-    """Return the row of one rate; `saturated` is the CPU time of an event on a saturated link."""
+def at_rate(add_on: AddOn, shape: Shape, rate: float, seconds: float, floor: float) -> list[object]:
+    """Return the row of one shape and rate; `floor` is the CPU seconds of an event on a saturated link."""
+    name = "".join(letter if letter.isalnum() else "_" for letter in f"{shape.name} at {rate:g}")
     lasting = max(seconds, 10 / rate)
     arguments = ("--rate", str(rate), "--style", shape.style, "--size", str(shape.size), "--window", str(shape.window))
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), "bench.paced", *arguments) as paced:
@@ -103,7 +98,7 @@ def at_rate(add_on: AddOn, shape: Shape, name: str, rate: float, seconds: float,
         f"{rate:,g}",
         f"{share * 100:.1f}",
         f"{each * 1e6:.0f}",
-        f"{each / saturated:.1f}",
+        f"{each / floor:.1f}",
         *(f"{figure:.1f}" for figure in figures),
     ]
 
