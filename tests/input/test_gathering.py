@@ -14,9 +14,10 @@ ROUND_TRIP = 0.0005
 class Link:
     """A server that has events at a rate, and sends at most `window` messages before it waits for acknowledgements."""
 
-    def __init__(self, rate: float, window: int) -> None:
+    def __init__(self, rate: float, window: int, *, steady: bool = False) -> None:
         self._random = random.Random(1)
         self._rate = rate
+        self._steady = steady
         self._window = window
         self._next = 1000.0
         self._waiting = 0
@@ -51,12 +52,13 @@ class Link:
     def _produce(self) -> None:
         while self._next <= self.now:
             self._waiting += 1
-            self._next += self._random.expovariate(self._rate)
+            self._next += 1 / self._rate if self._steady else self._random.expovariate(self._rate)
 
 
-@pytest.mark.parametrize(("rate", "least"), [(100, 2.0), (1000, 12.0), (5000, 60.0)])
-def test_events_gather_where_the_server_sends_on(rate: float, least: float):
-    link = Link(rate, 10**9)
+@pytest.mark.parametrize("steady", [False, True])
+@pytest.mark.parametrize(("rate", "least"), [(100, 1.9), (1000, 12.0), (5000, 60.0)])
+def test_events_gather_where_the_server_sends_on(rate: float, least: float, steady: bool):
+    link = Link(rate, 10**9, steady=steady)
     link.run(20)
     assert link.messages == pytest.approx(20 * rate, rel=0.1)
     assert link.messages / link.passes > least
@@ -65,9 +67,9 @@ def test_events_gather_where_the_server_sends_on(rate: float, least: float):
 @pytest.mark.parametrize("window", [1, 2, 10, 50])
 def test_a_server_that_waits_for_acknowledgements_is_hardly_held_up(window: int):
     link = Link(2 * window / ROUND_TRIP, window)
-    link.run(20)
-    assert link.paused < 0.01 * 20
-    assert link.messages > 0.98 * 20 / ROUND_TRIP * window
+    link.run(60)
+    assert link.paused < 0.01 * 60
+    assert link.messages > 0.98 * 60 / ROUND_TRIP * window
 
 
 def test_a_slow_server_that_waits_for_each_acknowledgement_is_paused_for_only_now_and_then():
@@ -108,6 +110,7 @@ def test_the_tries_with_a_server_that_may_be_waiting_grow_rare_and_end_when_it_s
         gathering.read(1, now)
         now += 0.01
     gaps = [round(later - earlier) for earlier, later in zip(tries, tries[1:])]
-    assert [gap for gap in gaps if gap] == [FIRST_REST, 2, 4, 8, 16, LAST_REST, LAST_REST, LAST_REST, LAST_REST]
+    assert gaps[:3] == [0, 0, 0], "what may be waiting is found out first"
+    assert gaps[3:] == [FIRST_REST, 2, 4, 8, 16, LAST_REST, LAST_REST, LAST_REST, LAST_REST]
     gathering.read(3, now)
     assert gathering.pause(now + 0.01) == PAUSE

@@ -1,10 +1,10 @@
 """When to let events gather before they are read: at ordinary rates a pass of the loop costs more than its events.
 
 A server may send a bundle and wait for its acknowledgement (as the guide says of one), or stop after some of them. It
-must not be held up. How many messages it sends without an acknowledgement is unknown, but a server that sends more of
-them than ever before shows that it does not stop there, and one that keeps sending fewer than it did before has no more
-to send. One that sends exactly as many as ever, several times in a row, may have stopped: then it is read at once
-again, and tried with longer and longer intervals.
+must not be held up. How many messages it sends without an acknowledgement is unknown. A server that has sent more of
+them at once than it sends usually shows that it does not stop there. One that sends exactly as many as ever, several
+times in a row, may have stopped, or may send at a steady pace: one longer pause finds out. If that brings no more
+either, the server is read at once again, and tried with longer and longer intervals.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ PAUSE = 0.015
 QUIET_AFTER = 0.1
 """Seconds without events after which the next one is read at once: nothing gathers on a quiet link."""
 
+LONG_PAUSE = 0.045
+"""Seconds of the pause that finds out whether a server is waiting."""
+
 SUSPICIOUS = 2
 """Pauses in a row that brought as many messages as ever, after which a server may be waiting."""
 
 FIRST_REST, LAST_REST = 1.0, 32.0
-"""Seconds without a pause for a server that may be waiting, doubled while that is so."""
+"""Seconds without a pause for a server that seems to be waiting, doubled while that is so."""
 
 
 class Gathering:
@@ -36,9 +39,11 @@ class Gathering:
         self._paused = False
 
     def pause(self, now: float) -> float:
-        """Return for how many seconds to let events gather, now that the first bytes are there: 0 or `PAUSE`."""
+        """Return for how many seconds to let events gather, now that the first bytes are there; 0 for not at all."""
         self._paused = now - self._last < QUIET_AFTER and now >= self._rests_until
-        return PAUSE if self._paused else 0.0
+        if not self._paused:
+            return 0.0
+        return PAUSE if self._suspicious < SUSPICIOUS else LONG_PAUSE
 
     def read(self, messages: int, now: float) -> None:
         """Note a read, and how many messages it brought that are to be acknowledged."""
@@ -48,20 +53,20 @@ class Gathering:
         self._last = now
         if messages > self._most:
             self._most = messages
-            self._rests_until = now
-            self._suspicious = 0
-        elif not paused:
-            return
-        elif messages < self._most:
-            self._suspicious = 0
-            self._rest = FIRST_REST
-        else:
+            self._trust(now)
+        elif paused and messages < self._most:
+            self._trust(now)
+        elif paused:
             self._suspect(now)
 
+    def _trust(self, now: float) -> None:
+        self._suspicious = 0
+        self._rest = FIRST_REST
+        self._rests_until = now
+
     def _suspect(self, now: float) -> None:
-        self._suspicious += 1
-        if self._suspicious >= SUSPICIOUS:
-            self._rests_until = now + self._rest
-            self._rest = min(2 * self._rest, LAST_REST)
-            # The next pause of this kind is one too many.
-            self._suspicious = SUSPICIOUS - 1
+        if self._suspicious < SUSPICIOUS:
+            self._suspicious += 1
+            return
+        self._rests_until = now + self._rest
+        self._rest = min(2 * self._rest, LAST_REST)
