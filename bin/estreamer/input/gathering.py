@@ -9,13 +9,13 @@ either, the server is read at once again, and tried with longer and longer inter
 
 from __future__ import annotations
 
-PAUSE = 0.015
+PAUSE = 0.012
 """Seconds for which events gather: the most that an event waits for others."""
 
 QUIET_AFTER = 0.1
 """Seconds without events after which the next one is read at once: nothing gathers on a quiet link."""
 
-LONG_PAUSE = 0.045
+LONG_PAUSE = 0.04
 """Seconds of the pause that finds out whether a server is waiting."""
 
 SUSPICIOUS = 2
