@@ -34,6 +34,7 @@ BENCHMARKS = {
     "hot_path": Benchmark("hot_path", ("--events", "3000")),
     "instructions": Benchmark("hot_path", (), ("--instructions",)),
     "latency": Benchmark("latency", ("--seconds", "2", "--rates", "1", "1000")),
+    "rates": Benchmark("rates", ("--seconds", "2", "--rates", "1000")),
     "memory": Benchmark("memory", ("--events", "40000", "--seconds", "3", "--copies", "2")),
     "bookmark": Benchmark("bookmark", ("--events", "20000")),
     "start": Benchmark("start", ("--rounds", "2")),
