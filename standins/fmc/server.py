@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import selectors
 import socket
+import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
 from standins.fmc.behaviour import Behaviour
@@ -54,6 +56,7 @@ class FmcServer(Generic[Archived]):
         self.restarts = 0
         self._lifecycle = threading.RLock()
         self._listener: _Listener | None = None
+        self._port_kept = False
         self._restarters: list[threading.Thread] = []
 
     def __enter__(self) -> FmcServer[Archived]:
@@ -101,8 +104,21 @@ class FmcServer(Generic[Archived]):
         with self._lifecycle:
             if self._listener is not None:
                 raise RuntimeError("the server is running")
+            self._keep_port()
             self._listener = _Listener(self)
             self.port = self._listener.port
+
+    def _keep_port(self) -> None:
+        """Keep the port for as long as this object lives: no client may get it as its own while the server is down.
+
+        A socket that is bound and does not listen refuses connections, and lets another one be bound on Linux.
+        """
+        if self._port_kept or sys.platform != "linux":
+            return
+        kept = _bound(self.address, self.port)
+        weakref.finalize(self, kept.close)
+        self._port_kept = True
+        self.port = kept.getsockname()[1]
 
     def stop(self) -> None:
         """End all connections, without a message as a real server does, and stop listening."""
@@ -171,6 +187,18 @@ class FmcServer(Generic[Archived]):
         thread.start()
 
 
+def _bound(address: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; port 0 selects a free one. Raises OSError if the port is in use."""
+    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 class _Listener:
     """Accepts connections and keeps their threads, until it is stopped."""
 
@@ -180,17 +208,18 @@ class _Listener:
         self._waker = Waker()
         self._sessions: list[Session] = []
         self._threads: list[threading.Thread] = []
-        family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind((server.address, server.port))
+            self._socket = _bound(server.address, server.port)
+        except OSError:
+            self._waker.close()
+            raise
+        try:
             self._socket.listen(32)
-            self._socket.setblocking(False)
         except OSError:
             self._socket.close()
             self._waker.close()
             raise
+        self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="fmc listener", daemon=True)
         self._thread.start()

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import struct
+import sys
 import time
 
 import pytest
@@ -442,3 +443,18 @@ def test_a_client_that_counts_what_it_has_of_a_second_gets_everything_once(serve
     assert [one.payload for one in got] == [record.payload for record in server.archive.since(0)]
     assert len(server.connections) >= 7
     server.assert_clean()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two sockets cannot be bound to one port")
+def test_nobody_gets_the_port_of_a_server_that_is_down() -> None:
+    with FmcServer(Archive()) as server:
+        port = server.port
+        server.stop()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+            client.connect(("127.0.0.1", port))
+        server.start()
+        assert server.port == port
+        with socket.socket() as client:
+            client.connect(("127.0.0.1", port))
