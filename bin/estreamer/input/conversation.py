@@ -136,14 +136,17 @@ class Conversation:
         if not self._more:
             self._wait()
         data = self._connection.receive(RECEIVE_SIZE)
-        self._more = data is not None and self._connection.has_more()
-        if data == b"":
+        if data is None:
+            self._more = False
+            self._sent.nothing_waits()
+            return
+        if not data:
             raise tls.closed_later(self._connection)
-        earliest = self._sent.read() if data else None
+        earliest = self._sent.read()
+        self._more = self._connection.has_more()
         if not self._more:
             self._sent.nothing_waits()
-        if data and earliest:
-            self._process(data, earliest)
+        self._process(data, earliest)
 
     def _wait(self) -> None:
         """Wait for the peer, for space to send, or for the next thing that is due."""
