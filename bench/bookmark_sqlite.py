@@ -143,7 +143,8 @@ def bodies(events: int, per_second: int, batch: int) -> Iterator[tuple[int, int,
     for first in range(1, events + 1, batch):
         archival = START + first // per_second
         moment = journal.Moment(archival, first)
-        yield first, archival, journal.written_body(first, moment, [archival] * batch, digests, None)
+        body = journal.written_body(first, moment, [archival] * batch, [(0, batch)], digests, None)
+        yield first, archival, body
 
 
 def deliver(store: Store, events: int, per_second: int, batch: int) -> dict[str, float]:

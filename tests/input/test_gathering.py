@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from estreamer.input.gathering import FIRST_REST, LAST_REST, PAUSE, QUIET_AFTER, Gathering
+from estreamer.input.gathering import CLOSE, FIRST_REST, LAST_REST, PAUSE, Gathering
 
 ROUND_TRIP = 0.0005
 """Seconds from an acknowledgement to the next messages of a server that had been waiting for it."""
@@ -27,20 +27,27 @@ class Link:
         self.paused = self.longest = 0.0
 
     def run(self, seconds: float) -> None:
-        """Play so many seconds, pass by pass."""
+        """Play so many seconds, read by read."""
         end = self.now + seconds
         while self.now < end:
-            self._wait()
             pause = self.gathering.pause(self.now)
             self.paused += pause
             self.now += pause
-            self._produce()
-            count = min(self._waiting, self._window)
-            self._waiting -= count
-            self.messages += count
-            self.passes += 1
-            self.gathering.read(count, self.now)
+            if not pause:
+                self._wait()
+            self._read()
             self.now += ROUND_TRIP
+
+    def _read(self) -> None:
+        self._produce()
+        count = min(self._waiting, self._window)
+        self._waiting -= count
+        self.messages += count
+        self.passes += 1
+        if count:
+            self.gathering.read(count, self.now)
+        else:
+            self.gathering.nothing()
 
     def _wait(self) -> None:
         """Wait until something is there."""
@@ -56,7 +63,7 @@ class Link:
 
 
 @pytest.mark.parametrize("steady", [False, True])
-@pytest.mark.parametrize(("rate", "least"), [(100, 1.9), (1000, 10.0), (5000, 50.0)])
+@pytest.mark.parametrize(("rate", "least"), [(100, 1.9), (1000, 20.0), (5000, 100.0)])
 def test_events_gather_where_the_server_sends_on(rate: float, least: float, steady: bool):
     link = Link(rate, 10**9, steady=steady)
     link.run(20)
@@ -87,11 +94,30 @@ def test_a_window_above_what_gathers_does_not_matter():
 
 
 def test_an_event_on_a_quiet_link_is_read_at_once():
+    gathering, now = Gathering(10.0), 11.0
+    for _ in range(30):
+        gathering.read(1, now)
+        assert gathering.pause(now) == 0.0
+        now += CLOSE + 0.001
+    gathering.read(1, now - CLOSE)
+    assert gathering.pause(now - CLOSE) == pytest.approx(PAUSE)
+
+
+def test_after_a_pause_that_brought_nothing_the_next_event_is_waited_for():
     gathering = Gathering(10.0)
-    for second in range(11, 30):
-        assert gathering.pause(second) == 0.0
-        gathering.read(1, second)
-    assert gathering.pause(29 + QUIET_AFTER / 2) == PAUSE
+    gathering.read(1, 11.0)
+    gathering.read(1, 11.01)
+    assert gathering.pause(11.01) > 0
+    gathering.nothing()
+    assert gathering.pause(11.034) == 0.0
+
+
+def test_the_time_that_a_pass_takes_is_no_part_of_the_pause():
+    gathering = Gathering(10.0)
+    gathering.read(1, 11.0)
+    gathering.read(1, 11.01)
+    assert gathering.pause(11.015) == pytest.approx(PAUSE - 0.005)
+    assert gathering.pause(11.04) == 0.0
 
 
 def test_keep_alives_and_parts_of_messages_make_no_link_busy():
@@ -99,6 +125,15 @@ def test_keep_alives_and_parts_of_messages_make_no_link_busy():
     for _ in range(5):
         gathering.read(0, 11.0)
         assert gathering.pause(11.01) == 0.0
+
+
+def test_nothing_gathers_after_a_read_that_may_have_been_all_that_the_systems_hold():
+    gathering = Gathering(10.0)
+    gathering.read(50, 11.0)
+    gathering.read(60, 11.01, full=True)
+    assert gathering.pause(11.01) == 0.0
+    gathering.read(10, 11.02)
+    assert gathering.pause(11.02) > 0
 
 
 def test_the_tries_with_a_server_that_may_be_waiting_grow_rare_and_end_when_it_sends_more():
@@ -110,7 +145,7 @@ def test_the_tries_with_a_server_that_may_be_waiting_grow_rare_and_end_when_it_s
         gathering.read(1, now)
         now += 0.01
     gaps = [round(later - earlier) for earlier, later in zip(tries, tries[1:])]
-    assert gaps[:3] == [0, 0, 0], "what may be waiting is found out first"
-    assert gaps[3:] == [FIRST_REST, 2, 4, 8, 16, LAST_REST, LAST_REST, LAST_REST, LAST_REST]
+    assert gaps[:2] == [0, 0], "what may be waiting is found out first"
+    assert gaps[2:] == [FIRST_REST, 2, 4, 8, 16, LAST_REST, LAST_REST, LAST_REST, LAST_REST]
     gathering.read(3, now)
-    assert gathering.pause(now + 0.01) == PAUSE
+    assert gathering.pause(now) == pytest.approx(PAUSE)

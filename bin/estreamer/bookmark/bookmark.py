@@ -96,7 +96,7 @@ class Bookmark:
     @property
     def sequence(self) -> int:
         """How many events were delivered since the first start."""
-        return 0 if self.state is None else self.state.written
+        return self._writer.written
 
     @property
     def position(self) -> int:

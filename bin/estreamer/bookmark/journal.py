@@ -57,7 +57,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import causes
@@ -114,18 +114,25 @@ class Moment:
     @classmethod
     def of(cls, wall: float, monotonic: float) -> Moment:
         """Return the moment of these times, or the nearest that a record can hold."""
-        return cls(*(min(max(0, int(one)), LATEST) for one in (wall, monotonic)))
+        return cls(min(max(0, int(wall)), LATEST), min(max(0, int(monotonic)), LATEST))
 
 
 def written_body(
-    first: int, moment: Moment, archivals: Sequence[int], digests: array[int], identities: array[int] | None
+    first: int,
+    moment: Moment,
+    archivals: Sequence[int],
+    in_runs: Sequence[tuple[int, int]],
+    digests: array[int],
+    identities: array[int] | None,
 ) -> bytes:
     """Return the body of a record of delivered events, of which `first` is the number of the first.
+
+    `in_runs` are their `runs`.
 
     The hot path: the events of a batch are nearly always of one archival second.
     """
     body = bytearray(WRITTEN_HEAD.pack(first, moment.clock, moment.monotonic))
-    for begin, end in runs(archivals):
+    for begin, end in in_runs:
         body += RUN.pack(archivals[begin], end - begin)
         body += _little_endian(digests[begin:end])
         if identities is not None:
@@ -143,16 +150,13 @@ def head_of(kind: int, body: bytes) -> tuple[int, Moment | None, int]:
     return first, Moment(clock, monotonic), WRITTEN_HEAD.size
 
 
-def runs(archivals: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, after the last) of each run of equal archival timestamps."""
-    first, count = 0, len(archivals)
+def runs(archivals: Sequence[int]) -> Sequence[tuple[int, int]]:
+    """Return (first, after the last) of each run of equal archival timestamps."""
+    count = len(archivals)
     if archivals.count(archivals[0]) == count:
-        yield 0, count
-        return
-    for place in range(1, count + 1):
-        if place == count or archivals[place] != archivals[first]:
-            yield first, place
-            first = place
+        return ((0, count),)
+    begins = [place for place in range(count) if not place or archivals[place] != archivals[place - 1]]
+    return list(zip(begins, [*begins[1:], count]))
 
 
 def _little_endian(numbers: array[int]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from . import journal, limits
+from . import limits
 from .history import believed, higher
 
 
@@ -28,18 +28,19 @@ class Positions:
         self.high = self.settled_high = 0
         self.unsettled.clear()
 
-    def note(self, sequence: int, archivals: Sequence[int], clock: int) -> int:
-        """Note that events up to `sequence` were recorded at `clock` (Unix seconds); return in how many runs."""
-        high, runs = self.high, 0
-        for begin, _ in journal.runs(archivals):
-            high = higher(high, believed(archivals[begin], clock), self._settle)
-            runs += 1
+    def note(self, sequence: int, archivals: Sequence[int], clock: int) -> None:
+        """Note that events up to `sequence` were recorded at `clock` (Unix seconds).
+
+        `archivals` has a timestamp for each run of events that share it.
+        """
+        high = self.high
+        for archival in archivals:
+            high = higher(high, believed(archival, clock), self._settle)
         if high != self.high:
             self.high = high
             self.unsettled.append((sequence, high))
             if len(self.unsettled) > limits.MOST_POSITIONS:
                 self._halve()
-        return runs
 
     def settled(self, sequence: int) -> None:
         """Note that the events up to `sequence` have settled."""

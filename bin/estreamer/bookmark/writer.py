@@ -14,7 +14,7 @@ from .positions import Positions
 
 
 class Writer:
-    """Writes the records of one bookmark. `state` is what they say together, None before the first.
+    """Writes the records of one bookmark.
 
     Every method that writes raises Problem `bookmark_write_failed` when the disk does not take it; the record is then
     not there, and the call can be repeated.
@@ -27,38 +27,54 @@ class Writer:
         self._settle = settle
         self._generations = generations
         self._positions = positions
-        self.state = state
+        self._state = state
+        self.written = 0 if state is None else state.written
+        """The number of the last event that counts. It changes with each batch, and a state is slow to make."""
+
+    @property
+    def state(self) -> State | None:
+        """What the records say together, None before the first."""
+        if self._state is not None and self._state.written != self.written:
+            self._state = replace(self._state, written=self.written)
+        return self._state
+
+    def _set(self, state: State | None) -> None:
+        self._state, self.written = state, 0 if state is None else state.written
 
     def begun(self) -> State:
         """Return the state. Raises ValueError before there is one."""
-        if self.state is None:
+        state = self.state
+        if state is None:
             raise ValueError("the bookmark has not begun")
-        return self.state
+        return state
 
     def save(self, state: State) -> None:
         """Record a state: in a first generation, or appended to the current one."""
-        before, self.state = self.state, state
+        before = self.state
+        self._set(state)
         try:
             if before is None:
                 self.begin_generation()
             else:
                 self._generations.append(journal.STATE, journal.state_body(state), force=True)
         except BaseException:
-            self.state = before
+            self._set(before)
             raise
 
     def delivered(self, moment: Moment, columns: Columns) -> None:
         """Record delivered events. The hot path: one record for a batch."""
-        state = self.begun()
+        if self._state is None:
+            raise ValueError("the bookmark has not begun")
         archivals, digests, identities = columns
         if self._generations.takes_no_more:
             self.begin_generation()
         kind = journal.WRITTEN if identities is None else journal.WRITTEN_WITH_IDENTITIES
-        self._generations.append(kind, journal.written_body(state.written + 1, moment, archivals, digests, identities))
-        written = state.written + len(archivals)
-        self.state = replace(state, written=written)
-        runs = self._positions.note(written, archivals, moment.clock)
-        self._generations.has_events(written, max(archivals), runs)
+        runs = journal.runs(archivals)
+        first = self.written + 1
+        self._generations.append(kind, journal.written_body(first, moment, archivals, runs, digests, identities))
+        self.written += len(archivals)
+        self._positions.note(self.written, [archivals[begin] for begin, _ in runs], moment.clock)
+        self._generations.has_events(self.written, max(archivals), len(runs))
         self.follow_on()
 
     def settled(self, sequence: int) -> None:
@@ -67,7 +83,7 @@ class Writer:
         if sequence <= state.settled:
             return
         self._generations.append(journal.SETTLED, journal.SEQUENCE.pack(sequence), force=True)
-        self.state = replace(state, settled=sequence)
+        self._set(replace(state, settled=sequence))
         self._positions.settled(sequence)
 
     def note(self, kind: int, body: bytes) -> None:
@@ -85,7 +101,7 @@ class Writer:
         except Problem:
             try:
                 last, settled = self._generations.cut_off(sequence, self.begun().settled)
-                self.state = replace(self.begun(), written=last, settled=settled)
+                self._set(replace(self.begun(), written=last, settled=settled))
             except OSError as error:
                 raise journal.write_failed(self._folder, error) from error
 
@@ -103,6 +119,6 @@ class Writer:
         positions = self._positions
         state = replace(self.begun(), high=positions.high, settled_high=positions.settled_high)
         self._generations.begin(state)
-        self.state = state
+        self._set(state)
         oldest = positions.settled_high - self._settle - 2 * limits.FAILOVER_MARGIN
         self._generations.delete_old(state.settled, oldest)

@@ -58,7 +58,6 @@ _PARTIAL_CHAIN = 0x80000
 """X509_V_FLAG_PARTIAL_CHAIN; Python's `ssl` names it from 3.10 on."""
 
 _DISCARD_READS = 16
-
 _SHORT_NAMES = {
     "commonName": "CN",
     "organizationName": "O",
@@ -262,6 +261,10 @@ class _Channel:
             self.taken += count
             self._unsent = self._unsent[count:]
 
+    def buffer_size(self) -> int:
+        """Return how many bytes the system keeps for what this end has not read; it grows on a busy link."""
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
     @property
     def unsent(self) -> int:
         return len(self._unsent) + self.outgoing.pending
@@ -387,6 +390,8 @@ class Connection:
         self.peer = peer
         self._clock = clock
         self._channel = channel
+        self._buffer_size = 0
+        """What the system had for the buffer when it was asked last: it never becomes smaller."""
         self._plain = memoryview(bytearray(BUFFER_SIZE + 2 * (_RECORD + _RECORD_OVERHEAD)))
         self._is_full = False
         """Whether what was decrypted filled the buffer, so that more may be held by the TLS engine."""
@@ -435,6 +440,16 @@ class Connection:
     def has_more(self) -> bool:
         """Return whether another `receive` may return or raise something although the descriptor is not readable."""
         return self._channel.was_full or self._closed or self._failure is not None or self._is_full or self._held
+
+    def may_be_full(self, count: int) -> bool:
+        """Return whether so many bytes, read at once, may have been all that the system holds for this end.
+
+        Then TCP may have kept the peer waiting. Of the system's buffer half is for what goes with the bytes.
+        """
+        if count < self._buffer_size // 4:
+            return False
+        self._buffer_size = self._channel.buffer_size()
+        return count >= self._buffer_size // 4
 
     def send(self, data: bytes) -> None:
         """Queue bytes and send what the socket takes."""

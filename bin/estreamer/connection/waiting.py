@@ -20,7 +20,7 @@ from ..clock import CLOCK, Clock
 from ..errors import Problem, Stop
 
 PARENT_CHECK_INTERVAL = 1.0
-"""Seconds between looks at the parent process while waiting: a child is not notified that splunkd has died."""
+"""Seconds between looks at the parent process: a child is not notified that splunkd has died."""
 
 Result = TypeVar("Result")
 
@@ -61,6 +61,8 @@ class Waiting:
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._parent = _parent()
+        self._next_look = self._clock.monotonic()
+        """When the parent is to be looked at again."""
         self._reason: str | None = None
         self._previous: dict[int, object] = {}
         self._wakeup, self._wakeup_writer = socket.socketpair()
@@ -93,9 +95,11 @@ class Waiting:
         return self._parent.has_ended()
 
     def check(self) -> None:
-        """Raise Stop when the process was asked to stop, or its parent has ended."""
-        if self._reason is None and self.parent_is_gone:
-            self._reason = "splunkd has ended"
+        """Raise Stop when the process was asked to stop, or its parent had ended at the last look at it."""
+        if self._reason is None and self._clock.monotonic() >= self._next_look:
+            self._next_look = self._clock.monotonic() + PARENT_CHECK_INTERVAL
+            if self.parent_is_gone:
+                self._reason = "splunkd has ended"
         if self._reason is not None:
             raise Stop(self._reason)
 

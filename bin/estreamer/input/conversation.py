@@ -35,7 +35,7 @@ class Listener(Protocol):
     """Whom a conversation serves. What a method raises ends the conversation."""
 
     def keep_house(self) -> None:
-        """Do what is due by the clock; called before each read."""
+        """Do what is due by the clock; called before each read, and cheap where nothing is due."""
 
     def wait(self, descriptor: int, to_send: bool, deadline: float) -> bool:
         """Wait until the descriptor has bytes, or may take some if there are any to send; return the latter.
@@ -63,6 +63,8 @@ class _Sent:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._reads: deque[Moment] = deque(maxlen=READS_ON_THEIR_WAY)
+        self._seconds = (-1, -1)
+        self._last = Moment(0, 0)
         self.nothing_waits()
 
     def nothing_waits(self) -> None:
@@ -70,14 +72,21 @@ class _Sent:
         self._reads.clear()
         self._reads.append(self._now())
 
-    def read(self) -> Moment:
-        """Note that bytes were read; return before when they cannot have been sent."""
+    def read(self, more: bool) -> Moment:
+        """Note that bytes were read, and whether more may wait; return before when they cannot have been sent."""
         earliest = self._reads[0]
+        if not more:
+            self._reads.clear()
         self._reads.append(self._now())
         return earliest
 
     def _now(self) -> Moment:
-        return Moment.of(self._clock.wall(), self._clock.monotonic())
+        """Return the moment that it is, which has full seconds: it is made once for each of them."""
+        wall, monotonic = self._clock.wall(), self._clock.monotonic()
+        seconds = int(wall), int(monotonic)
+        if seconds != self._seconds:
+            self._seconds, self._last = seconds, Moment.of(wall, monotonic)
+        return self._last
 
 
 class Conversation:
@@ -130,39 +139,40 @@ class Conversation:
     def _read(self) -> None:
         """Read once, after a wait if all was read that had arrived."""
         self._listener.keep_house()
-        dead = self._session.check_alive(self._clock.monotonic())
-        if dead is not None:
-            raise dead
         if not self._more:
             self._wait()
         data = self._connection.receive(RECEIVE_SIZE)
         if data is None:
             self._more = False
             self._sent.nothing_waits()
+            self._gathering.nothing()
             return
         if not data:
             raise tls.closed_later(self._connection)
-        earliest = self._sent.read()
         self._more = self._connection.has_more()
-        if not self._more:
-            self._sent.nothing_waits()
-        self._process(data, earliest)
+        self._process(data, self._sent.read(self._more))
 
     def _wait(self) -> None:
-        """Wait for the peer, for space to send, or for the next thing that is due."""
-        connection = self._connection
-        if self._listener.wait(connection.fileno(), connection.unsent() > 0, self._session.deadline):
-            connection.flush()
-            self._acknowledge()
-        pause = self._gathering.pause(self._clock.monotonic())
+        """Let events gather where they keep coming; else wait for the peer, space to send, or the next thing due."""
+        connection, now = self._connection, self._clock.monotonic()
+        unsent = connection.unsent()
+        pause = 0.0 if unsent else self._gathering.pause(now)
         if pause:
             self._clock.sleep(pause)
+            return
+        dead = self._session.check_alive(now)
+        if dead is not None:
+            raise dead
+        if self._listener.wait(connection.fileno(), unsent > 0, self._session.deadline):
+            connection.flush()
+            self._acknowledge()
 
     def _process(self, data: bytes, earliest: Moment) -> None:
         """Hand on what the bytes bring: what was delivered is acknowledged, in this order."""
         now = self._clock.monotonic()
         received = self._session.receive(data, now)
-        self._gathering.read(received.acknowledgements, now)
+        full = self._more or self._connection.may_be_full(len(data))
+        self._gathering.read(received.acknowledgements, now, full=full)
         if received.answers:
             self._connection.send(received.answers)
         safe = self._listener.deliver(received, len(data), earliest)

@@ -12,6 +12,9 @@ from ..protocol.session import Event, Received
 from .delivery import Delivery
 from .reports import Reports
 
+HOUSE_INTERVAL = 0.1
+"""Seconds between two looks at what is due, while there is no wait in between: they cost as much as several events."""
+
 NO_EVENT_HINT_AFTER = 600.0
 """Seconds of a connection without any event after which the log asks whether the type is ticked."""
 
@@ -38,6 +41,8 @@ class Reception:
         self._waiting = waiting
         self._clock = clock
         self._has_served = False
+        self._house_at = clock.monotonic()
+        """When `keep_house` is to look at what is due."""
         self._hint_at: float | None = clock.monotonic() + NO_EVENT_HINT_AFTER
         self._unknown_types: list[int] = []
         """Types of messages that were skipped so far; the session bounds how many it reports."""
@@ -46,6 +51,9 @@ class Reception:
         """Do what is due by the clock. Raises Stop and ReceiverGone."""
         self._waiting.check()
         now = self._clock.monotonic()
+        if now < self._house_at:
+            return
+        self._house_at = now + HOUSE_INTERVAL
         self._delivery.keep_house(now)
         if self._hint_at is not None and now >= self._hint_at:
             self._hint_at = None
@@ -57,6 +65,7 @@ class Reception:
         sending = (descriptor,) if to_send else ()
         timeout = max(0.0, min(deadline, self._delivery.next_due) - self._clock.monotonic())
         _, writable = self._waiting.until((descriptor, *output.readable), (*sending, *output.writable), timeout)
+        self._house_at = self._clock.monotonic()
         return descriptor in writable
 
     def deliver(self, received: Received, size: int, earliest: Moment) -> bool:

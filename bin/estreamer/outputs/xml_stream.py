@@ -25,6 +25,9 @@ from .output import ReceiverGone
 _STARTS_KEPT = 1024
 """Beginnings of events that are kept, one for each time: far more seconds than a batch has."""
 
+_LOOK_EVERY = 256 * 1024
+"""Bytes after which chunks that were read are forgotten: to ask the system costs more than a small chunk."""
+
 READER_GONE = "splunkd has closed the pipe"
 
 _OPENING = b"<stream>\n"
@@ -64,6 +67,9 @@ class XmlStream:
         self.written_bytes = 0
         """Bytes that the pipe has taken, of all that was written."""
         self._recent: deque[tuple[int, Chunk]] = deque()
+        """Where in the stream chunks begin that the reader may not have taken completely."""
+        self._look_at = 0
+        """The number of written bytes from which on it is looked which of them it has taken."""
         self._current: Chunk | None = None
         self._left = memoryview(b"")
         """What the pipe has not taken yet of the present chunk."""
@@ -142,9 +148,11 @@ class XmlStream:
         return None
 
     def _remember(self, chunk: Chunk, start: int) -> None:
-        read = self.written_bytes - self.unread()
-        while self._recent and self._recent[0][0] + len(self._recent[0][1].data) <= read:
-            self._recent.popleft()
+        if start >= self._look_at:
+            self._look_at = start + _LOOK_EVERY
+            read = self.written_bytes - self.unread()
+            while self._recent and self._recent[0][0] + len(self._recent[0][1].data) <= read:
+                self._recent.popleft()
         self._recent.append((start, chunk))
 
     def close(self) -> None:

@@ -174,7 +174,7 @@ class Session:
         reading = Reading(self, buffer, self._state, self._bundle_left, now)
         reading.run()
         self._keep(reading, buffer, now)
-        unknown_types = self._skip(reading.skipped)
+        unknown_types = self._skip(reading.skipped) if reading.skipped else ()
         return Received(
             reading.events,
             reading.acknowledgements,
