@@ -39,16 +39,25 @@ class Framing:
 
 
 class Fmc:
-    """A Management Center. `archive` has (archival timestamp, payload) in the order of arrival."""
+    """A Management Center. `archive` has (archival timestamp, payload) in the order of arrival.
 
-    def __init__(self, name: str, skew: int, framing: Framing, rng: random.Random) -> None:
+    `clock` is that of the input's machine, in Unix seconds.
+    """
+
+    def __init__(self, name: str, skew: int, framing: Framing, rng: random.Random, clock: Callable[[], float]) -> None:
         self.name = name
         self.skew = skew
         self.framing = framing
         self.random = rng
+        self.clock = clock
         self.archive: list[tuple[int, bytes]] = []
         self.clock_sets: list[int] = []
         """How many events there were when the clock was set: equal archival seconds before and after are not one."""
+        self.corrections: list[int] = []
+        """How many events there were when a clock that was ahead was set right."""
+        self.left_behind: list[tuple[int, float]] = []
+        """From which place on, and up to which archival timestamp, events may not be asked for: see
+        `Connection.close`."""
         self.up = True
         self.connection: Connection | None = None
         self.rendered_again = 0
@@ -60,6 +69,15 @@ class Fmc:
             raise Problem("connection_refused", "The connection is refused.")
         self.connection = Connection(self, note_batch)
         return self.connection
+
+    def not_asked_for(self) -> set[bytes]:
+        """Return the payloads of events that may not be asked for: the input has read later timestamps before."""
+        return {
+            payload
+            for place, latest in self.left_behind
+            for archival, payload in self.archive[place:]
+            if archival < latest
+        }
 
     def disconnect(self, orderly: bool) -> None:
         """End the connection, after what is on its way or instead of it."""
@@ -86,8 +104,8 @@ class Connection:
         self._random = fmc.random
         self._inbox = b""
         self._outbox = bytearray()
-        self._ends: deque[int] = deque()
-        """Where events end, in bytes since the connection was made."""
+        self._ends: deque[tuple[int, int]] = deque()
+        """Where events end, in bytes since the connection was made, and their places."""
         self._produced = 0
         self._taken = 0
         self._timestamp: int | None = None
@@ -95,6 +113,10 @@ class Connection:
         self._replay: list[tuple[int, bytes]] = []
         self._live_from = 0
         """What comes from this place on is sent whatever its archival timestamp."""
+        self._latest = 0
+        """The latest archival timestamp that was received."""
+        self._last = -1
+        """The place of the last event that was received."""
         self._outstanding = 0
         self._sequence = 0
         self._failure: bytes | Problem | None = None
@@ -114,7 +136,15 @@ class Connection:
         """All is sent at once."""
 
     def close(self) -> None:
-        """The input is done with it."""
+        """The input is done with it.
+
+        Where a clock was corrected within the backlog that is being read, it may have read events that were stamped
+        ahead, and not those that were stamped after that with earlier timestamps. What lies between these and the
+        present is not asked for: `docs/reliability.md` names this among what stays open.
+        """
+        within = [place for place in self._fmc.corrections if self._last < place < self._live_from]
+        if within and self._latest:
+            self._fmc.left_behind.append((within[0], min(self._latest, self._fmc.clock())))
         self._failure = self._failure or b""
         self._outbox.clear()
         if self._fmc.connection is self:
@@ -195,8 +225,9 @@ class Connection:
             self.cut_after -= len(data)
         self._taken += len(data)
         before = len(self._ends)
-        while self._ends and self._ends[0] <= self._taken:
-            self._ends.popleft()
+        while self._ends and self._ends[0][0] <= self._taken:
+            _, self._last = self._ends.popleft()
+            self._latest = max(self._latest, self._at(self._last)[0])
         self._note_batch(before - len(self._ends))
         return data
 
@@ -226,12 +257,12 @@ class Connection:
             if framing.waits is not None and self._outstanding >= framing.waits:
                 return
             size = self._random.choice((1, 2, 5, 40)) if framing.bundled else 1
-            batch: list[tuple[int, bytes]] = []
+            batch: list[int] = []
             while self._place < len(archive) and len(batch) < size:
                 event = self._at(self._place)
                 replayed = self._place < self._live_from
                 if not replayed or event[0] >= self._timestamp or not event[0]:
-                    batch.append(event)
+                    batch.append(self._place)
                     self._fmc.rendered_again += replayed and framing.renames
                 self._place += 1
             if not batch:
@@ -239,20 +270,20 @@ class Connection:
             if framing.bundled and not (framing.bare and self._random.random() < 0.5):
                 self._send_bundle(batch)
             else:
-                for event in batch:
-                    self._put(self._event(event, 1))
-                    self._ends.append(self._produced)
+                for place in batch:
+                    self._put(self._event(self._at(place), 1))
+                    self._ends.append((self._produced, place))
                     self._outstanding += 1
             if self._random.random() < 0.05:
                 self._put(raw_messages.message(self._random.choice((0, 0, 77)), b""))
 
-    def _send_bundle(self, batch: list[tuple[int, bytes]]) -> None:
+    def _send_bundle(self, batch: list[int]) -> None:
         self._sequence += 1
-        messages = [self._event(event, 0) for event in batch]
+        messages = [self._event(self._at(place), 0) for place in batch]
         end = self._produced + 16
-        for message in messages:
+        for place, message in zip(batch, messages):
             end += len(message)
-            self._ends.append(end)
+            self._ends.append((end, place))
         self._put(raw_messages.bundle(self._sequence, *messages))
         self._outstanding += 1
 

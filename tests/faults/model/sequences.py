@@ -109,17 +109,19 @@ def trials(draw: st.DrawFn) -> Trial:
     return Trial(draw(_NUMBERS), uptime, setting, (("happen", draw(_NUMBERS)), *actions))
 
 
-def play(trial: Trial) -> None:
-    """Play a sequence.
+def play(trial: Trial) -> World:
+    """Play a sequence; return the world at its end.
 
     Raises AssertionError when an event was lost, or doubled beyond what is promised, and whatever the input raises.
     """
     shared = Path("/dev/shm")  # noqa: S108 - the folder below it has a name of its own
     folder = tempfile.mkdtemp(prefix="estreamer-model-", dir=shared if shared.is_dir() else None)
     try:
-        World(trial.seed, trial.setting, trial.actions, Path(folder), trial.uptime).run()
+        world = World(trial.seed, trial.setting, trial.actions, Path(folder), trial.uptime)
+        world.run()
     finally:
         shutil.rmtree(folder)
+    return world
 
 
 def failure_of(trial: Trial) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import random
 import re
+from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
 from xml.sax.saxutils import unescape
@@ -32,9 +34,39 @@ class Life:
         """Whether it was asked to stop, and did."""
         self.slow = False
         """Whether splunkd did not read as fast as it could."""
-        self.largest_batch = 0
         self.forgotten = False
         """Whether a damaged bookmark no longer knows the end of what was written."""
+        self._written = 0
+        self._writes: list[int] = []
+        """How many events had been written after each write that the pipe has taken completely."""
+        self._read = 0
+        self._part: list[Indexed] = []
+        """What was read, last of all, of writes of which the rest was not, or could not be recorded."""
+
+    def wrote(self, count: int) -> None:
+        """Note that the pipe has taken all of a write, of so many events."""
+        self._written += count
+        self._writes.append(self._written)
+
+    def read(self, indexed: Indexed) -> None:
+        """Note that splunkd has read the next event."""
+        self._read += 1
+        self._part.append(indexed)
+
+    def note_whole(self, now: float) -> None:
+        """Note which writes have been read to their end by now, while the disk takes what is recorded of them."""
+        writes = bisect_right(self._writes, self._read)
+        rest = self._read - self._writes[writes - 1] if writes else self._read
+        for indexed in self._part[: len(self._part) - rest]:
+            indexed.whole_at = now
+        del self._part[: len(self._part) - rest]
+
+    def killed(self) -> None:
+        """Note that no bookmark has the write that was on its way: that is allowed for with the kill."""
+        cut_off = max(0, self._read - self._written)
+        for indexed in self._part[len(self._part) - cut_off :]:
+            indexed.whole_at = indexed.read_at
+        del self._part[len(self._part) - cut_off :]
 
 
 @dataclass
@@ -48,6 +80,8 @@ class Indexed:
     """How many events had been read when this one was."""
     forgotten: bool = False
     """Whether a damaged bookmark no longer knows that it had settled."""
+    whole_at: float = math.inf
+    """When splunkd had read all of its write, and the bookmark could have it: from then on it settles."""
 
 
 class Pipe:
@@ -139,6 +173,7 @@ class Splunkd:
             for payload in pipe.read(1 << 20 if self.pace is None else self.pace):
                 self.total += 1
                 self.index.append(Indexed(payload, now, pipe.life, self.total))
+                pipe.life.read(self.index[-1])
                 # What was left unread at a stop comes again, since nobody could know that it would be read.
                 self.allowed += pipe.life.stopped or pipe.life.forgotten
         for pipe in [pipe for pipe in self.pipes if pipe.at_end]:
@@ -192,14 +227,14 @@ class Splunkd:
         for pipe in self.pipes:
             pipe.life.forgotten = True
         for indexed in self.index:
-            indexed.forgotten = indexed.forgotten or indexed.read_at > moment - self.settle - SLACK
+            indexed.forgotten = indexed.forgotten or indexed.whole_at > moment - self.settle - SLACK
 
     def _allow_unsettled(self, now: float, kept: list[Indexed]) -> None:
-        """Count what nobody could know to be safe: what was read in the last seconds of a life of the input."""
+        """Count what nobody could know to be safe: what was read whole in the last seconds of a life of the input.
+
+        A write settles as a whole, however long it takes to read it: `docs/delivery.md` promises no more.
+        """
         limit = self.settle + SLACK
-        # A batch settles as a whole, however long it takes to read it.
-        lives = {id(indexed.life): indexed.life for indexed in kept}.values()
-        self.allowed += sum(life.largest_batch for life in lives if life.slow)
         self.allowed += sum(
-            indexed.forgotten or min(now, indexed.life.could_settle) - indexed.read_at < limit for indexed in kept
+            indexed.forgotten or min(now, indexed.life.could_settle) - indexed.whole_at < limit for indexed in kept
         )

@@ -30,7 +30,7 @@ from estreamer.errors import Stop
 from estreamer.events.drop_rules import DropRules
 from estreamer.input import loop, recording
 from estreamer.input.surroundings import Surroundings
-from estreamer.outputs.output import Before, Output
+from estreamer.outputs.output import Before, Encoded, Output
 from estreamer.outputs.splunkd_pipe import Splunkd as RealDestination
 from estreamer.outputs.xml_stream import pipe_of
 from estreamer.settings import Account, InputSettings
@@ -103,9 +103,9 @@ class World:
         """Of each generation of the bookmark, how many events had been read when it began, and when."""
         self.damage: str | None = None
         self.splunkd = Splunkd(setting.settle, self.random)
-        self.fmcs = {"fmc": Fmc("fmc", 0, setting.framing, self.random)}
+        self.fmcs = {"fmc": Fmc("fmc", 0, setting.framing, self.random, self.clock.wall)}
         if setting.pair:
-            self.fmcs["other"] = Fmc("other", setting.skew, setting.framing, self.random)
+            self.fmcs["other"] = Fmc("other", setting.skew, setting.framing, self.random, self.clock.wall)
         self.happened: Counter[bytes] = Counter()
         self.next_id = 0
         self.checksum = 0
@@ -143,6 +143,8 @@ class World:
         had: Counter[bytes] = Counter(_identity(indexed.payload) for indexed in self.splunkd.index)
         had.pop(b"0", None)
         lost = self.happened - had
+        for payload in set().union(*(fmc.not_asked_for() for fmc in self.fmcs.values())):
+            lost.pop(_identity(payload), None)
         doubled = had - self.happened
         assert not lost, f"lost {len(lost)}: {dict(list(lost.items())[:5])}"
         count = sum(doubled.values())
@@ -197,6 +199,7 @@ class World:
             # Whoever dies instead of stopping leaves the pipe as it is, for splunkd to read it to its end.
             self.read_rest = True
             self._allow_one_write()
+            self.life.killed()
             code = 0
         finally:
             self.system.bury()
@@ -261,6 +264,8 @@ class World:
             self.life.could_settle = self.now
         if self.reason is None:
             self.splunkd.read(self.now)
+        if self.pipe is not None and not self.disk_refuses:
+            self.life.note_whole(self.now)
         if not self.script or self.now < self.quiet_until or (self.script[0][0] == "rest" and not self.at_rest()):
             return
         if self.script[0][0] == "rest" or self.random.random() < 0.4:
@@ -291,7 +296,6 @@ class World:
     def note_batch(self, count: int) -> None:
         """Note how many events a receive has brought."""
         self.batch = count
-        self.life.largest_batch = max(self.life.largest_batch, count)
 
     def _do_happen(self, number: int) -> None:
         """Events happen: several a second, some equal, some late."""
@@ -408,6 +412,8 @@ class World:
             for fmc in self.fmcs.values():
                 fmc.disconnect(orderly=False)
             self._note_clocks()
+            for fmc in self.fmcs.values():
+                fmc.corrections.append(len(fmc.archive))
             self.clock_was_set, self.clock_error = True, 0
             self.event_time = BEGIN + int(self.now)
             rng = random.Random(number)
@@ -605,7 +611,24 @@ class _Destination:
         splunkd = RealDestination(
             self._world.pipe.writer, STANZA, settings.index, settings.settle, pipe, self._world.clock
         )
-        return splunkd.open(before, now)
+        return cast(Output[Any], _Output(splunkd.open(before, now), self._world.life))
+
+
+class _Output:
+    """The real output, of which it is noted what it has taken with each write."""
+
+    def __init__(self, output: Output[Any], life: Life) -> None:
+        self._output = output
+        self._life = life
+
+    def offer(self, encoded: Encoded) -> bool:
+        complete = self._output.offer(encoded)
+        if complete:
+            self._life.wrote(len(encoded.numbers))
+        return complete
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
 
 
 class _Log:
