@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from estreamer.connection.waiting import Waiting
+from estreamer.clock import Clock
+from estreamer.connection.waiting import PARENT_CHECK_INTERVAL, Waiting
 from estreamer.errors import Stop
 
 
@@ -21,6 +22,33 @@ from estreamer.errors import Stop
 def waiting() -> Iterator[Waiting]:
     with Waiting() as made:
         yield made
+
+
+class Mortal:
+    """A parent that counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.looks = 0
+
+    def has_ended(self) -> bool:
+        self.looks += 1
+        return self.ended
+
+
+def test_the_parent_is_looked_at_by_time_and_not_at_each_pass():
+    now = 100.0
+    parent = Mortal()
+    with Waiting(Clock(monotonic=lambda: now)) as waiting:
+        waiting._parent = parent
+        for _ in range(50):
+            waiting.check()
+        assert parent.looks == 1
+        parent.ended = True
+        waiting.check()
+        now += PARENT_CHECK_INTERVAL
+        with pytest.raises(Stop, match="splunkd has ended"):
+            waiting.check()
 
 
 def in_a_moment(action) -> threading.Timer:

@@ -205,6 +205,11 @@ class Connection:
         """Return True: only None says that nothing waits."""
         return True
 
+    def may_be_full(self, count: int) -> bool:
+        """Return False: nothing is ever kept back for want of space."""
+        del count
+        return False
+
     def receive(self, limit: int) -> bytes | None:
         """Return some of the bytes that have come, None while there are none, b"" at the end."""
         self._produce()
