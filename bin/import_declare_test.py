@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import supported_python  # noqa: F401 - ends the script under an older Python  # isort: skip
 
+import os
 import re
 import sys
 import sysconfig
-from pathlib import Path
 
-_BIN = Path(__file__).resolve().parent
-_LIB = _BIN.parent / "lib"
+# Paths as texts: pathlib takes a tenth of --scheme.
+_BIN = os.path.dirname(os.path.realpath(__file__))
+_LIB = os.path.join(os.path.dirname(_BIN), "lib")
 
 _FOLDERS = {
     "linux-x86_64": "linux_x86_64",
@@ -39,8 +40,8 @@ def platform_folder(platform: str) -> str:
 
 def _search_path() -> list[str]:
     """Return sys.path with the add-on's libraries at its head and without the scripts of other apps."""
-    own = [str(_LIB / "3rdparty" / platform_folder(sysconfig.get_platform())), str(_LIB)]
-    rest = [entry for entry in sys.path if not _BIN_OF_AN_APP.search(entry) or Path(entry).resolve() == _BIN]
+    own = [os.path.join(_LIB, "3rdparty", platform_folder(sysconfig.get_platform())), _LIB]
+    rest = [entry for entry in sys.path if not _BIN_OF_AN_APP.search(entry) or os.path.realpath(entry) == _BIN]
     return own + [entry for entry in rest if entry not in own]
 
 

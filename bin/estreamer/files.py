@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 
 BESIDE = ".new"
@@ -50,6 +49,9 @@ class Files:
 
     def remove_folder(self, path: str) -> None:
         """Remove a folder with all that is in it."""
+        # It brings the libraries of all archives along, and an input at work removes no folder.
+        import shutil  # noqa: PLC0415
+
         shutil.rmtree(path)
 
     def force_folder(self, path: str) -> None:

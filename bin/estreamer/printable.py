@@ -54,6 +54,14 @@ def escaped(text: str, kept: str = "") -> str:
     return "".join([one if one.isprintable() or one in kept else _escape(one) for one in text])
 
 
+def as_xml(value: object, limit: int = LONGEST) -> str:
+    """Return a value as `line` does, as the text of an XML element.
+
+    The standard library's own way imports a complete web client.
+    """
+    return line(value, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _bounded(value: object, limit: int, kept: str) -> str:
     text = value if isinstance(value, str) else str(value)
     return shortened(escaped(shortened(text, limit), kept), limit)

@@ -23,7 +23,6 @@ from cryptography.x509.oid import NameOID
 
 from .. import printable
 from ..errors import Problem
-from . import openssl_limits
 
 MAX_SIZE = 64 * 1024
 """Bytes. A file with one 4096-bit key and a chain of three certificates has less than 10 KB."""
@@ -277,6 +276,9 @@ def _load(data: bytes, password: str) -> tuple[_Loaded, tuple[str, ...]]:
         if loaded is not None:
             unneeded = bool(password) and (not attempt or _is_open(data))
             return loaded, (_PASSWORD_NOT_NEEDED,) if unneeded else ()
+    # It imports what only a restricted OpenSSL makes necessary.
+    from . import openssl_limits  # noqa: PLC0415
+
     missing = openssl_limits.missing(data)
     if missing:
         raise _restricted(f"what the PKCS#12 file is protected with ({', '.join(missing)})", None)

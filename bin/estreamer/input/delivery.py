@@ -7,8 +7,8 @@ output has it.
 
 from __future__ import annotations
 
+import os
 import traceback
-from pathlib import Path
 from typing import Any
 
 from ..bookmark.bookmark import Bookmark
@@ -136,7 +136,7 @@ class Delivery:
 
     def _report_unexpected(self, error: Exception) -> None:
         """Log where something failed that was not to fail; the text of the exception may quote an event."""
-        places = [f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
+        places = [f"{os.path.basename(one.filename)}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)]
         self._log.error(
             "unexpected_error",
             error=type(error).__name__,

@@ -15,7 +15,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Protocol
-from xml.sax.saxutils import escape
 
 from .. import causes, printable
 from ..clock import CLOCK, Clock
@@ -240,7 +239,7 @@ class Chunk:
 
 def _text(value: str) -> str:
     """Return a setting as XML text."""
-    return escape(printable.line(value))
+    return printable.as_xml(value)
 
 
 class Pipe(Protocol):

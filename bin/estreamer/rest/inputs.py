@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from solnlib import log
 from splunk import admin
 
 from .. import printable, settings
 from ..bookmark import folder
 from ..protocol import fully_qualified
+from ..splunkd import log_file
 from ..splunkd.names import SCHEME
 from . import handlers
 
@@ -59,7 +59,7 @@ class InputHandler(handlers.StanzaHandler):
             folder.remove(str(handlers.checkpoint_folder()), stanza)
         except Exception as problem:
             # The input is gone already: an error here would mean to the user that it is still there.
-            logger = log.Logs().get_logger(handlers.LOG_NAME)
+            logger = log_file.logger_of_file(handlers.LOG_NAME)
             logger.error('action=remove_bookmark input="%s" problem="%s"', *map(printable.line, (stanza, problem)))
 
     def _check(self, stored: Mapping[str, Any]) -> None:

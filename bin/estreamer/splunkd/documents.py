@@ -1,17 +1,20 @@
 """The XML documents that splunkd writes to the standard input of a modular input.
 
-Reading is strict, since a document holds a session key and decides what runs. The libraries are imported where they are
-used: splunkd asks every input for its scheme at each start, and that must be quick.
+Reading is strict, since a document holds a session key and decides what runs. The elements are those that the classes
+of splunk-sdk read, whose import includes a complete client of splunkd. The parser is imported where it is used: splunkd
+asks every input for its scheme at each start, and that must be quick.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import Problem
 from .names import SCHEME
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes of stdin that are read: all drop rules together have at most 64 KiB."""
@@ -38,20 +41,32 @@ class Task(NamedTuple):
 
 def read_task(stdin: BinaryIO) -> Task:
     """Read what splunkd writes to a process that is to run. Raises Problem `stdin_invalid`."""
-    from splunklib.modularinput import InputDefinition  # noqa: PLC0415 - see the head of the module
-
-    definition = parse(InputDefinition, read_document(stdin))
-    if len(definition.inputs) != 1:
-        raise bad_document(f"it has {len(definition.inputs)} stanzas instead of one")
-    ((stanza, parameters),) = definition.inputs.items()
-    before, separator, name = (stanza or "").partition("://")
+    root = _parsed(read_document(stdin))
+    metadata = {node.tag: node.text for node in root if node.tag != "configuration"}
+    stanzas = [node for node in root.iterfind("configuration/*") if node.tag == "stanza"]
+    if len(stanzas) != 1:
+        raise bad_document(f"it has {len(stanzas)} stanzas instead of one")
+    stanza = stanzas[0].get("name") or ""
+    before, separator, name = stanza.partition("://")
     if before != SCHEME or not separator or not name or not name.isprintable():
         raise bad_document(f"its stanza is not {SCHEME}://<name>")
-    given = {name: definition.metadata.get(name) for name in ("server_uri", "session_key", "checkpoint_dir")}
+    given = {name: metadata.get(name) or "" for name in ("server_uri", "session_key", "checkpoint_dir")}
     for name, value in given.items():
         if not value:
             raise bad_document(f"it has no {name}")
-    return Task(stanza, parameters_of(parameters), **given)
+    return Task(stanza, _parameters(stanzas[0]), **given)
+
+
+def read_arguments(stdin: BinaryIO) -> tuple[str, dict[str, str | None]]:
+    """Read what splunkd writes to have arguments checked: an input's name and its parameters.
+
+    Raises Problem `stdin_invalid`.
+    """
+    items = [node for node in _parsed(read_document(stdin)) if node.tag == "item"]
+    name = items[-1].get("name") if items else None
+    if not name:
+        raise bad_document("it has no item")
+    return name, _parameters(items[-1])
 
 
 def read_document(stdin: BinaryIO) -> bytes:
@@ -71,18 +86,28 @@ def read_document(stdin: BinaryIO) -> bytes:
     return document
 
 
-def parse(definition: Any, document: bytes) -> Any:
-    """Return what a class of splunk-sdk makes of a document. Raises Problem `stdin_invalid`."""
+def _parsed(document: bytes) -> Element:
+    from xml.etree.ElementTree import XML  # noqa: PLC0415 - see the head of the module
+
     try:
-        return definition.parse(io.BytesIO(document))
+        return XML(document)
     except Exception:
         # Whatever the parser makes of it, the document holds a session key.
         raise bad_document("it is not the XML that splunkd writes") from None
 
 
-def parameters_of(parsed: Mapping[str, str | list[str] | None]) -> dict[str, str | None]:
-    """Return parameters as text; splunkd may give one of several values as a list."""
-    return {name: ",".join(filter(None, value)) if isinstance(value, list) else value for name, value in parsed.items()}
+def _parameters(element: Iterable[Element]) -> dict[str, str | None]:
+    """Return parameters as text; splunkd may give one of several values as a list. Raises Problem `stdin_invalid`."""
+    found: dict[str, str | None] = {}
+    for child in element:
+        name = child.get("name") or ""
+        if child.tag == "param":
+            found[name] = child.text
+        elif child.tag == "param_list":
+            found[name] = ",".join(value.text for value in child if value.text)
+        else:
+            raise bad_document("it is not the XML that splunkd writes")
+    return found
 
 
 def bad_document(why: str) -> Problem:

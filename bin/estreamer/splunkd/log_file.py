@@ -1,6 +1,6 @@
-"""The log file of an input in Splunk's log folder, and splunkd's own log by way of stderr.
+"""Log files in Splunk's log folder, in the format of solnlib, and splunkd's own log by way of stderr.
 
-The libraries are imported where they are used: see `documents`.
+solnlib itself is not imported: it imports REST clients, which take a quarter of a first start.
 """
 
 from __future__ import annotations
@@ -21,6 +21,17 @@ from .names import LOG_NAME
 LONGEST_VALUE = 8000
 """Characters of one value in a log line, of which the middle is left out: Splunk cuts its own logs' lines at 10,000."""
 
+LARGEST_FILE = 25_000_000
+"""Bytes of a log file, after which the next one begins: that of solnlib, as of all add-ons that are made with it."""
+
+FORMER_FILES = 5
+"""How many full log files are kept in addition to the one that is written."""
+
+FORMAT = (
+    "%(asctime)s log_level=%(levelname)s pid=%(process)d tid=%(threadName)s "
+    "file=%(filename)s:%(funcName)s:%(lineno)d | %(message)s"
+)
+"""A line as solnlib writes it."""
 
 _FRAMES_TO_CALLER = 3
 """How far above `SplunkLog._write` a line is asked for, as `logging` counts: over `info` and its like."""
@@ -76,13 +87,21 @@ class SplunkLog:
 
         They are said to be of the account and host of the last `connected`.
         """
-        from solnlib.log import events_ingested  # noqa: PLC0415 - see the head of the module
+        from ..outputs.splunkd_pipe import SOURCETYPE  # noqa: PLC0415 - a check of arguments needs no output
 
-        from ..outputs.splunkd_pipe import SOURCETYPE  # noqa: PLC0415
-
-        events_ingested(
-            self._logger, self._stanza, SOURCETYPE, count, self._index, account=self._account, host=self._host
-        )
+        said = {
+            "action": "events_ingested",
+            "modular_input_name": self._stanza,
+            "sourcetype_ingested": SOURCETYPE,
+            "n_events": count,
+            "event_input": self._stanza.rpartition("/")[2],
+            "event_index": self._index,
+            "event_account": self._account,
+            "event_host": self._host,
+        }
+        line = " ".join(f"{name}={value}" for name, value in said.items() if value is not None)
+        # One frame less than `_write`, which is called by another method.
+        self._logger.info("%s", line, stacklevel=_FRAMES_TO_CALLER - 1 + self._frames_between)
 
     def _write(self, level: int, event: str, fields: Mapping[str, object]) -> None:
         if event == "connected":
@@ -93,18 +112,32 @@ class SplunkLog:
 
 
 def _logger(name: str) -> logging.Logger:
-    from solnlib.log import Logs  # noqa: PLC0415 - see the head of the module
-
     try:
-        Logs.set_context(directory=os.path.join(os.environ["SPLUNK_HOME"], "var", "log", "splunk"))
-        logger: logging.Logger = Logs().get_logger(name)
+        return logger_of_file(name)
     except (KeyError, OSError) as error:
         complain(f"The log file {name}.log cannot be written ({type(error).__name__}): log lines follow here.")
         return _logger_to_stderr(name)
-    for handler in logger.handlers:
-        # solnlib opens it in the encoding of the locale, which need not have every character; it opens again by itself.
-        handler.close()
-        handler.encoding, handler.errors = "utf-8", "backslashreplace"  # type: ignore[attr-defined]
+
+
+def logger_of_file(name: str) -> logging.Logger:
+    """Return what logs to the file `<name>.log` in Splunk's log folder, from INFO on.
+
+    Raises KeyError without a SPLUNK_HOME, OSError for a file that cannot be written.
+    """
+    # Where only the scheme is asked for, nothing is logged.
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+
+    path = os.path.join(os.environ["SPLUNK_HOME"], "var", "log", "splunk", f"{name}.log")
+    # Under the name that solnlib gives it, so that a handler which solnlib has made for this file is not doubled.
+    logger = logging.getLogger(path)
+    if not logger.handlers:
+        handler = RotatingFileHandler(
+            path, maxBytes=LARGEST_FILE, backupCount=FORMER_FILES, encoding="utf-8", errors="backslashreplace"
+        )
+        handler.setFormatter(logging.Formatter(FORMAT))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
     return logger
 
 
@@ -113,13 +146,11 @@ def log_failure(name: str, kind: str, trace: str) -> None:
 
     The text of an exception and lines of source are left out: they may quote what was sent, secrets included.
     """
-    from solnlib.log import Logs  # noqa: PLC0415 - see the head of the module
-
     found = re.findall(r'File "([^"]*)", line ([0-9]+)', trace)
     places = [f"{path.replace(chr(92), '/').rpartition('/')[2]}:{line}" for path, line in found]
     # A log that cannot be written does not change the answer.
-    with suppress(OSError):
-        Logs().get_logger(name).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))
+    with suppress(KeyError, OSError):
+        logger_of_file(name).error('action=unexpected_error error=%s at="%s"', kind, " ".join(places))
 
 
 def _logger_to_stderr(name: str) -> logging.Logger:

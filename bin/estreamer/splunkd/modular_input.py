@@ -16,7 +16,7 @@ from typing import BinaryIO
 from .. import printable
 from ..errors import Problem, SessionRefused
 from .confs import Confs
-from .documents import Task, bad_document, parameters_of, parse, read_document, read_task
+from .documents import Task, read_arguments, read_task
 from .log_file import SplunkLog, complain
 
 
@@ -43,7 +43,7 @@ def validate_arguments(stdin: BinaryIO) -> int:
     try:
         _validate(stdin)
     except Problem as problem:
-        _answer(f"<error><message>{_escape(problem.text)}</message></error>\n")
+        _answer(f"<error><message>{printable.as_xml(problem.text)}</message></error>\n")
         return 1
     except Exception as error:  # the user would see nothing but that the script failed
         _answer(f"<error><message>The arguments cannot be checked: {type(error).__name__}.</message></error>\n")
@@ -52,15 +52,9 @@ def validate_arguments(stdin: BinaryIO) -> int:
 
 
 def _validate(stdin: BinaryIO) -> None:
-    from splunklib.modularinput import ValidationDefinition  # noqa: PLC0415 - see the head of the module
+    from ..settings import parse_input  # noqa: PLC0415 - see the head of the module
 
-    from ..settings import parse_input  # noqa: PLC0415
-
-    definition = parse(ValidationDefinition, read_document(stdin))
-    name = definition.metadata.get("name")
-    if not name:
-        raise bad_document("it has no item")
-    parse_input(name, parameters_of(definition.parameters))
+    parse_input(*read_arguments(stdin))
 
 
 def run(stdin: BinaryIO) -> int:
@@ -125,11 +119,6 @@ def _quieten_libraries() -> None:
     logging.captureWarnings(True)
     # A full disk under the log file must not fill splunkd's log with tracebacks.
     logging.raiseExceptions = False
-
-
-def _escape(text: str) -> str:
-    """Return a text as XML 1.0 can hold it. The standard library's own brings a web client along: too slow here."""
-    return printable.line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _answer(text: str) -> None:
