@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from .. import printable
 from .names import LOG_NAME
+from .rotating_file import RotatingFile
 
 LONGEST_VALUE = 8000
 """Characters of one value in a log line, of which the middle is left out: Splunk cuts its own logs' lines at 10,000."""
@@ -124,16 +125,11 @@ def logger_of_file(name: str) -> logging.Logger:
 
     Raises KeyError without a SPLUNK_HOME, OSError for a file that cannot be written.
     """
-    # Where only the scheme is asked for, nothing is logged.
-    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
-
     path = os.path.join(os.environ["SPLUNK_HOME"], "var", "log", "splunk", f"{name}.log")
     # Under the name that solnlib gives it, so that a handler which solnlib has made for this file is not doubled.
     logger = logging.getLogger(path)
     if not logger.handlers:
-        handler = RotatingFileHandler(
-            path, maxBytes=LARGEST_FILE, backupCount=FORMER_FILES, encoding="utf-8", errors="backslashreplace"
-        )
+        handler = RotatingFile(path, LARGEST_FILE, FORMER_FILES)
         handler.setFormatter(logging.Formatter(FORMAT))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
