@@ -4,8 +4,9 @@
 
 Each input has a server of its own; all of them, and the one process that reads all pipes, share this machine. The
 servers therefore limit the common rate as well; the CPU time of the inputs shows their own share. Memory is the
-resident size of a process (the largest of all) and its proportional size (PSS, the mean), for which a shared page is
-divided by the number of processes that share it.
+resident size of a process (the largest of all) and its proportional size (PSS, the mean and that of all together, in
+millions of bytes), for which a shared page is divided by the number of processes that share it. It is read under load,
+when every input has delivered its events.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from pathlib import Path
 from bench.cost import cpu_seconds
 from bench.rig import MIB, AddOn, RunningInput, generated, installed, memory, parser, table
 
-HEADS = ("inputs", "events a second, all", "events per CPU second of the inputs", "RSS, most (MiB)", "PSS, mean (MiB)")
+HEADS = (
+    "inputs",
+    "events a second, all",
+    "events per CPU second of the inputs",
+    "RSS, most (MiB)",
+    "PSS, mean (MiB)",
+    "PSS, all (MB)",
+)
 PATIENCE = 60.0
 
 
@@ -55,6 +63,7 @@ def measure(add_on: AddOn, count: int, events: int) -> list[object]:
         f"{count * events / cpu:,.0f}",
         f"{max(size.resident for size in sizes) / MIB:.1f}",
         f"{sum(size.proportional for size in sizes) / count / MIB:.1f}",
+        f"{sum(size.proportional for size in sizes) / 1e6:.0f}",
     ]
 
 

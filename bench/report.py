@@ -38,6 +38,7 @@ BENCHMARKS = {
     "memory": Benchmark("memory", ("--events", "40000", "--seconds", "3", "--copies", "2")),
     "bookmark": Benchmark("bookmark", ("--events", "20000")),
     "start": Benchmark("start", ("--rounds", "2")),
+    "start_instructions": Benchmark("start", (), ("--instructions",)),
     "many": Benchmark("many", ("--inputs", "1", "2", "--events", "20000")),
 }
 """The benchmarks, by the name of the place of their table."""

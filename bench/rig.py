@@ -232,6 +232,7 @@ class AddOn:
         self.python = str(splunkd.home.python)
         self.script = str(self.app.path / "bin" / f"{SCHEME}.py")
         self._launcher: tuple[str, ...] = ()
+        self._command: tuple[str, ...] = ()
         self.environment = splunkd.home.environment()
 
     def account(self, name: str, port: int, pkcs12: bytes) -> None:
@@ -242,6 +243,12 @@ class AddOn:
         """Return the same add-on, with its input run by a script that gets the path of the entry script."""
         other = copy.copy(self)
         other._launcher = (launcher,)
+        return other
+
+    def under(self, *command: str) -> AddOn:
+        """Return the same add-on, with its input run by a command that gets the command line."""
+        other = copy.copy(self)
+        other._command = command
         return other
 
     @contextmanager
@@ -263,7 +270,7 @@ class AddOn:
         reader, writer = os.pipe()
         begun = time.monotonic()
         process = subprocess.Popen(
-            [self.python, *self._launcher, self.script],
+            [*self._command, self.python, *self._launcher, self.script],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=writer,

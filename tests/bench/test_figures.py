@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -68,21 +67,6 @@ def test_the_bookmark_finds_its_place_after_a_kill():
         assert 0 < number(row[2]) < 1000
         assert 8 <= number(row[3]) < 50
     assert [number(row[5]) for row in rows] == [31, 3000, 3000] * 2
-
-
-@pytest.mark.nightly
-@pytest.mark.package
-def test_a_start_is_told_by_its_moments(built_package: Path):
-    (rows,) = tables(bench("start", "--rounds", "2", "--python", sys.executable, package=built_package))
-    medians = [number(row[2]) for row in rows]
-    assert [row[1] for row in rows] == [
-        "end of --scheme",
-        "first byte to the server",
-        "request at the server",
-        "first event out",
-    ]
-    assert 0 < medians[1] <= medians[2] <= medians[3]
-    assert all(number(row[2]) <= number(row[3]) for row in rows)
 
 
 @pytest.mark.nightly
