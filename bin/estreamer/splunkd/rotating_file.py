@@ -35,7 +35,7 @@ class RotatingFile(logging.FileHandler):
         if self.stream is None:
             self.stream = self._open()
         written = self.stream.tell()
-        # What is no regular file, such as /dev/null, cannot be renamed.
+        # A special file, such as /dev/null, cannot be renamed.
         return written > 0 and written + length >= self._largest and os.path.isfile(self.baseFilename)
 
     def _rotate(self) -> None:
