@@ -23,9 +23,13 @@ COUNT = int(os.environ.get("ESTREAMER_MODEL_SEQUENCES") or tenth(2000))
 SHARES = min(COUNT, 20)
 """Parts that run beside each other."""
 
+LIMIT = 200 + 2 * COUNT // SHARES
+"""Seconds for a share: a failing one is to show its sequence, which takes Hypothesis minutes to make short."""
+
 PATIENT = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
+@pytest.mark.timeout(LIMIT)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_nothing_is_lost_and_no_more_doubled_than_promised(share: int):
     @seed(SEED * SHARES + share)
