@@ -1,6 +1,6 @@
 """The cost of each step of an event in the input, in one process and without a network.
 
-    tools/run.sh bench.hot_path [--events N] [--instructions]
+    tools/run.sh bench.hot_path [--events N] [--mix MIX ...] [--instructions]
 
 Generated events go as bare event messages, in portions as large as those that the input reads from a busy link, through
 the session and the delivery into a pipe that another process drains. The bookmark is in a temporary folder. Each step
@@ -38,7 +38,7 @@ from estreamer.protocol.session import Session
 from estreamer.settings import InputSettings, parse_input
 
 from bench.least import Least
-from standins.fmc.events import EventGenerator
+from bench.mixes import MIXES
 from standins.fmc.raw_messages import event
 from standins.places import ROOT
 
@@ -72,6 +72,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--mix", nargs="+", choices=list(MIXES), default=list(MIXES), help="see bench.mixes")
     parser.add_argument("--instructions", action="store_true", help="count instructions, through valgrind")
     parser.add_argument("--way", nargs=2, metavar=("WAY", "FILE"), help="send what a file holds one way, once")
     options = parser.parse_args()
@@ -80,46 +81,62 @@ def main() -> None:
         # Under valgrind the clock advances so far that every event would be inspected in full.
         go(way, portions(Path(file).read_bytes()), Timers(), clock=Clock(monotonic=lambda: 0.0))
     elif options.instructions:
-        print_instructions()
+        print_instructions(options.mix)
     else:
-        print_steps(options.events)
+        print_steps(options.mix, options.events)
 
 
-def print_steps(events: int) -> None:
-    """Print the time of each step, the best of three runs."""
-    data = portions(messages(events))
+def print_steps(mixes: list[str], events: int) -> None:
+    """Print the time of each step for each mix, the best of three runs."""
+    columns = [steps(mix, events) for mix in mixes]
+    print_head("step", "what", *(f"{mix}: µs an event" for mix in mixes))
+    for step, what in (*STEPS.items(), ("all", "")):
+        print_row(step, what, *(f"{column[step]:.2f}" for column in columns))
+
+
+def steps(mix: str, events: int) -> dict[str, float]:
+    """Return the microseconds of an event in each step, and in all of them."""
+    data = portions(messages(mix, events))
     runs = []
     for _ in range(3):
         timers = Timers()
         go("input", data, timers)
-        runs.append(timers.seconds)
-    print("| step | what | microseconds per event |\n|---|---|---|")
-    for step, what in STEPS.items():
-        print(f"| {step} | {what} | {min(run[step] for run in runs) / events * 1e6:.2f} |")
-    print(f"| all | | {min(sum(run.values()) for run in runs) / events * 1e6:.2f} |")
+        runs.append({**timers.seconds, "all": sum(timers.seconds.values())})
+    return {step: min(run[step] for run in runs) / events * 1e6 for step in runs[0]}
 
 
-def print_instructions() -> None:
-    """Print the instructions for one event, and their ratio."""
-    counts = {way: instructions_per_event(way) for way in WAYS}
-    print("| way | instructions per event | of least |\n|---|---|---|")
-    for way, count in counts.items():
-        print(f"| {way} | {count:,.0f} | {count / counts['least']:.2f} |")
+def print_instructions(mixes: list[str]) -> None:
+    """Print the instructions for one event of each mix, and their ratio."""
+    counts = {(mix, way): instructions_per_event(mix, way) for mix in mixes for way in WAYS}
+    print_head("mix", "way", "instructions per event", "of least")
+    for (mix, way), count in counts.items():
+        print_row(mix, way, f"{count:,.0f}", f"{count / counts[mix, 'least']:.2f}")
 
 
-def instructions_per_event(way: str) -> float:
+def print_head(*names: str) -> None:
+    """Print the head of a table. `bench.rig` has one as well, but its imports are slow under valgrind."""
+    print_row(*names)
+    print_row(*("---" for _ in names))
+
+
+def print_row(*cells: str) -> None:
+    """Print a row of a table."""
+    print(f"| {' | '.join(cells)} |")
+
+
+def instructions_per_event(mix: str, way: str) -> float:
     """Return the number of instructions for one more event."""
-    few, many = (instructions(way, events) for events in (FEW, MANY))
+    few, many = (instructions(mix, way, events) for events in (FEW, MANY))
     return (many - few) / (MANY - FEW)
 
 
-def instructions(way: str, events: int) -> int:
+def instructions(mix: str, way: str, events: int) -> int:
     """Return the number of instructions of a run, including the start of the interpreter."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m", "bench.hot_path"]
     # The same hashes in every run, since dictionaries would differ between runs otherwise.
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}"}
     with tempfile.NamedTemporaryFile() as file:
-        file.write(messages(events))
+        file.write(messages(mix, events))
         file.flush()
         done = subprocess.run(
             [*command, "--way", way, file.name], env=environment, capture_output=True, text=True, check=False
@@ -130,9 +147,9 @@ def instructions(way: str, events: int) -> int:
     return int(found.group(1))
 
 
-def messages(events: int) -> bytes:
-    """Return the bytes of a number of event messages."""
-    records = EventGenerator(per_second=2000).events(0, events)
+def messages(mix: str, events: int) -> bytes:
+    """Return the bytes of a number of event messages of a mix."""
+    records = MIXES[mix].events(events)
     return b"".join(event(record.payload, record.archival, record_type=record.record_type) for record in records)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from standins.fmc.archive import Archive, GeneratedArchive
 from standins.fmc.behaviour import Behaviour
-from standins.fmc.events import EventGenerator
+from standins.fmc.events import EventGenerator, QueryGenerator
 from standins.fmc.pki import Pki, write_private
 from standins.fmc.server import FmcServer
 
@@ -63,7 +63,8 @@ class _Source:
     """The archive, and the generator of events that are appended while the server runs."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._generator = EventGenerator(
+        generator = QueryGenerator if options.queries else EventGenerator
+        self._generator = generator(
             options.seed, start=options.start, per_second=options.per_second, duplicates_every=options.duplicates_every
         )
         self._rate: float = options.live
@@ -178,6 +179,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--start", type=int, default=1743500734, help="first archival timestamp, Unix seconds")
     parser.add_argument("--per-second", type=int, default=11, help="events that share an archival second, on average")
     parser.add_argument("--duplicates-every", type=int, default=0)
+    parser.add_argument("--queries", action="store_true", help="URLs with queries, and a space after each colon")
     parser.add_argument("--live", type=float, default=0.0, metavar="RATE", help="events a second to append")
     parser.add_argument("--behaviour", type=_behaviour, default=Behaviour(), metavar="JSON")
     return parser.parse_args()

@@ -65,6 +65,8 @@ class EventGenerator:
     in the same second, like two equal events that both happened.
     """
 
+    _queries = False
+
     def __init__(
         self, seed: int = 0, *, start: int = 1743500734, per_second: int = 11, duplicates_every: int = 0
     ) -> None:
@@ -76,7 +78,7 @@ class EventGenerator:
         self._start = start
         self._pair = 2 * per_second
         self._duplicates_every = duplicates_every
-        self._profiles = _profiles(seed)
+        self._profiles = _profiles(seed, self._queries)
 
     def archival(self, index: int) -> int:
         """Return the archival timestamp of the event of that index."""
@@ -156,6 +158,12 @@ class EventGenerator:
         return records
 
 
+class QueryGenerator(EventGenerator):
+    """The same events, but each has a URL with a query, with `&`, `=` and `<`, and a space after each colon."""
+
+    _queries = True
+
+
 def _at_its_end(connection: dict[str, int], archival: int) -> dict[str, int]:
     duration = archival - connection["archival"]
     scale = 1 + connection["EventMicrosecond"] % 5000
@@ -183,11 +191,11 @@ class _Hole(NamedTuple):
 class _Template:
     """The bytes of an event with holes for values."""
 
-    def __init__(self, event: dict[str, Any]) -> None:
+    def __init__(self, event: dict[str, Any], colon: str) -> None:
         self._kind: str = event["EventType"]
         self._record_type = RECORD_TYPES[self._kind]
         self._holes = [value.name for value in event.values() if isinstance(value, _Hole)]
-        members = ", ".join(f"{_json(name)}:{_written(value)}" for name, value in event.items())
+        members = ", ".join(f"{_json(name)}{colon}{_written(value)}" for name, value in event.items())
         self._text = ("{" + members + "}").encode("utf-8")
 
     def record(self, archival: int, values: dict[str, int]) -> Record:
@@ -209,14 +217,32 @@ def sample(name: str) -> dict[str, Any]:
     return loaded
 
 
-def _profiles(seed: int) -> list[dict[str, _Template]]:
+def _profiles(seed: int, queries: bool) -> list[dict[str, _Template]]:
     chooser = random.Random(seed)
     samples = {name: sample(f"{name}_event") for name in ("connection", "intrusion", "file")}
-    return [_profile(chooser, samples, number) for number in range(_PROFILES)]
+    made = [_profile(chooser, samples, number) for number in range(_PROFILES)]
+    if not queries:
+        return [{step: _Template(event, ":") for step, event in events.items()} for events in made]
+    return [
+        {step: _Template(_asking(event, number), ": ") for step, event in events.items()}
+        for number, events in enumerate(made)
+    ]
 
 
-def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number: int) -> dict[str, _Template]:
-    """Return the templates of one conversation: all four are about the same two machines."""
+def _asking(event: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the event with a query in the URL that it names."""
+    query = f"q=shoes+{number}&page={number % 7}&size=<{36 + number % 10}&utm_source=mail&utm_campaign=spring_{number}"
+    return {
+        name: f"{value}{'&' if '?' in value else '?'}{query}" if name in _URLS else value
+        for name, value in event.items()
+    }
+
+
+_URLS = ("URL", "HTTP_URI", "URI")
+
+
+def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number: int) -> dict[str, dict[str, Any]]:
+    """Return the shapes of one conversation's events: all four are about the same two machines."""
     key = _conversation(chooser, ipv6=number % 4 == 3)
     start = _holed(samples["connection"], {**key, **_connection_values(chooser, key)})
     end: dict[str, Any] = {}
@@ -225,13 +251,12 @@ def _profile(chooser: random.Random, samples: dict[str, dict[str, Any]], number:
         if name == "FirstPacketSecond":
             end["LastPacketSecond"] = _Hole("LastPacketSecond")
     end["ConnectionDuration"] = _Hole("ConnectionDuration")
-    events = {
+    return {
         "start": start,
         "end": end,
         "intrusion": _holed(samples["intrusion"], {**key, **_intrusion_values(chooser)}),
         "file": _holed(samples["file"], {**key, **_file_values(chooser)}),
     }
-    return {step: _Template(event) for step, event in events.items()}
 
 
 def _holed(shape: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

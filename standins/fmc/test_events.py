@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from standins.fmc.archive import Archive, FailoverPair, GeneratedArchive
-from standins.fmc.events import BLOCK, RECORD_TYPES, EventGenerator, Record, sample
+from standins.fmc.events import BLOCK, RECORD_TYPES, EventGenerator, QueryGenerator, Record, sample
 
 COUNT = 2000
 KEY = ("EventType", "DeviceUUID", "InstanceID", "FirstPacketSecond", "ConnectionID")
@@ -143,3 +143,16 @@ def test_members_of_a_pair_tell_the_same_events_with_other_bytes_and_other_clock
         assert {name for name in told if told[name] != retold[name]} <= {"FirewallRule"}
         assert retold.get("FirewallRule") in {told.get("FirewallRule"), "Invalid ID"}
     assert differing > 20
+
+
+def test_events_with_queries_say_the_same_as_others_but_for_their_urls_and_spaces(records: list[Record]) -> None:
+    asking = QueryGenerator(7).events(0, 200)
+    for plain, other in zip(records, asking):
+        before, after = json.loads(plain.payload), json.loads(other.payload)
+        changed = {name for name, value in after.items() if before[name] != value}
+        assert list(before) == list(after)
+        assert len(changed) == 1
+        assert changed <= {"URL", "HTTP_URI", "URI"}
+        assert set("&=<") <= set(after[changed.pop()])
+        assert other.payload.startswith(b'{"EventType": "')
+        assert b'":"' not in other.payload
