@@ -94,7 +94,12 @@ LAST = b'"LastPacketSecond":'
     st.sampled_from((b"}", b', "Z":"z"}', b" ,", b", }")),
 )
 def test_the_usual_shape_of_a_connection_is_read_as_any_other(first: bytes, middle: bytes, last: bytes, rest: bytes):
-    payload = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + first + middle + last + rest
+    compact = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":' + first + middle + last + rest
+    for payload in (compact, compact.replace(b":", b": "), compact.replace(b", ", b","), compact.replace(b":", b" : ")):
+        check_that_it_is_read_as_any_other(payload)
+
+
+def check_that_it_is_read_as_any_other(payload: bytes):
     described = facts._describe_any(payload, 71)
     assert facts.describe(payload, 71) == described
     describer = facts.Describer()
@@ -116,6 +121,24 @@ def test_what_is_remembered_of_one_connection_says_nothing_of_another():
         described = describer.describe(payloads, [71] * 6)
         assert described == [facts.describe(payload, 71) for payload in payloads]
         assert [time[-3:] for _, time, _ in described] == [b"734", b"739", b"739", b"741", b"000", b"739"]
+
+
+def test_events_of_servers_that_put_other_blanks_may_follow_each_other():
+    compact = (
+        b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "A":1}',
+        b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, "LastPacketSecond":1743500739, "B":2}',
+    )
+    payloads = [
+        one.replace(b", ", comma).replace(b":", colon)
+        for one in compact
+        for comma in (b", ", b",")
+        for colon in (b":", b": ")
+    ]
+    describer = facts.Describer()
+    for order in (payloads, payloads[::-1], payloads):
+        described = describer.describe(order, [71] * 8)
+        assert described == [facts._describe_any(payload, 71) for payload in order]
+    assert [time[-1:] for _, time, _ in described] == [b"4"] * 4 + [b"9"] * 4
 
 
 @pytest.mark.parametrize(

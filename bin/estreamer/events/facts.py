@@ -114,18 +114,44 @@ Description = tuple[str, bytes, int]
 """What an event says of itself: its type (`UNKNOWN` if neither it nor its record type says), its time in epoch seconds
 as text (empty if it has none), and `SOUND`, `UNNAMED` or `UNSOUND`. A plain tuple, since one is made per event."""
 
-_USUAL_CONNECTION = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":'
-_USUAL_SECOND = slice(len(_USUAL_CONNECTION), len(_USUAL_CONNECTION) + 10)
-_USUAL_BEGINNING = _USUAL_SECOND.stop + 1
-"""How the connection events of a real server begin [W], where their time is, and the length of all that. They are
-nearly all events, so this shape is read without a pattern; every other one takes the general way and has the
-same."""
-
 _LAST_NAME = b'"LastPacketSecond"'
-_LAST_BEFORE = len(b", ")
-_LAST_AFTER = len(b'"LastPacketSecond":1743500734,')
-_USUAL_LAST = re.compile(rb', "LastPacketSecond":([1-9]\d{9})[,}]')
-"""How the time of a connection that has ended usually stands, wherever in the event."""
+_USUAL_LAST = re.compile(rb', ?"LastPacketSecond": ?[1-9]\d{9}[,}]')
+
+
+class _Usual:
+    """How the connection events of a server begin that writes these commas and colons, and where their times are."""
+
+    def __init__(self, comma: bytes, colon: bytes) -> None:
+        self.begin = b'{"EventType"' + colon + b'"ConnectionEvent"' + comma + b'"FirstPacketSecond"' + colon
+        self._second = slice(len(self.begin), len(self.begin) + 10)
+        self.length = self._second.stop + 1
+        """Bytes up to the comma behind the time of the first packet."""
+        self.before = len(comma)
+        self.after = len(_LAST_NAME + colon + b"1743500734,")
+        """Bytes before and from the name of the time of a connection that has ended, with the time and a comma."""
+
+    def first(self, payload: bytes) -> bytes | None:
+        """Return the time of the first packet as an event that begins like this has it, None where it is unusual."""
+        second = payload[self._second]
+        return second if second.isdigit() and payload[self.length - 1 : self.length] == b"," else None
+
+    def written(self, payload: bytes) -> bytes | None:
+        """Return the bytes that alone say the time of an event that begins like this, None where they are unusual."""
+        place = payload.find(_LAST_NAME)
+        if place < 0:
+            return None if self.first(payload) is None else payload[: self.length]
+        written = payload[place - self.before : place + self.after]
+        return written if _USUAL_LAST.fullmatch(written) else None
+
+
+_USUAL = tuple(_Usual(comma, colon) for comma in (b", ", b",") for colon in (b":", b": "))
+"""How connection events begin, a real server's [W] first. They are nearly all events, so these shapes are read without
+a pattern; every other one takes the general way and has the same."""
+
+
+def _usual_of(payload: bytes) -> _Usual | None:
+    return next((usual for usual in _USUAL if payload.startswith(usual.begin)), None)
+
 
 _BEGINNINGS_KEPT = 1024
 
@@ -134,25 +160,28 @@ class Describer:
     """Describes events, and remembers how the times of connection events are written: many share one."""
 
     def __init__(self) -> None:
+        self._usual = _USUAL[0]
+        """How the connection events of this server begin: all of them alike."""
         self._known: dict[bytes, Description] = {}
 
     def describe(self, payloads: Sequence[bytes], record_types: Sequence[int]) -> list[Description]:
         """Return what events say of themselves, as `describe` does for each. The hot path.
 
         What decides is how a connection begins or, where there is a last packet, how that is written: both are looked
-        up as bytes. They are of different length, so one dictionary has both.
+        up as bytes. They differ in how they begin, so one dictionary has both.
         """
-        known, length = self._known.get, _USUAL_BEGINNING
+        known, usual = self._known.get, self._usual
+        begin, length, before, after = usual.begin, usual.length, usual.before, usual.after
         if payloads and max(map(len, payloads)) > MAX_LENGTH:
             return list(map(describe, payloads, record_types))
         return [
             (
-                payload.startswith(_USUAL_CONNECTION)
+                payload.startswith(begin)
                 and payload.endswith(b"}")
                 and known(
                     payload[:length]
                     if (place := payload.find(_LAST_NAME, length)) < 0
-                    else payload[place - _LAST_BEFORE : place + _LAST_AFTER]
+                    else payload[place - before : place + after]
                 )
             )
             or self._learn(payload, record_type)
@@ -160,19 +189,13 @@ class Describer:
         ]
 
     def _learn(self, payload: bytes, record_type: int) -> Description:
-        if not payload.startswith(_USUAL_CONNECTION):
+        usual = _usual_of(payload)
+        if usual is None:
             return _describe_any(payload, record_type)
+        self._usual = usual
         description = describe(payload, record_type)
-        if description[2] != SOUND:
-            return description
-        place = payload.find(_LAST_NAME)
-        if place < 0:
-            written = payload[:_USUAL_BEGINNING]
-            usual = _is_usual(written)
-        else:
-            written = payload[place - _LAST_BEFORE : place + _LAST_AFTER]
-            usual = _USUAL_LAST.fullmatch(written) is not None
-        if usual:
+        written = usual.written(payload) if description[2] == SOUND else None
+        if written is not None:
             if len(self._known) >= _BEGINNINGS_KEPT:
                 self._known.clear()
             self._known[written] = description
@@ -181,14 +204,12 @@ class Describer:
 
 def describe(payload: bytes, record_type: int) -> Description:
     """Return what an event says of itself, from its payload and, failing that, its record type."""
-    if _is_usual(payload[:_USUAL_BEGINNING]):
-        time = _LAST_PACKET.value(payload) or payload[_USUAL_SECOND]
-        return CONNECTION, time, SOUND if payload[-1:] == b"}" and len(payload) <= MAX_LENGTH else UNSOUND
-    return _describe_any(payload, record_type)
-
-
-def _is_usual(beginning: bytes) -> bool:
-    return beginning.startswith(_USUAL_CONNECTION) and beginning[_USUAL_SECOND].isdigit() and beginning[-1:] == b","
+    usual = _usual_of(payload)
+    first = None if usual is None else usual.first(payload)
+    if first is None:
+        return _describe_any(payload, record_type)
+    time = _LAST_PACKET.value(payload) or first
+    return CONNECTION, time, SOUND if payload[-1:] == b"}" and len(payload) <= MAX_LENGTH else UNSOUND
 
 
 def _describe_any(payload: bytes, record_type: int) -> Description:
