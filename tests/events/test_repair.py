@@ -254,6 +254,40 @@ def used(events_before: int = repair.FIRST) -> repair.Inspector:
     return inspector
 
 
+PIECES = (
+    "{",
+    "}",
+    '"',
+    ":",
+    ": ",
+    ",",
+    ", ",
+    "a",
+    "\\",
+    '\\"',
+    "\\n",
+    "\\u00e9",
+    "\\\\",
+    "7",
+    "-0",
+    '"a":',
+    '"b"',
+    "{}",
+    "nan",
+    "é",
+    " ",
+)
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=12),
+    st.sampled_from(("%s", '{"a":"%s"}', '{"a": "%s", "b": 7}', '{"a":%s}')),
+)
+def test_a_payload_is_sound_when_it_is_a_json_object(pieces: list[str], around: str):
+    payload = (around % "".join(pieces)).encode()
+    assert repair._is_sound(payload) == is_json(payload)
+
+
 AT_ONCE = {
     "a control character": lambda text: text.replace(b"default", b"de\x02fault"),
     "a tab": lambda text: text.replace(b"default", b"de\tfault"),

@@ -180,7 +180,9 @@ _FLAT = re.compile(
     else rb'\{"[^"]*+": ?+(?:"[^"]*+"|-?(?:[1-9]\d*+|0))(?:, ?+"[^"]*+": ?+(?:"[^"]*+"|-?(?:[1-9]\d*+|0)))*+\}'
 )
 """An event as a real server writes it [W], of strings and integers, with and without a space after a comma and a colon:
-without a backslash it is this or it is parsed. Possessive, where Python knows that, it takes a third less time."""
+it is this or it is parsed. Possessive, where Python knows that, it takes a third less time."""
+
+_JSON_ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
 _ESCAPE = re.compile(rb'\\(?:[\\/bfnrt]|u[0-9a-fA-F]{4}|"(?!\s*[,:}]))')
 """An escape that raises no suspicion. A quote that is escaped where a value seems to end may be one whose backslash was
@@ -299,6 +301,8 @@ def _escapes_are_sound(text: bytes, most: int = _ESCAPES_LOOKED_AT) -> bool:
 
 def _is_sound(payload: bytes) -> bool:
     """Return whether a payload, which is UTF-8, is a JSON object."""
-    if payload.find(b"\\") < 0 and _FLAT.fullmatch(payload):
+    # A letter may stand wherever an escape may, and nowhere else: without escapes the pattern needs no case for them.
+    text = _JSON_ESCAPE.sub(b"x", payload) if payload.find(b"\\") >= 0 else payload
+    if text.find(b"\\") < 0 and _FLAT.fullmatch(text):
         return True
     return _is_object(payload.decode("utf-8", "replace"))
