@@ -106,6 +106,22 @@ def check_that_it_is_read_as_any_other(payload: bytes):
     assert [describer.describe([payload, payload], [71, 71]) for _ in range(2)] == [[described] * 2] * 2
 
 
+@given(
+    st.sampled_from(("FileEvent", "IntrusionEvent", "IntrusionPacket")),
+    st.sampled_from(("1743500734", "174350073", "17435007345", "1743500734.5", "17435007e3", '"1743500734"', "0")),
+    st.sampled_from(("EventMicrosecond", "PacketSecond", "A")),
+    st.sampled_from(("7", "709756", "7097561", "-7", '"709756"')),
+    st.sampled_from(("}", ', "EventMicrosecond":1, "EventSecond":2}', " ", ', "A":1')),
+)
+def test_the_usual_shape_of_another_event_is_read_as_any_other(
+    event_type: str, second: str, name: str, value: str, rest: str
+):
+    compact = f'{{"EventType":"{event_type}", "EventSecond":{second}, "{name}":{value}{rest}'.encode()
+    check_that_it_is_read_as_any_other(compact)
+    check_that_it_is_read_as_any_other(compact.replace(b":", b": "))
+    check_that_it_is_read_as_any_other(compact.replace(b", ", b","))
+
+
 def test_what_is_remembered_of_one_connection_says_nothing_of_another():
     begin = b'{"EventType":"ConnectionEvent", "FirstPacketSecond":1743500734, '
     payloads = [

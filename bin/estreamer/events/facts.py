@@ -149,8 +149,19 @@ _USUAL = tuple(_Usual(comma, colon) for comma in (b", ", b",") for colon in (b":
 a pattern; every other one takes the general way and has the same."""
 
 
+_USUAL_BEGINNINGS = tuple(usual.begin for usual in _USUAL)
+
+_USUAL_OTHER = re.compile(
+    rb'\{"EventType": ?"(?:FileEvent", ?"EventSecond": ?(\d{10})'
+    rb'|IntrusionEvent", ?"EventSecond": ?(\d{10}), ?"EventMicrosecond": ?(\d{1,6}))[,}]'
+)
+"""How file and intrusion events begin, a tenth of all: one pattern takes a third of the time of the general way."""
+
+
 def _usual_of(payload: bytes) -> _Usual | None:
-    return next((usual for usual in _USUAL if payload.startswith(usual.begin)), None)
+    if not payload.startswith(_USUAL_BEGINNINGS):
+        return None
+    return next(usual for usual in _USUAL if payload.startswith(usual.begin))
 
 
 _BEGINNINGS_KEPT = 1024
@@ -191,7 +202,7 @@ class Describer:
     def _learn(self, payload: bytes, record_type: int) -> Description:
         usual = _usual_of(payload)
         if usual is None:
-            return _describe_any(payload, record_type)
+            return _describe_other(payload, record_type)
         self._usual = usual
         description = describe(payload, record_type)
         written = usual.written(payload) if description[2] == SOUND else None
@@ -207,9 +218,17 @@ def describe(payload: bytes, record_type: int) -> Description:
     usual = _usual_of(payload)
     first = None if usual is None else usual.first(payload)
     if first is None:
-        return _describe_any(payload, record_type)
+        return _describe_other(payload, record_type)
     time = _LAST_PACKET.value(payload) or first
     return CONNECTION, time, SOUND if payload[-1:] == b"}" and len(payload) <= MAX_LENGTH else UNSOUND
+
+
+def _describe_other(payload: bytes, record_type: int) -> Description:
+    found = _USUAL_OTHER.match(payload)
+    if found is None or payload[-1:] != b"}" or len(payload) > MAX_LENGTH:
+        return _describe_any(payload, record_type)
+    file, intrusion, microsecond = found.groups()
+    return (FILE, file, SOUND) if file else (INTRUSION, intrusion + b"." + microsecond.rjust(6, b"0"), SOUND)
 
 
 def _describe_any(payload: bytes, record_type: int) -> Description:
