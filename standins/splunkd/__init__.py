@@ -6,13 +6,14 @@ what the documentation leaves open. `Splunkd` is where to start.
 
 from __future__ import annotations
 
-from .install import App, InstallError
+from .install import App
 from .ledger import BrokenRule, LogLine, Run, Violation
 from .life import StandInError
 from .management import Answer
 from .scheme import SchemeError
 from .splunkd import Splunkd
 from .stream import Event, StreamError, StreamParser, digest, number
+from .unpacking import InstallError
 
 __all__ = [
     "Answer",

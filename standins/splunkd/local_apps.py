@@ -10,9 +10,10 @@ from .confs import parse
 from .data_inputs import is_true
 from .endpoints import Arguments, ReadOnly, take_name
 from .home import SplunkHome
-from .install import App, InstallError, installed
+from .install import App, installed
 from .replies import Entry, RestProblem
 from .scheme import SchemeError
+from .unpacking import InstallError
 
 KNOWN = {"filename", "update"}
 

@@ -140,3 +140,23 @@ def test_input_that_does_not_name_splunks_python_is_refused(tmp_path: Path) -> N
     conf = "[example]\npython.required = 3.7, 3.13\n"
     with Splunkd(tmp_path / "home") as splunkd, pytest.raises(SchemeError, match=r"3\.7"):
         splunkd.install(pack(tmp_path / "a.spl", {"default/inputs.conf": conf}))
+
+
+def test_an_app_that_is_changed_in_one_splunk_is_installed_unchanged_in_the_next(tmp_path: Path) -> None:
+    package = pack(tmp_path / "a.spl", {"lib/library.py": "kept = 1\n"})
+    first, second, third = (
+        install(package, create(tmp_path / name, sys.executable)) for name in ("one", "two", "three")
+    )
+    (second.path / "bin" / "example.py").write_text("changed = 1\n")
+    fourth = install(package, create(tmp_path / "four", sys.executable))
+    for app in (first, third, fourth):
+        assert (app.path / "bin" / "example.py").read_text() == FILES["bin/example.py"]
+        assert (app.path / "lib" / "library.py").read_text() == "kept = 1\n"
+
+
+def test_a_package_that_is_replaced_is_unpacked_again(tmp_path: Path) -> None:
+    install(pack(tmp_path / "a.spl"), create(tmp_path / "one", sys.executable))
+    app = install(
+        pack(tmp_path / "a.spl", {"bin/example_rh.py": "other = 1\n"}), create(tmp_path / "two", sys.executable)
+    )
+    assert (app.path / "bin" / "example_rh.py").read_text() == "other = 1\n"
