@@ -1,6 +1,7 @@
 """Run the checks that a change has to pass, step by step, under Python 3.9 and 3.13; the first failure ends the run.
 
-The last line counts all tests that ran, as pytest does. A run without a passed test fails.
+The last line counts all tests that ran, as pytest does. A run without a passed test fails. Fuzzing takes one processor
+for a minute; the other steps after the tests run beside it, and its output follows theirs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,7 +23,10 @@ from test import RESULTS, VERSIONS, find_pythons, require
 
 OFFICIAL = ROOT / "build" / "official" / "report.xml"
 
+FUZZ_LOG = ROOT / "build" / "fuzz.log"
+
 TESTS = Step("tests", "style, types, the tests under both Pythons", ["./test.sh", "--all-pythons"], 60)
+FUZZ = Step("fuzz", "a minute of fuzzing", ["tools/fuzz.sh", "all", "60"], 10)
 
 
 def steps_after_tests(package: str) -> list[Step]:
@@ -29,7 +34,6 @@ def steps_after_tests(package: str) -> list[Step]:
     return [
         Step("appinspect", "Splunk's inspection", ["tools/appinspect.sh", package], 10),
         Step("official", "Splunk's own tests of add-ons", ["tools/official_tests.sh", package], 20),
-        Step("fuzz", "a minute of fuzzing", ["tools/fuzz.sh", "all", "60"], 10),
         Step("demo", "the demo", ["./demo.sh"], 10, {"ESTREAMER_SPL": package}),
     ]
 
@@ -55,12 +59,17 @@ def main() -> int:
 def run() -> list[Result]:
     """Run the steps until one fails; return the results."""
     results = [take(TESTS)]
-    if results[-1].outcome == "passed":
-        package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
+    if results[-1].outcome != "passed":
+        return results
+    package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
+    with ThreadPoolExecutor(1) as beside:
+        fuzzing = beside.submit(take, FUZZ, FUZZ_LOG)
         for step in steps_after_tests(str(package)):
             results.append(take(step))
             if results[-1].outcome != "passed":
                 break
+        results.append(fuzzing.result())
+    sys.stderr.write(FUZZ_LOG.read_text(encoding="utf-8"))
     return results
 
 

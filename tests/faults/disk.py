@@ -72,7 +72,8 @@ class _Names:
 
 
 def _folder_of(step: Step) -> str:
-    return str(Path(step.path).parent)
+    # Asked for a million times: ten times as quick as a Path.
+    return os.path.dirname(step.path)
 
 
 def _apply(names: dict[str, int], step: Step) -> None:
@@ -91,6 +92,12 @@ class Remains:
     files: dict[str, bytes]
     folders: frozenset[str]
     how: str
+
+    def below(self, old: Path) -> tuple[frozenset[tuple[str, bytes]], frozenset[str]]:
+        """What is left of the folder `old`: files with their contents, and folders, by their paths there."""
+        cut = len(str(old))
+        files = frozenset((path[cut:], content) for path, content in self.files.items())
+        return files, frozenset(folder[cut:] for folder in self.folders)
 
     def lay_out(self, old: Path, new: Path) -> None:
         """Write it to an empty folder `new`, in place of `old`."""

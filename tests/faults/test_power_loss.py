@@ -216,12 +216,16 @@ def story(quick: Path) -> Story:
 
 
 class Aftermath:
-    """Lays out what is left at a moment of a story, each time in an empty folder, opens it, and counts."""
+    """Lays out what is left at a moment of a story, each time in an empty folder, opens it, and counts.
+
+    What is left is often the same at several moments: then it is opened once, and held against the promises of each.
+    """
 
     def __init__(self, story: Story, folder: Path) -> None:
         self._story = story
         self._folder = folder
         self._count = 0
+        self._found: dict[tuple[object, ...], tuple[list[int], bool]] = {}
 
     @contextmanager
     def laid_out(self, left: Remains, before: Path | None = None) -> Iterator[Path]:
@@ -243,10 +247,18 @@ class Aftermath:
             bookmark.close()
         return again, there
 
-    def check_power_loss(self, when: When, folder: Path, boot: str, how: str) -> None:
+    def found_in(self, left: Remains, before: Path | None, reader: str) -> tuple[list[int], bool]:
+        """Lay out and open what is left, unless the same was opened before."""
+        same = (reader, before is None, left.below(before or self._story.folder))
+        if same not in self._found:
+            with self.laid_out(left, before) as folder:
+                self._found[same] = self.open(folder, reader)
+        return self._found[same]
+
+    def check_power_loss(self, when: When, left: Remains, boot: str, before: Path | None = None, how: str = "") -> None:
         """Open what is left, in another boot, and hold it against the promises."""
-        told = f"{when.told}, {how}"
-        again, there = self.open(folder, boot)
+        told = f"{when.told}, {how}{left.how}"
+        again, there = self.found_in(left, before, boot)
         if not there:
             assert not when.later.begun, f"{told}: taken for no bookmark"
             return
@@ -255,10 +267,10 @@ class Aftermath:
         assert weighed(surely_there + again).lost == 0, f"{told}: lost"
         assert weighed(said_to_be_settled + again).doubled == 0, f"{told}: settled events came twice"
 
-    def check_kill(self, when: When, folder: Path, how: str) -> None:
+    def check_kill(self, when: When, left: Remains) -> None:
         """Open what is left, for the same splunkd, which has read all that was in the pipe."""
-        told = f"{when.told}, {how}"
-        again, there = self.open(folder, when.later.reader)
+        told = f"{when.told}, {left.how}"
+        again, there = self.found_in(left, None, when.later.reader)
         if not there:
             assert not when.later.begun, f"{told}: taken for no bookmark"
             return
@@ -316,16 +328,14 @@ def test_a_loss_of_power_at_any_moment_loses_nothing_and_doubles_nothing_that_ha
 ):
     for when in between_steps(story):
         for left in remains_after(when.steps):
-            with aftermath.laid_out(left) as folder:
-                aftermath.check_power_loss(when, folder, "boot/3", left.how)
+            aftermath.check_power_loss(when, left, "boot/3")
 
 
 def test_a_write_that_a_loss_of_power_tears_loses_nothing_and_doubles_nothing_that_had_settled(
     story: Story, aftermath: Aftermath
 ):
     for when, left in inside_writes(story):
-        with aftermath.laid_out(left) as folder:
-            aftermath.check_power_loss(when, folder, "boot/3", left.how)
+        aftermath.check_power_loss(when, left, "boot/3")
 
 
 def test_a_second_loss_of_power_while_the_first_is_recovered_from_loses_and_doubles_no_more(
@@ -339,21 +349,17 @@ def test_a_second_loss_of_power_while_the_first_is_recovered_from_loses_and_doub
                 aftermath.open(folder, "boot/3", disk)
                 for second in range(there, len(disk.steps) + 1):
                     for rest in remains_after(disk.steps[:second]):
-                        with aftermath.laid_out(rest, folder) as again:
-                            how = f"{left.how}; then after step {second - there} of opening, {rest.how}"
-                            aftermath.check_power_loss(when, again, "boot/4", how)
+                        how = f"{left.how}; then after step {second - there} of opening, "
+                        aftermath.check_power_loss(when, rest, "boot/4", folder, how)
 
 
 def test_a_kill_between_two_steps_loses_nothing_and_doubles_at_most_what_was_under_way(
     story: Story, aftermath: Aftermath
 ):
     for when in between_steps(story):
-        left = kept_after(when.steps)
-        with aftermath.laid_out(left) as folder:
-            aftermath.check_kill(when, folder, left.how)
+        aftermath.check_kill(when, kept_after(when.steps))
 
 
 def test_a_kill_inside_a_write_loses_nothing_and_doubles_at_most_what_was_under_way(story: Story, aftermath: Aftermath):
     for when, left in inside_writes(story):
-        with aftermath.laid_out(left) as folder:
-            aftermath.check_kill(when, folder, left.how)
+        aftermath.check_kill(when, left)

@@ -47,8 +47,9 @@ def run(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[
     """Run tests with the settings of this repository and a limit of a second."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_some.py").write_text(tests)
-    settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "--timeout", "1"]
-    command = [sys.executable, "-m", "pytest", *settings, *options, str(folder / "test_some.py")]
+    # With a folder of its own for temporary files: without one, pytest tidies up those of other runs at its end.
+    settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "--basetemp", str(folder / "temporary")]
+    command = [sys.executable, "-m", "pytest", *settings, "--timeout", "1", *options, str(folder / "test_some.py")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
