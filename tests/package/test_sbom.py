@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from standins.places import APP, ROOT
 
@@ -35,6 +33,10 @@ def pinned() -> dict[str, str]:
 
 
 def test_it_is_valid_by_the_schema_of_its_specification(file: Path, bill: dict[str, Any]) -> None:
+    # It takes seconds to import, for which every process of tests would wait.
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     assert bill["specVersion"] == "1.6"
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(file.read_text(encoding="utf-8")) is None
     broken = file.read_text(encoding="utf-8").replace('"SHA-256"', '"none"', 1)
