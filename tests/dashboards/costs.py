@@ -66,7 +66,7 @@ class Sample(Index):
     lines.
     """
 
-    def __init__(self, app: Path, *, accelerated: bool) -> None:
+    def __init__(self, app: Path) -> None:
         super().__init__(Knowledge.read(app), _events(), saved_searches(app))
         for row in self._rows:
             row["_weight"] = _weight(str(row["EventType"]))
@@ -74,7 +74,11 @@ class Sample(Index):
         self.add(log_events(NOW))
         for row in self._rows[before:]:
             row["_lines"] = STEP // 60 if "action=figures" in str(row["_raw"]) else 1
-        if accelerated:
+
+    def accelerate(self, model: bool) -> None:
+        """Accelerate the data model, or do not."""
+        self.summaries.clear()
+        if model:
             self.summaries["Network_Traffic"] = (NOW - HELD, NOW - BEHIND)
 
     def collect(self, events: Sequence[spl.Row]) -> None:
@@ -145,18 +149,20 @@ def counted(folder: Path) -> Costs:
     """Return how many events each page and saved search reads at each rate, by title; `folder` holds the conf files."""
     with tempfile.TemporaryDirectory() as scratch:
         app = _app(folder, Path(scratch))
-        data = {accelerated: Sample(app, accelerated=accelerated) for accelerated in (False, True)}
+        data = Sample(app)
         found = {}
         views = read_views(app / "default" / "data" / "ui" / "views")
         for one in PAGES:
             view = views[one.view]
-            page = Opened(view, data[one.accelerated], **{**view.defaults(), **one.tokens})
+            data.accelerate(one.accelerated)
+            page = Opened(view, data, **{**view.defaults(), **one.tokens})
             for source in view.data_sources:
                 if source.kind == "ds.search":
                     page.result(source.name)
             found[one.title] = _at_rates(page.meter.reads)
+        data.accelerate(False)
         for title, stanza in read_conf(app / "default" / "savedsearches.conf").items():
-            found[title] = _at_rates(_run(stanza, data[False]).reads)
+            found[title] = _at_rates(_run(stanza, data).reads)
     return found
 
 
