@@ -1,7 +1,7 @@
 """Run the checks that a change has to pass, step by step, under Python 3.9 and 3.13; the first failure ends the run.
 
-The last line counts all tests that ran, as pytest does. A run without a passed test fails. Fuzzing takes one processor
-for a minute; the other steps after the tests run beside it, and its output follows theirs.
+The last line counts all tests that ran, as pytest does. A run without a passed test fails. Fuzzing keeps one processor
+busy for a minute: it runs at the same time as the other steps after the tests, and its output follows theirs.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def run() -> list[Result]:
     if results[-1].outcome != "passed":
         return results
     package = ROOT / "dist" / f"{APP}-{read_version(ROOT)}.spl"
-    with ThreadPoolExecutor(1) as beside:
-        fuzzing = beside.submit(take, FUZZ, FUZZ_LOG)
+    with ThreadPoolExecutor(1) as meanwhile:
+        fuzzing = meanwhile.submit(take, FUZZ, FUZZ_LOG)
         for step in steps_after_tests(str(package)):
             results.append(take(step))
             if results[-1].outcome != "passed":

@@ -148,6 +148,31 @@ def test_what_runs_before_a_change_lands_never_passes_without_a_test(
     assert re.fullmatch(r"=+ (1 passed|no tests ran) in [\d.]+s \(0:00:0\d\) =+", last)
 
 
+@pytest.mark.parametrize(
+    ("codes", "outcomes"),
+    [
+        (["pass", "pass", "pass"], {"tests": "passed", "one": "passed", "two": "passed", "fuzz": "passed"}),
+        (["pass", "raise SystemExit(1)", "pass"], {"tests": "passed", "one": "failed", "fuzz": "passed"}),
+        (["raise SystemExit(1)", "pass", "pass"], {"tests": "failed"}),
+    ],
+)
+def test_fuzzing_goes_on_while_the_other_steps_run_and_its_output_is_shown(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    codes: list[str],
+    outcomes: dict[str, str],
+) -> None:
+    ci, steps = load("ci", monkeypatch), load("steps", monkeypatch)
+    tests, *others = (steps.Step(name, "", python(code), 1) for name, code in zip(("tests", "one", "two"), codes))
+    monkeypatch.setattr(ci, "TESTS", tests)
+    monkeypatch.setattr(ci, "FUZZ", steps.Step("fuzz", "", python("print('no input', 'broke it')"), 1))
+    monkeypatch.setattr(ci, "FUZZ_LOG", tmp_path / "fuzz.log")
+    monkeypatch.setattr(ci, "steps_after_tests", lambda package: others)
+    assert {one.step.name: one.outcome for one in ci.run()} == outcomes
+    assert ("no input broke it" in capsys.readouterr().err) == ("fuzz" in outcomes)
+
+
 def test_a_missing_python_ends_it_before_the_first_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
