@@ -38,8 +38,8 @@ from estreamer.protocol.fully_qualified import FullyQualified
 from estreamer.protocol.session import Session
 
 from bench.hot_path import Silence, Unwritten, settings
+from bench.mixes import MIXES
 from bench.rig import table
-from standins.fmc.events import EventGenerator
 from standins.fmc.raw_messages import event
 from standins.places import ROOT
 
@@ -201,7 +201,7 @@ def go(brought: Iterator[bytes]) -> None:
 
 def portions(passes: int, events: int) -> list[bytes]:
     """Return what each pass reads. The first brings more, so that the server is known to wait for nothing."""
-    records = EventGenerator(per_second=1000).events(0, (passes + 1) * events)
+    records = MIXES["real"].events((passes + 1) * events)
     messages = [event(record.payload, record.archival, record_type=record.record_type) for record in records]
     first, rest = messages[: 2 * events], messages[2 * events :]
     return [b"".join(first), *(b"".join(rest[at : at + events]) for at in range(0, len(rest), events))]

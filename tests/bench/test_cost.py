@@ -9,7 +9,7 @@ import pytest
 
 from bench.cost import CLIENTS
 from bench.mixes import MIXES
-from tests.bench.commands import bench, tables
+from tests.bench.commands import bench, number, tables
 
 LOWEST_SHARE_OF_LEAST = 0.4
 """Of the rate of the least that is correct. A quiet machine shows 0.8 and more; other tests run beside this one, and
@@ -23,6 +23,9 @@ LOWEST_MULTIPLE_OF_EVENT_WRITER = 3.0
 
 MOST_INSTRUCTIONS = {"real": 2.1, "kind": 1.85}
 """Of those of the least that is correct, by mix. Measured: 1.96 and 1.74, whatever else the machine does."""
+
+MOST_INSTRUCTIONS_AT_1000 = 4.5
+"""The same at 1,000 events a second, where a pass brings 24: each of them is looked at in full."""
 
 
 @pytest.mark.nightly
@@ -56,11 +59,20 @@ def test_a_client_that_is_not_run_leaves_the_shares_of_its_floor_empty(built_pac
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize("mix", list(MIXES))
-def test_an_event_takes_no_more_instructions_than_it_did(mix: str):
-    (rows,) = tables(bench("hot_path", "--instructions", "--mix", mix))
-    assert [row[:2] for row in rows] == [[mix, "input"], [mix, "least"]]
-    assert float(rows[0][3]) < MOST_INSTRUCTIONS[mix]
+def test_an_event_takes_no_more_instructions_than_it_did():
+    (rows,) = tables(bench("hot_path", "--instructions", "--mix", "real"))
+    assert [row[:2] for row in rows] == [["real", "input"], ["real", "least"]]
+    assert float(rows[0][3]) < MOST_INSTRUCTIONS["real"]
+    ((at_1000,),) = tables(bench("passes", "--rates", "1,000"))
+    assert number(at_1000[3]) < MOST_INSTRUCTIONS_AT_1000 * number(rows[1][2])
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(280)
+def test_a_kinder_event_takes_no_more_instructions_than_it_did():
+    (rows,) = tables(bench("hot_path", "--instructions", "--mix", "kind"))
+    assert [row[:2] for row in rows] == [["kind", "input"], ["kind", "least"]]
+    assert float(rows[0][3]) < MOST_INSTRUCTIONS["kind"]
 
 
 @pytest.mark.nightly

@@ -68,14 +68,17 @@ def test_ipv6_with_and_without_brackets(pki: Pki, known: pkcs12.Credentials, hos
 def test_a_read_that_fills_a_share_of_the_systems_buffer_may_have_kept_the_peer_waiting(
     pki: Pki, known: pkcs12.Credentials
 ) -> None:
-    with serving(over_tls(server_context(pki), until_closed)) as port, closing(connect(port, known)) as connection:
-        with socket.socket(fileno=os.dup(connection.fileno())) as same:
-            size = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            assert [connection.may_be_full(count) for count in (1, size // 4 - 1, size // 4, size)] == [0, 0, 1, 1]
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-            larger = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            assert larger > size
-            assert not connection.may_be_full(larger // 4 - 1), "the buffer has grown"
+    with (
+        serving(over_tls(server_context(pki), until_closed)) as port,
+        closing(connect(port, known)) as connection,
+        socket.socket(fileno=os.dup(connection.fileno())) as same,
+    ):
+        size = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert [connection.may_be_full(count) for count in (1, size // 4 - 1, size // 4, size)] == [0, 0, 1, 1]
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+        larger = same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert larger > size
+        assert not connection.may_be_full(larger // 4 - 1), "the buffer has grown"
 
 
 def test_a_name_is_resolved(pki: Pki, known: pkcs12.Credentials) -> None:

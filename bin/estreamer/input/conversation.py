@@ -153,7 +153,7 @@ class Conversation:
         self._process(data, self._sent.read(self._more))
 
     def _wait(self) -> None:
-        """Let events gather where they keep coming; else wait for the peer, space to send, or the next thing due."""
+        """Let events gather where they keep arriving; else wait for the peer, space to send, or the next thing due."""
         connection, now = self._connection, self._clock.monotonic()
         unsent = connection.unsent()
         pause = 0.0 if unsent else self._gathering.pause(now)

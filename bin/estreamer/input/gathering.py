@@ -1,6 +1,6 @@
 """When to let events gather before they are read: at ordinary rates a pass of the loop costs more than its events.
 
-Events keep coming where two reads that brought some lay close together. Then the next read is made some milliseconds
+Events keep arriving where two reads that brought some lay close together. Then the next read is made some milliseconds
 after the last one, without a wait for the first byte in between. Where nothing has come meanwhile, the next event is
 waited for and read at once.
 
@@ -15,7 +15,7 @@ read that may have been all that the systems hold: then TCP itself keeps the ser
 from __future__ import annotations
 
 PAUSE = 0.024
-"""Seconds from one read to the next where events keep coming: the most that an event waits for others."""
+"""Seconds from one read to the next where events keep arriving: the most that an event waits for others."""
 
 CLOSE = 0.03
 """Seconds between two reads with events within which these count as close together. On a link with fewer events
@@ -37,7 +37,7 @@ class Gathering:
     def __init__(self, now: float) -> None:
         self._last = now - CLOSE
         """When the last events were read."""
-        self._keeps_coming = False
+        self._keeps_arriving = False
         self._most = 0
         """Messages that the server has sent at once without an acknowledgement, at most."""
         self._suspicious = 0
@@ -47,7 +47,7 @@ class Gathering:
 
     def pause(self, now: float) -> float:
         """Return for how many seconds to let events gather before the next read; 0 for waiting until there are some."""
-        if not self._keeps_coming or now < self._rests_until:
+        if not self._keeps_arriving or now < self._rests_until:
             return 0.0
         pause = self._last + (PAUSE if self._suspicious < SUSPICIOUS else LONG_PAUSE) - now
         self._paused = pause > 0
@@ -55,7 +55,7 @@ class Gathering:
 
     def nothing(self) -> None:
         """Note a read that brought nothing."""
-        self._keeps_coming = self._paused = False
+        self._keeps_arriving = self._paused = False
 
     def read(self, messages: int, now: float, *, full: bool = False) -> None:
         """Note a read, and how many messages it brought that are to be acknowledged.
@@ -64,9 +64,9 @@ class Gathering:
         """
         paused, self._paused = self._paused, False
         if not messages:
-            self._keeps_coming = False
+            self._keeps_arriving = False
             return
-        self._keeps_coming = not full and (paused or now - self._last < CLOSE)
+        self._keeps_arriving = not full and (paused or now - self._last < CLOSE)
         self._last = now
         if messages > self._most:
             self._most = messages
