@@ -40,8 +40,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def built_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The add-on's package: the one that ESTREAMER_SPL names, else one built from the sources, once for all workers."""
+    from standins.splunkd.unpacking import UNPACKED  # noqa: PLC0415 - many tests need no splunkd
+
+    yield named_or_built(tmp_path_factory)
+    # Not every process of tests ends so that it removes by itself what it has left.
+    UNPACKED.forget()
+
+
+def named_or_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the package that ESTREAMER_SPL names, or build it, while the other workers wait for it."""
     given = os.environ.get("ESTREAMER_SPL")
     if given:
         package = Path(given).resolve()

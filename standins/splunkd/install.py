@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .home import SplunkHome
-from .unpacking import Unpacked
+from .unpacking import UNPACKED
 
 SPEC_SETTING = re.compile(r"([A-Za-z_][\w.\-]*|_?<[^>]+>)\s*=")
 KEPT_BY_AN_UPGRADE = ("local", "metadata/local.meta", "lookups")
-
-UNPACKED = Unpacked()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Unpacked:
         self._key: tuple[object, ...] = ()
         self._folder: Path | None = None
         self._compiled = False
-        atexit.register(self._forget)
+        atexit.register(self.forget)
 
     def copy(self, package: Path, target: Path) -> Path:
         """Copy a package's folder into the folder `target`, and return it. Raises InstallError before that."""
@@ -48,7 +48,7 @@ class Unpacked:
             found = package.stat()
             key = (package.resolve(), found.st_ino, found.st_mtime_ns, found.st_size)
             if self._folder is None or self._key != key:
-                self._forget()
+                self.forget()
                 self._folder, self._key = _unpack(package), key
             elif not self._compiled:
                 _compile(self._folder)
@@ -59,10 +59,14 @@ class Unpacked:
                 shutil.copytree(self._folder / LIBRARIES, copied / LIBRARIES, copy_function=_link)
             return copied
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Remove what is unpacked."""
         if self._folder is not None:
             shutil.rmtree(self._folder.parent, ignore_errors=True)
         self._folder, self._key, self._compiled = None, (), False
+
+
+UNPACKED = Unpacked()
 
 
 def _only_libraries(folder: str, names: list[str]) -> list[str]:
