@@ -128,7 +128,7 @@ class Replay:
         return self._readable
 
     def receive(self, limit: int) -> bytes | None:
-        """Return the next portion, the end when there is none."""
+        """Return the next portion; after the last one, the end."""
         del limit
         self._time.sleep(0.001)
         return next(self._portions, b"")
@@ -154,7 +154,7 @@ class Replay:
 
     @property
     def peer(self) -> Any:
-        """Tell of a server."""
+        """Return who sends: a server."""
         return cast(Any, _Peer())
 
 

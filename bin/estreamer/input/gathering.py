@@ -1,7 +1,7 @@
 """When to let events gather before they are read: at ordinary rates a pass of the loop costs more than its events.
 
 Events keep arriving where two reads that brought some lay close together. Then the next read is made some milliseconds
-after the last one, without a wait for the first byte in between. Where nothing has come meanwhile, the next event is
+after the last one, without a wait for the first byte in between. Where nothing has arrived meanwhile, the next event is
 waited for and read at once.
 
 A server may send a bundle and wait for its acknowledgement (as the guide says of one), or stop after some of them. It

@@ -13,7 +13,7 @@ from .delivery import Delivery
 from .reports import Reports
 
 HOUSE_INTERVAL = 0.1
-"""Seconds between two looks at what is due, while there is no wait in between: they cost as much as several events."""
+"""Seconds between two looks at what is due, unless a wait lies in between: they cost as much as several events."""
 
 NO_EVENT_HINT_AFTER = 600.0
 """Seconds of a connection without any event after which the log asks whether the type is ticked."""
