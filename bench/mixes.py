@@ -1,4 +1,4 @@
-"""The mixes of events that benchmarks send: how the server is asked for them, and the same events in one process.
+"""The mixes of events that benchmarks send: the arguments of a server, and the same events in one process.
 
 `real` is as real events are: every URL has a query with `&`, `=` and `<`, a space stands after each colon as after each
 comma, and 50 events share an archival second. `kind` is kinder: few URLs have a query, no space stands after a colon,
