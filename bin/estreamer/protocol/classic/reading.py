@@ -295,7 +295,7 @@ class Reader:
         `cut` says that the container was declared longer than its bytes are.
         """
         if its.name in _BY_LENGTH:
-            its = self._by_length(its, at, end)
+            its = _by_length(self.data, its, at, end)
         found = self.run(its, at, end)
         if its.name in _BY_READING and (found.fault or found.at != end):
             shorter = layout(_BY_READING[its.name])
@@ -306,18 +306,21 @@ class Reader:
             return _irregular(self, its, found, at, end, known, head, cut)
         return Block(its, found.values)
 
-    def _by_length(self, its: Layout, at: int, end: int) -> Layout:
-        shorter = layout(_BY_LENGTH[its.name])
-        if its.last_checkpoint < 0:
-            return shorter if end - at == shorter.width else its
-        fits = not self._is_text(at + its.width, end) and self._is_text(at + shorter.width, end)
-        return shorter if fits else its
 
-    def _is_text(self, at: int, end: int) -> bool:
-        if at + _HEADER_SIZE > end:
-            return False
-        number, length = _block_header(self.data, at)
-        return bool(not number and _HEADER_SIZE <= length <= end - at)
+def _by_length(data: bytes, its: Layout, at: int, end: int) -> Layout:
+    """Return the form of a layout whose length, or the text in it, is where it should be."""
+    shorter = layout(_BY_LENGTH[its.name])
+    if its.last_checkpoint < 0:
+        return shorter if end - at == shorter.width else its
+    fits = not _is_text(data, at + its.width, end) and _is_text(data, at + shorter.width, end)
+    return shorter if fits else its
+
+
+def _is_text(data: bytes, at: int, end: int) -> bool:
+    if at + _HEADER_SIZE > end:
+        return False
+    number, length = _block_header(data, at)
+    return bool(not number and _HEADER_SIZE <= length <= end - at)
 
 
 def _irregular(
