@@ -307,8 +307,8 @@ def texts(container: Container, row: Column, value: Any, known: Known, parts: tu
         found = (", ".join(one[0] for one in bits if one is not None),)
     if found is None:
         return {}
-    if "rendered" in row.how and found[1] in (value, 0):
-        found = found[:1]
+    if "rendered" in row.how:
+        found = found[:1] if int(found[1]) in (value, 0) else (found[0], int(found[1]))
     if "first for second" in row.how:
         found = (found[0], found[1] or found[0])
     if "case title" in row.how:
@@ -416,7 +416,7 @@ def learned(record: int, body: bytes) -> dict[tuple[int, Any], tuple[Any, ...]]:
         _, values = next(iter(values.values()))
     key = tuple(values[field] for field in row["key"].split())
     texts_of = [values[field] for field in row["values"].split()]
-    fields = tuple(one if isinstance(one, int) else one.decode("utf-8", "replace") for one in texts_of)
+    fields = tuple(str(one) if isinstance(one, int) else one.decode("utf-8", "replace") for one in texts_of)
     found: dict[tuple[int, Any], tuple[Any, ...]] = {(record, key if len(key) > 1 else key[0]): fields}
     short = key[: len(row["short_key"].split())]
     if short:

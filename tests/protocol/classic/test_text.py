@@ -31,7 +31,7 @@ class Everything(dict[tuple[int, Key], Fields]):
             return default
         count = len(classic_naive.metadata()[record]["values"].split())
         text = "user" if record == 90 else f"{record} é\n {its!r}"
-        return (text, *[7 if record == 66 else f"{text} {more}" for more in range(1, count)])
+        return (text, *["7" if record == 66 else f"{text} {more}" for more in range(1, count)])
 
     def of(self, record: int, key: Key) -> Fields | None:
         return self.get((record, key))

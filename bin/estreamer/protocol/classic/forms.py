@@ -25,9 +25,10 @@ def text(value: bytes) -> str:
 @functools.lru_cache(maxsize=CACHED)
 def address(value: bytes) -> str:
     """Return an IP address of 4 or 16 bytes as a JSON text; an IPv4 address as such, however it was sent."""
-    if len(value) == 16 and value.startswith(MAPPED):
-        value = value[12:]
-    return f'"{ipaddress.ip_address(value)}"'
+    if len(value) == 4 or value.startswith(MAPPED):
+        first, second, third, fourth = value[-4:]
+        return f'"{first}.{second}.{third}.{fourth}"'
+    return f'"{ipaddress.IPv6Address(value)}"'
 
 
 @functools.lru_cache(maxsize=CACHED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional
 
 from . import sources
 from .forms import digest
@@ -17,7 +17,7 @@ from .layouts import Layout
 from .names import Fields, Names
 from .sources import Name
 
-Texts = Sequence[Union[str, int]]
+Texts = Sequence[str]
 """Texts in the order of the JSON keys; an empty one is left out."""
 
 Find = Callable[[Any, Sequence[Any]], Optional[Texts]]
@@ -122,7 +122,7 @@ def _by_source_type(layout: Layout, field: str, names: Names) -> Find | None:
         its_type = of(_SOURCE_TYPES, values[at])
         if its_type is None:
             return None
-        text = str(its_type[0]).lower()
+        text = its_type[0].lower()
         record = _USERS if "user" in text else _DETECTORS
         return of(_APPLICATIONS if "application" in text or "scanner" in text else record, value)
 
@@ -135,7 +135,7 @@ def _bit_by_bit(find: Find) -> Find:
         if found is not None and found[0] != "":
             return found
         bits = [find(1 << bit, values) for bit in range(value.bit_length()) if value >> bit & 1]
-        return (", ".join(str(one[0]) for one in bits if one is not None and one[0] != ""),)
+        return (", ".join(one[0] for one in bits if one is not None and one[0] != ""),)
 
     return by_bits
 
@@ -143,7 +143,7 @@ def _bit_by_bit(find: Find) -> Find:
 def _titled(find: Find) -> Find:
     def titled(value: Any, values: Sequence[Any]) -> Texts | None:
         found = find(value, values)
-        return None if found is None else [title(text) if isinstance(text, str) else text for text in found]
+        return None if found is None else [title(text) for text in found]
 
     return titled
 

@@ -11,8 +11,8 @@ from .records import METADATA, Decoded
 Key = Union[int, bytes, tuple[Union[int, bytes], ...]]
 """What a name is looked up by, as it stands on the wire: one field, or several in the order of `metadata.csv`."""
 
-Fields = tuple[Union[str, int], ...]
-"""What a metadata record says of a key: the fields of its column `values`, in that order."""
+Fields = tuple[str, ...]
+"""What a metadata record says of a key: the fields of its column `values`, in that order; a number in digits."""
 
 
 class Names(Protocol):
@@ -71,6 +71,6 @@ def _scalar(key: tuple[Any, ...]) -> Key:
     return only if len(key) == 1 else key
 
 
-def _texts(values: list[Any]) -> Iterator[str | int]:
+def _texts(values: list[Any]) -> Iterator[str]:
     for value in values:
-        yield value if isinstance(value, int) else (value or b"").decode("utf-8", "replace")
+        yield str(value) if isinstance(value, int) else (value or b"").decode("utf-8", "replace")

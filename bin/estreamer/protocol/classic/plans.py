@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from operator import ne
 from typing import Any, Callable
 
 from . import writers
@@ -23,19 +22,22 @@ _HEADER = "discovery_header"
 
 
 class Plan:
-    """How the values of one layout are written. `owners` are the indexes of fields by their JSON keys."""
+    """How the values of one layout are written.
 
-    __slots__ = ("_blanks", "_contexts", "_fill", "_writers", "layout", "owners", "plain")
+    `owners` are the indexes of fields by their JSON keys, `shared` those keys that headers of events have as well,
+    `plain` writes the first field as a value alone.
+    """
+
+    __slots__ = ("_contexts", "_fill", "_writers", "owners", "plain", "shared")
 
     def __init__(
         self, layout: Layout, its: Sequence[Writer], owners: dict[str, int], plain: Callable[[Any], str]
     ) -> None:
-        self.layout = layout
         self._writers = tuple(one.write for one in its)
-        self._blanks = tuple(one.blank for one in its)
-        self._contexts = tuple(at for at, one in enumerate(its) if one.context)
+        self._contexts = tuple((at, one.blank) for at, one in enumerate(its) if one.context)
         self._fill = list(layout.blanks)
         self.owners = owners
+        self.shared = [key for key in _SHARED if key in owners]
         self.plain = plain
 
     def pieces(self, values: list[Any]) -> str:
@@ -44,10 +46,10 @@ class Plan:
         there = len(values)
         if there < len(self._fill):
             values = values + self._fill[there:]
-        for at in self._contexts:
+        for at, blank in self._contexts:
             if at < there:
-                arguments[at] = values
-        chosen = compress(zip(self._writers, arguments), map(ne, arguments, self._blanks))
+                arguments[at] = values if values[at] != blank else 0
+        chosen = zip(compress(self._writers, arguments), filter(None, arguments))
         return "".join([write(value) for write, value in chosen])
 
     def gives(self, key: str, values: list[Any]) -> bool:
@@ -128,12 +130,18 @@ class Plans:
 
         def write(values: list[Any]) -> str:
             header = values[at]
-            plan = self.of(header.layout)
-            bodies = [(self.of(one.layout), one.values) for one in values[at + 1 :] if isinstance(one, Block)]
-            skipped = {key for key in _SHARED for plan, its in bodies if plan.gives(key, its)}
+            skipped = {
+                key
+                for one in values[at + 1 :]
+                if isinstance(one, Block)
+                for key in self.of(one.layout).shared
+                if self.of(one.layout).gives(key, one.values)
+            }
             if only_device:
+                if "DeviceID" in skipped:
+                    return ""
                 skipped |= _NOT_DEVICE
-            return self.of(plan.layout, "", frozenset(skipped)).pieces(header.values)
+            return self.of(header.layout, "", frozenset(skipped)).pieces(header.values)
 
         return write
 
@@ -152,9 +160,8 @@ def _joined(its: list[Writer], at: int, blank: Any) -> Writer:
         return its[0]
 
     def of(one: Writer) -> Callable[[list[Any]], str]:
-        if one.context:
-            return one.write
-        return lambda values: one.write(values[at]) if values[at] != one.blank else ""
+        write, its, context = one
+        return lambda values: write(values if context else values[at]) if values[at] != its else ""
 
     each = [of(one) for one in its]
     return Writer(lambda values: "".join([write(values) for write in each]), ALWAYS, True)

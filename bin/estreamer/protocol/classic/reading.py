@@ -36,6 +36,8 @@ _BLOCK_HEADER = struct.Struct(">II")
 _block_header = _BLOCK_HEADER.unpack_from
 _HEADER_SIZE = 8
 
+_EMPTY = _BLOCK_HEADER.pack(0, 8)
+
 _LISTS = frozenset((11, 31, 2, 3))
 _BLOBS = frozenset((10, 1))
 
@@ -90,7 +92,7 @@ class Found(NamedTuple):
     """What a reading found: values, where it ended, why (empty: at the end of its layout), and the last checkpoint.
 
     A checkpoint is a field that begins with the header of a data block, and had a good one: `known` fields end at
-    `known_at`.
+    `known_at`. Where all bytes were read without a fault it is not looked for.
     """
 
     values: list[Any]
@@ -136,17 +138,22 @@ class Reader:
         """Read a container's fields between two positions of the body."""
         data = self.data
         values: list[Any] = []
-        known, known_at = 0, at
+        first = 0
         try:
-            for kind, _, size, unpack, wanted in its.steps:
+            for kind, first, size, unpack, wanted in its.steps:  # noqa: B007 - the handler needs the last one
                 if kind == FIXED:
                     if at + size > end:
                         raise _Stop(_SHORT)
                     values += unpack(data, at)  # type: ignore[misc]
                     at += size
-                elif kind == STRING:
-                    if at + 8 > end:
-                        raise _Stop(_SHORT)
+                elif kind != STRING:
+                    at = self._other(kind, wanted, its, values, at, end)
+                elif at + 8 > end:
+                    raise _Stop(_SHORT)
+                elif data[at : at + 8] == _EMPTY:
+                    values.append(b"")
+                    at += 8
+                else:
                     number, length = _block_header(data, at)
                     if number or length < 8:
                         raise _Stop(_WRONG)
@@ -154,14 +161,11 @@ class Reader:
                         raise _Stop(_PAST)
                     values.append(data[at + 8 : at + length].rstrip(b"\0"))
                     at += length
-                    known, known_at = len(values), at
-                else:
-                    at = self._other(kind, wanted, its, values, at, end)
-                    if kind <= BLOCK:
-                        known, known_at = len(values), at
         except _Stop as stop:
-            return Found(values, at, str(stop), known, known_at)
-        return Found(values, at, "", known, known_at)
+            return Found(values, at, str(stop), *_last_checkpoint(its, first, at))
+        if at == end:
+            return Found(values, at, "", 0, 0)
+        return Found(values, at, "", *_last_checkpoint(its, len(its.fields), at))
 
     def _other(self, kind: int, wanted: int, its: Layout, values: list[Any], at: int, end: int) -> int:
         """Read a field of a rarer kind, and return where it ends."""
@@ -305,6 +309,19 @@ class Reader:
         if found.fault or found.at != end:
             return _irregular(self, its, found, at, end, known, head, cut)
         return Block(its, found.values)
+
+
+def _last_checkpoint(its: Layout, before: int, at: int) -> tuple[int, int]:
+    """Return how many fields there are up to the last checkpoint before a field that begins at `at`, and their end.
+
+    Fields between a checkpoint and the next are of fixed length.
+    """
+    for step in reversed(its.steps):
+        if step.first < before:
+            if STRING <= step.kind <= BLOCK:
+                return step.first + 1, at
+            at -= step.size
+    return 0, at
 
 
 def _by_length(data: bytes, its: Layout, at: int, end: int) -> Layout:

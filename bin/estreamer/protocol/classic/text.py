@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import sources
 from .forms import quoted
 from .names import Names
-from .plans import Plan, Plans
+from .plans import Plans
 from .reading import Block
 from .records import EVENT, METADATA, MOST_UNDECODED, Decoded
 
 UNKNOWN_RECORD = "UnknownRecord"
 
 _NETMAP_DOMAINS = 350
+
+
+_Places = tuple[tuple[tuple[tuple[int, int], ...], ...], ...]
+"""For the keys of a time, and for those of an identity: where their values may be."""
 
 
 class Description(NamedTuple):
@@ -39,6 +43,7 @@ class Events:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._plans = Plans(names)
+        self._known_places: dict[tuple[str, str], _Places] = {}
 
     def text(self, decoded: Decoded) -> bytes:
         """Return the event of a record as JSON in UTF-8; b"" for metadata, which gives no event."""
@@ -59,19 +64,28 @@ class Events:
             return Description("", decoded.archival, ())
         if record is None or decoded.kind != EVENT or decoded.content is None:
             return Description(UNKNOWN_RECORD, decoded.archival, ())
-        found = [self._value(decoded.content, key) for key in record.time_keys]
-        second = next((value for value in found if value), decoded.archival)
-        identity = tuple(self._value(decoded.content, key) for key in record.identity_keys)
-        times = [value for key, value in zip(record.identity_keys, identity) if key.endswith("Second")]
-        return Description(record.event_type, second, identity if all(times) else ())
+        times, identity = self._places(record, decoded.content)
+        second = next((value for value in (_value(decoded.content, ways) for ways in times) if value), 0)
+        values = tuple([_value(decoded.content, ways) for ways in identity])
+        seconds = [value for key, value in zip(record.identity_keys, values) if key.endswith("Second")]
+        return Description(record.event_type, second or decoded.archival, values if all(seconds) else ())
 
-    def _value(self, content: Block, key: str) -> int:
-        """Return the value of the field that has a key, from the innermost container that has one; 0 without any."""
-        return next((value for value in _values(self._plans, content, key) if value), 0)
+    def _places(self, record: sources.Record, content: Block) -> _Places:
+        """Return where the values for the keys of a record's time and identity are."""
+        inner = content.values[-1] if content.values else None
+        shape = (content.layout.name, inner.layout.name if isinstance(inner, Block) else "")
+        found = self._known_places.get(shape)
+        if found is None:
+            found = tuple(
+                tuple(tuple(_ways(self._plans, content, key)) for key in keys)
+                for keys in (record.time_keys, record.identity_keys)
+            )
+            self._known_places[shape] = found
+        return found
 
     def _netmap(self, number: int) -> str:
         found = self._names.of(_NETMAP_DOMAINS, number)
-        name = f', "NetmapDomain":{quoted(str(found[0]))}' if found and found[0] != "" else ""
+        name = f', "NetmapDomain":{quoted(found[0])}' if found and found[0] != "" else ""
         return f', "NetmapID":{number}{name}'
 
     def _unknown(self, decoded: Decoded) -> str:
@@ -97,12 +111,21 @@ def _doubts(decoded: Decoded) -> str:
     return mark + number + (f', "UndecodedHex":"{rest.hex()}"' if rest else "")
 
 
-def _values(plans: Plans, content: Block, key: str) -> Iterator[Any]:
-    """Yield the values of fields with a key: those of blocks within a container first, the header's last."""
-    for value in reversed(content.values):
-        if isinstance(value, Block):
-            yield from _values(plans, value, key)
-    plan: Plan = plans.of(content.layout)
-    at = plan.owners.get(key, -1)
-    if 0 <= at < len(content.values):
-        yield content.values[at]
+def _ways(plans: Plans, content: Block, key: str) -> Iterator[tuple[int, int]]:
+    """Yield where a key may be: the index of a block within a container, -1 for itself, and that of the field.
+
+    Blocks go before the container's own fields, the header goes last.
+    """
+    for index, value in reversed([(-1, content), *enumerate(content.values)]):
+        at = plans.of(value.layout).owners.get(key, -1) if isinstance(value, Block) else -1
+        if at >= 0:
+            yield index, at
+
+
+def _value(content: Block, ways: tuple[tuple[int, int], ...]) -> int:
+    """Return the first value that is not 0, else 0."""
+    for index, at in ways:
+        values = content.values if index < 0 else content.values[index].values if index < len(content.values) else ()
+        if at < len(values) and values[at]:
+            return int(values[at])
+    return 0

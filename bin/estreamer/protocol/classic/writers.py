@@ -21,6 +21,8 @@ Write = Callable[[Any], str]
 ALWAYS = object()
 """Differs from every value: the writer itself decides whether the field says something."""
 
+_NUMBERS = ("integer", "unix_seconds")
+
 _ICMP = (1, 58)
 """ICMP and ICMPv6, of which the ports are type and code."""
 
@@ -29,7 +31,11 @@ _ADDRESS_TYPES = (1, 2, 11, 12)
 
 
 class Writer(NamedTuple):
-    """`write` gets the value of the field, or, if `context`, all values; only for a value that differs from `blank`."""
+    """What writes a field. `write` gets its value, or, if `context`, all values.
+
+    With all values it is called for a value that differs from `blank`; else for one that is true, which zeros in bytes
+    are as well.
+    """
 
     write: Write
     blank: Any
@@ -61,18 +67,17 @@ def of_field(layout: Layout, at: int, name: Name, names: Names) -> Writer:
     write = _both(_key(name.key), _form(name), find, name)
     keep = next((how for how in name.how if how.startswith("zero kept")), "")
     keeper = _owner(layout, keep[15:]) if keep[15:] else None
-    if keep == "zero kept" and not needs_container(name):
-        return Writer(_alone(write, name, find), ALWAYS)
     if not keep and not needs_container(name):
-        return Writer(_alone(write, name, find), blank)
+        return Writer(_alone(name, blank, find, names), blank)
+    if keeper is None:
+        return Writer(lambda values: write(values[at], values), ALWAYS if keep == "zero kept" else blank, True)
+    other = layout.blanks[keeper]
 
-    def in_container(values: Sequence[Any]) -> str:
+    def kept_with(values: Sequence[Any]) -> str:
         value = values[at]
-        if value == blank and (keeper is None or values[keeper] == layout.blanks[keeper]) and keep != "zero kept":
-            return ""
-        return write(value, values)
+        return "" if value == blank and values[keeper] == other else write(value, values)
 
-    return Writer(in_container, ALWAYS, True)
+    return Writer(kept_with, ALWAYS, True)
 
 
 def _key(key: str) -> str:
@@ -89,15 +94,38 @@ def _owner(layout: Layout, key: str) -> int | None:
     return next((at for at, field in enumerate(layout.fields) if field in its and its[field].key == key), None)
 
 
-def _alone(write: Callable[[Any, Sequence[Any]], str], name: Name, find: Find | None) -> Write:
+def _alone(name: Name, blank: Any, find: Find | None, names: Names) -> Write:
     """Return a writer that needs the value only, the fastest that does."""
+    prefix, form = _key(name.key), _form(name)
     if find is None:
-        prefix = _key(name.key)
-        if name.form in ("integer", "unix_seconds"):
+        if name.form in _NUMBERS:
             return (prefix + "%d").__mod__
-        form = _form(name)
-        return lambda value: prefix + form(value)
-    return lambda value: write(value, ())
+        return lambda value: prefix + form(value) if value != blank else ""
+    if len(name.text_keys) == 1 and len(name.how) == 1 and re.fullmatch(r"R\d+", name.how[0]):
+        return _named(prefix, form, blank, name, int(name.how[0][1:]), names)
+    write = _both(prefix, form, find, name)
+    return lambda value: write(value, ()) if value != blank else ""
+
+
+def _named(prefix: str, form: Callable[[Any], str], blank: Any, name: Name, record: int, names: Names) -> Write:
+    """Return the writer of a value that one metadata record names: most ids are of this kind."""
+    of, text_prefix = names.of, _key(name.text_keys[0])
+
+    def number(value: int) -> str:
+        found = of(record, value)
+        if found is None or found[0] == "":
+            return f"{prefix}{value}"
+        return f"{prefix}{value}{text_prefix}{quoted(found[0])}"
+
+    def other(value: bytes) -> str:
+        if value == blank:
+            return ""
+        found = of(record, value)
+        if found is None or found[0] == "":
+            return prefix + form(value)
+        return f"{prefix}{form(value)}{text_prefix}{quoted(found[0])}"
+
+    return number if name.form in _NUMBERS else other
 
 
 def _both(
@@ -114,7 +142,7 @@ def _both(
             found = its(value, values)
             if found is None or found[0] == "":
                 return prefix + form(value)
-            return f"{prefix}{form(value)}{text_prefix}{quoted(str(found[0]))}"
+            return f"{prefix}{form(value)}{text_prefix}{quoted(found[0])}"
 
         return with_text
     choose = _choice(name)
@@ -123,25 +151,30 @@ def _both(
         found = its(value, values)
         if found is None:
             return prefix + form(value)
-        return prefix + form(value) + _texts(name.text_keys, choose(value, found))
+        return prefix + form(value) + choose(value, found)
 
     return with_texts
 
 
 def _texts(keys: Sequence[str], texts: Texts) -> str:
-    """Return pieces for texts that are not empty; a number is written as one."""
-    return "".join(
-        [_key(key) + (quoted(one) if isinstance(one, str) else str(one)) for key, one in zip(keys, texts) if one != ""]
-    )
+    """Return pieces for texts that are not empty."""
+    return "".join([_key(key) + quoted(one) for key, one in zip(keys, texts) if one != ""])
 
 
-def _choice(name: Name) -> Callable[[Any, Texts], Texts]:
-    """Return what picks of the fields of a metadata record those that are written."""
+def _choice(name: Name) -> Callable[[Any, Texts], str]:
+    """Return what writes those fields of a metadata record that an event gets."""
+    keys = name.text_keys
     if "rendered" in name.how:
-        return lambda value, found: found[:1] if found[1] in (value, 0) else found
+        number = _key(keys[1])
+
+        def rendered(value: Any, found: Texts) -> str:
+            differs = found[1].isdecimal() and int(found[1]) not in (0, value)
+            return _texts(keys, found[:1]) + (f"{number}{int(found[1])}" if differs else "")
+
+        return rendered
     if "first for second" in name.how:
-        return lambda value, found: (found[0], found[1] or found[0])
-    return lambda value, found: found
+        return lambda value, found: _texts(keys, (found[0], found[1] or found[0]))
+    return lambda value, found: _texts(keys, found)
 
 
 def _icmp(layout: Layout, at: int, name: Name, names: Names) -> Writer:
@@ -167,7 +200,7 @@ def _cut(layout: Layout, at: int, name: Name, names: Names) -> Writer:
         content = values[at][: values[length]]
         return prefix + hexadecimal(content) if any(content) else ""
 
-    return Writer(write, ALWAYS, True)
+    return Writer(write, layout.blanks[at], True)
 
 
 def _unless_hash(layout: Layout, at: int, name: Name, names: Names) -> Writer:
@@ -178,9 +211,9 @@ def _unless_hash(layout: Layout, at: int, name: Name, names: Names) -> Writer:
     def write(values: Sequence[Any]) -> str:
         value = values[at]
         repeats = digest is not None and value.lower() == values[digest].hex().encode()
-        return prefix + text(value) if value and not repeats else ""
+        return "" if repeats else prefix + text(value)
 
-    return Writer(write, ALWAYS, True)
+    return Writer(write, layout.blanks[at], True)
 
 
 def _extra_data(layout: Layout, at: int, name: Name, names: Names) -> Writer:
@@ -289,7 +322,7 @@ def _text_alone(layout: Layout, at: tuple[int, ...], parts: tuple[str, ...], nam
         if first is not None and first(value, values) is not None:
             return ""
         found = find(value, values)
-        return prefix + quoted(str(found[0])) if found is not None and found[0] != "" else ""
+        return prefix + quoted(found[0]) if found is not None and found[0] != "" else ""
 
     return write
 
