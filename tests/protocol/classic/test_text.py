@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from estreamer.protocol.classic.names import Fields, Key, KnownNames, entry
+from estreamer.protocol.classic.plans import MOST_KEPT
 from estreamer.protocol.classic.records import decode
 from estreamer.protocol.classic.text import Events
 from hypothesis import given, settings
@@ -24,6 +25,8 @@ RANDOMS = st.randoms(use_true_random=False)
 
 class Everything(dict[tuple[int, Key], Fields]):
     """Knows a name for most keys: which, its own numbers decide."""
+
+    version = 0
 
     def get(self, key: Any, default: Any = None) -> Any:
         record, its = key
@@ -397,3 +400,35 @@ def test_the_same_record_and_names_give_the_same_bytes():
     for number, block in EVENT_FORMS:
         body, _ = body_of(Variety(Random(3)), number, block)
         assert Events(Everything()).text(decode(number, body)) == Events(Everything()).text(decode(number, body))
+
+
+def test_a_name_that_arrives_late_or_changes_is_used_from_then_on():
+    names = KnownNames()
+    events = Events(names)
+    decoded = decode(71, header() + as_block(connection(160, device_id=3, rule_action=2, policy_revision=POLICY)))
+    seen = []
+    policy = Made("B2.64", {"policy_uuid": POLICY, "device_id": 3, "name": b"Main"})
+    for number, made in ((0, None), listed(123, 3, "ftd-1"), listed(123, 3, "ftd-2"), (145, policy)):
+        if made is not None:
+            names.learn(entry(decode(number, as_block(made) if made.name == "B2.64" else encoded(made))))
+        found = json.loads(events.text(decoded))
+        seen.append((found.get("Device"), found["AC_RuleActionID"], found.get("FirewallPolicy")))
+    assert seen == [(None, 2, None), ("ftd-1", 2, None), ("ftd-2", 2, None), ("ftd-2", 2, "Main")]
+
+
+def test_what_was_looked_up_is_kept_for_a_number_of_values_only():
+    names = KnownNames()
+    events = Events(names)
+    for device in range(3 * MOST_KEPT):
+        body = header() + as_block(connection(160, device_id=device + 1))
+        assert json.loads(events.text(decode(71, body)))["DeviceID"] == device + 1
+    assert all(len(kept) <= MOST_KEPT for kept in events._plans._kept)
+
+
+def test_a_name_learned_again_changes_nothing():
+    names = names_of(listed(123, 3, "ftd-1"))
+    version = names.version
+    for text, changes in (("ftd-1", 0), ("ftd-2", 1)):
+        _, made = listed(123, 3, text)
+        names.learn(entry(decode(123, encoded(made))))
+        assert names.version == version + changes

@@ -85,11 +85,9 @@ def _by_key(layout: Layout, record: int, field: str, key_fields: tuple[str, ...]
     given = sources.metadata()[record]
     if len(given.key) == 1:
         return lambda value, values: of(record, value)
-    ways = [key_fields] if key_fields else [way for way in given.used_by if field in way]
-    way = next((way for way in ways if set(way) <= set(layout.fields)), None)
-    if way is None:
+    at = _composite(layout, record, field, key_fields)
+    if not at:
         return None
-    at = tuple(map(layout.fields.index, way))
     short = len(given.short_key)
 
     def find(value: Any, values: Sequence[Any]) -> Fields | None:
@@ -100,6 +98,13 @@ def _by_key(layout: Layout, record: int, field: str, key_fields: tuple[str, ...]
         return found
 
     return find
+
+
+def _composite(layout: Layout, record: int, field: str, key_fields: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the indexes of the fields that make up a key of several; empty if one is not in this layout."""
+    ways = [key_fields] if key_fields else [way for way in sources.metadata()[record].used_by if field in way]
+    way: tuple[str, ...] = next((way for way in ways if set(way) <= set(layout.fields)), ())
+    return tuple(map(layout.fields.index, way))
 
 
 def _of_digest(find: Find) -> Find:
@@ -154,9 +159,13 @@ def title(text: str) -> str:
     return " ".join([word[:1].upper() + word[1:] for word in text.split(" ")])
 
 
-def needs_container(name: Name) -> bool:
-    """Return whether the texts of a field depend on other fields of its container."""
+def depends_on(layout: Layout, name: Name, field: str, key_fields: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the indexes of the fields that the texts of a field depend on, its own included."""
+    found = {layout.fields.index(field), *map(layout.fields.index, key_fields)}
     if "by source type" in name.how:
-        return True
-    records = [int(found) for token in name.how if _RECORDS.match(token) for found in re.findall(r"R(\d+)", token)]
-    return any(len(sources.metadata()[record].key) > 1 for record in records)
+        kind = field.replace("source_id", "source_type")
+        found |= {at for at, one in enumerate(layout.fields) if one == kind}
+    for record in (int(one) for token in name.how if _RECORDS.match(token) for one in re.findall(r"R(\d+)", token)):
+        if len(sources.metadata()[record].key) > 1:
+            found.update(_composite(layout, record, field, key_fields))
+    return tuple(sorted(found))

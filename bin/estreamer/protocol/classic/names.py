@@ -18,6 +18,10 @@ Fields = tuple[str, ...]
 class Names(Protocol):
     """Names of ids, by the number of the metadata record that gives them."""
 
+    @property
+    def version(self) -> int:
+        """A number that changes with every name: what was looked up is kept as long as it does not."""
+
     def of(self, record: int, key: Key) -> Fields | None:
         """Return what is known of a key, None if nothing is. The hot path: called for each id of each event."""
 
@@ -35,6 +39,7 @@ class KnownNames:
 
     def __init__(self) -> None:
         self._fields: dict[tuple[int, Key], Fields] = {}
+        self.version = 0
 
     def of(self, record: int, key: Key) -> Fields | None:
         """Return what is known of a key."""
@@ -44,7 +49,9 @@ class KnownNames:
         """Add an entry, if it is one."""
         if entry is not None:
             for key in entry.keys:
-                self._fields[entry.record, key] = entry.fields
+                if self._fields.get((entry.record, key)) != entry.fields:
+                    self._fields[entry.record, key] = entry.fields
+                    self.version += 1
 
 
 def entry(decoded: Decoded) -> Entry | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Callable
 
 from . import writers
@@ -17,6 +18,9 @@ from .names import Names
 from .reading import Block
 from .sources import Name
 from .writers import ALWAYS, Writer, nothing
+
+MOST_KEPT = 512
+"""Values of a field whose pieces are kept."""
 
 _HEADER = "discovery_header"
 
@@ -58,12 +62,37 @@ class Plan:
         return 0 <= at < len(values) and values[at] != self._fill[at]
 
 
+class _Kept(dict[Any, str]):
+    """The pieces for values that were looked up, as long as no name changes: a hit needs no step of the interpreter."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[Any], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, value: Any) -> str:
+        if len(self) >= MOST_KEPT:
+            self.clear()
+        piece = self[value] = self._make(value)
+        return piece
+
+
 class Plans:
     """The plans for one source of names."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self._plans: dict[tuple[str, str, frozenset[str]], Plan] = {}
+        self._kept: list[_Kept] = []
+        self._version = names.version
+
+    def check_names(self) -> None:
+        """Forget what was looked up, if names have changed."""
+        if self.names.version != self._version:
+            self._version = self.names.version
+            for kept in self._kept:
+                kept.clear()
 
     def of(self, layout: Layout, parent: str = "", without: frozenset[str] = frozenset()) -> Plan:
         """Return the plan for a layout that stands in the field `parent`, without some of its keys."""
@@ -89,8 +118,29 @@ class Plans:
                 computed = writers.of_computed(layout, row, self.names)
                 if computed is not None:
                     parts[computed[0]].append(computed[1])
-        joined = [_joined(its, at, layout.blanks[at]) for at, its in enumerate(parts)]
+        joined = [self._keeping(_joined(its, at, layout.blanks[at]), layout) for at, its in enumerate(parts)]
         return Plan(layout, joined, owners, _plain(layout, rows))
+
+    def _keeping(self, writer: Writer, layout: Layout) -> Writer:
+        """Return a writer that keeps what was looked up, if it is one that does."""
+        if not writer.looked_up or any(layout.blanks[at] == b"" for at in writer.looked_up):
+            # A text may be of any length, too long to be kept hundreds of times.
+            return writer
+        if not writer.context:
+            self._kept.append(_Kept(writer.write))
+            return writer._replace(write=self._kept[-1].__getitem__)
+        fields, write = writer.looked_up, writer.write
+        key = itemgetter(*fields)
+
+        def make(its: Any) -> str:
+            values: list[Any] = list(layout.blanks)
+            for at, value in zip(fields, its if len(fields) > 1 else (its,)):
+                values[at] = value
+            return write(values)
+
+        kept = _Kept(make)
+        self._kept.append(kept)
+        return writer._replace(write=lambda values: kept[key(values)])
 
     def _writer(self, layout: Layout, at: int, row: Name) -> Writer:
         blank = layout.blanks[at]
@@ -160,11 +210,12 @@ def _joined(its: list[Writer], at: int, blank: Any) -> Writer:
         return its[0]
 
     def of(one: Writer) -> Callable[[list[Any]], str]:
-        write, its, context = one
+        write, its, context, _ = one
         return lambda values: write(values if context else values[at]) if values[at] != its else ""
 
     each = [of(one) for one in its]
-    return Writer(lambda values: "".join([write(values) for write in each]), ALWAYS, True)
+    looked_up = {*(field for one in its for field in one.looked_up), at} if all(one.looked_up for one in its) else ()
+    return Writer(lambda values: "".join([write(values) for write in each]), ALWAYS, True, tuple(looked_up))
 
 
 def _plain(layout: Layout, rows: dict[str, Name]) -> Callable[[list[Any]], str]:

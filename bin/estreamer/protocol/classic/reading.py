@@ -226,8 +226,8 @@ class Reader:
             first = other
         if at + first.width > end:
             first = short
-        found = self.run(first, at, at + first.width)
-        return Block(first, found.values), found.at
+        values = list(first.steps[0].unpack(self.data, at))  # type: ignore[misc]
+        return Block(first, values), at + first.width
 
     def _fits(self, at: int, end: int, width: int) -> bool:
         if width != A_BLOCK:

@@ -52,6 +52,7 @@ class Events:
         if decoded.kind != EVENT or decoded.content is None:
             return self._unknown(decoded).encode("ascii")
         content = decoded.content
+        self._plans.check_names()
         body = self._plans.of(content.layout).pieces(content.values)
         netmap = self._netmap(decoded.netmap) if decoded.netmap else ""
         rest = _doubts(decoded) if decoded.partial or decoded.ranges else ""

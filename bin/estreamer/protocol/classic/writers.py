@@ -11,7 +11,7 @@ from typing import Any, Callable, NamedTuple
 
 from .forms import FORMS, address, hexadecimal, lower, quoted, text
 from .layouts import Layout
-from .lookups import Find, Texts, lookup, needs_container
+from .lookups import Find, Texts, depends_on, lookup
 from .names import Names
 from .sources import Name
 from .sources import names as rows
@@ -20,8 +20,6 @@ Write = Callable[[Any], str]
 
 ALWAYS = object()
 """Differs from every value: the writer itself decides whether the field says something."""
-
-_NUMBERS = ("integer", "unix_seconds")
 
 _ICMP = (1, 58)
 """ICMP and ICMPv6, of which the ports are type and code."""
@@ -34,12 +32,13 @@ class Writer(NamedTuple):
     """What writes a field. `write` gets its value, or, if `context`, all values.
 
     With all values it is called for a value that differs from `blank`; else for one that is true, which zeros in bytes
-    are as well.
+    are as well. `looked_up` are the indexes of all fields that decide what is written, if names are asked for.
     """
 
     write: Write
     blank: Any
     context: bool = False
+    looked_up: tuple[int, ...] = ()
 
 
 def nothing(value: Any) -> str:
@@ -64,20 +63,26 @@ def of_field(layout: Layout, at: int, name: Name, names: Names) -> Writer:
         return special(layout, at, name, names)
     blank = layout.blanks[at]
     find = lookup(layout, name, name.field, (), names)
-    write = _both(_key(name.key), _form(name), find, name)
+    depends = depends_on(layout, name, name.field, ()) if find is not None else ()
     keep = next((how for how in name.how if how.startswith("zero kept")), "")
     keeper = _owner(layout, keep[15:]) if keep[15:] else None
-    if not keep and not needs_container(name):
-        return Writer(_alone(name, blank, find, names), blank)
-    if keeper is None:
-        return Writer(lambda values: write(values[at], values), ALWAYS if keep == "zero kept" else blank, True)
-    other = layout.blanks[keeper]
+    if not keep and len(depends) <= 1:
+        return Writer(_alone(name, blank, find), blank, False, depends)
+    write = _both(_key(name.key), _form(name), find, name)
+    if keeper is not None:
+        return Writer(_kept_with(layout, at, keeper, write), ALWAYS, True)
+    return Writer(lambda values: write(values[at], values), ALWAYS if keep == "zero kept" else blank, True, depends)
 
-    def kept_with(values: Sequence[Any]) -> str:
+
+def _kept_with(layout: Layout, at: int, keeper: int, write: Callable[[Any, Sequence[Any]], str]) -> Write:
+    """Return the writer of a value that is written if it, or another one, is not blank."""
+    blank, other = layout.blanks[at], layout.blanks[keeper]
+
+    def kept(values: Sequence[Any]) -> str:
         value = values[at]
         return "" if value == blank and values[keeper] == other else write(value, values)
 
-    return Writer(kept_with, ALWAYS, True)
+    return kept
 
 
 def _key(key: str) -> str:
@@ -94,38 +99,15 @@ def _owner(layout: Layout, key: str) -> int | None:
     return next((at for at, field in enumerate(layout.fields) if field in its and its[field].key == key), None)
 
 
-def _alone(name: Name, blank: Any, find: Find | None, names: Names) -> Write:
-    """Return a writer that needs the value only, the fastest that does."""
+def _alone(name: Name, blank: Any, find: Find | None) -> Write:
+    """Return a writer that needs the value only."""
     prefix, form = _key(name.key), _form(name)
+    if find is None and name.form in ("integer", "unix_seconds"):
+        return (prefix + "%d").__mod__
     if find is None:
-        if name.form in _NUMBERS:
-            return (prefix + "%d").__mod__
         return lambda value: prefix + form(value) if value != blank else ""
-    if len(name.text_keys) == 1 and len(name.how) == 1 and re.fullmatch(r"R\d+", name.how[0]):
-        return _named(prefix, form, blank, name, int(name.how[0][1:]), names)
     write = _both(prefix, form, find, name)
     return lambda value: write(value, ()) if value != blank else ""
-
-
-def _named(prefix: str, form: Callable[[Any], str], blank: Any, name: Name, record: int, names: Names) -> Write:
-    """Return the writer of a value that one metadata record names: most ids are of this kind."""
-    of, text_prefix = names.of, _key(name.text_keys[0])
-
-    def number(value: int) -> str:
-        found = of(record, value)
-        if found is None or found[0] == "":
-            return f"{prefix}{value}"
-        return f"{prefix}{value}{text_prefix}{quoted(found[0])}"
-
-    def other(value: bytes) -> str:
-        if value == blank:
-            return ""
-        found = of(record, value)
-        if found is None or found[0] == "":
-            return prefix + form(value)
-        return f"{prefix}{form(value)}{text_prefix}{quoted(found[0])}"
-
-    return number if name.form in _NUMBERS else other
 
 
 def _both(
@@ -253,6 +235,7 @@ def of_computed(layout: Layout, name: Name, names: Names) -> tuple[int, Writer] 
     if not parts or not set(parts) <= set(layout.fields) or "extra data" in name.how:
         return None
     at = tuple(map(layout.fields.index, parts))
+    looked_up: tuple[int, ...] = ()
     if "|" in name.field:
         make = _first_that_is(layout, at, name)
     elif "-" in name.field:
@@ -263,8 +246,10 @@ def of_computed(layout: Layout, name: Name, names: Names) -> tuple[int, Writer] 
         found = _text_alone(layout, at, parts, name, names)
         if found is None:
             return None
-        make = found
-    return max(at), Writer(make, ALWAYS, True)
+        make, looked_up = found, depends_on(layout, name, parts[0], parts)
+        if any(how.startswith("unless R") for how in name.how):
+            looked_up = tuple({*looked_up, *depends_on(layout, _others(name), parts[0], ())})
+    return max(at), Writer(make, ALWAYS, True, looked_up)
 
 
 def _first_that_is(layout: Layout, at: tuple[int, ...], name: Name) -> Write:
@@ -329,5 +314,10 @@ def _text_alone(layout: Layout, at: tuple[int, ...], parts: tuple[str, ...], nam
 
 def _named_by_others(layout: Layout, field: str, name: Name, names: Names) -> Find | None:
     """Return what finds a text in the metadata records that go before, for a text that is given only without those."""
-    others = next((how[7:] for how in name.how if how.startswith("unless R")), "")
-    return lookup(layout, name._replace(how=(others,)), field, (), names) if others else None
+    others = _others(name)
+    return lookup(layout, others, field, (), names) if others.how else None
+
+
+def _others(name: Name) -> Name:
+    """Return the row of a text that is given only without those of other metadata records, for these records."""
+    return name._replace(how=tuple(how[7:] for how in name.how if how.startswith("unless R")))
