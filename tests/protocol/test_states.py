@@ -24,6 +24,7 @@ class Asking:
     """A family with a step in its asking."""
 
     steps = frozenset((STEP,))
+    patience = None
 
     def request(self) -> bytes:
         return b"request"

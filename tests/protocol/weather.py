@@ -20,6 +20,7 @@ class Weather:
 
     station: int
     steps: frozenset[int] = frozenset((OFFER,))
+    patience: float | None = None
     asked: list[int] = field(default_factory=list)
 
     def request(self) -> bytes:

@@ -129,6 +129,7 @@ class _NothingAsked:
     """The family of who asks for no events."""
 
     steps: frozenset[int] = frozenset()
+    patience: float | None = None
 
     def request(self) -> bytes:
         return b""

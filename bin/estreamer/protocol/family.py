@@ -33,6 +33,13 @@ class Family(Protocol):
     def steps(self) -> frozenset[int]:
         """The types of messages by which the server takes part in the asking."""
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds after the request within which the server's next part in the asking is due; None without a limit.
+
+        Keep-alives do not count: a server that only shows that it lives has not understood the request.
+        """
+
     def request(self) -> bytes:
         """Return the bytes that open the conversation."""
 

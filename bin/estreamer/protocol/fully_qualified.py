@@ -86,6 +86,7 @@ class FullyQualified:
     timestamp: int
     style: str = "single"
     steps: frozenset[int] = frozenset()
+    patience: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse another style. Raises ValueError."""

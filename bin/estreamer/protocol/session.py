@@ -22,6 +22,7 @@ breaks (receiving after the end, acknowledging what was never received) raises `
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ from .family import Family
 from .framing import UNSTAMPED, Event, Reading, ServerError
 from .states import State
 
-__all__ = ["OTHER_TYPES", "UNSTAMPED", "Event", "Misuse", "Received", "ServerError", "Session"]
+__all__ = ["OTHER_TYPES", "UNSTAMPED", "Event", "Misuse", "Received", "ServerError", "Session", "Unanswered"]
 
 SILENCE_LIMIT = 900.0
 """Seconds without a byte after which a peer counts as dead, while its keep-alive interval is unknown. The guides give
@@ -55,6 +56,10 @@ OTHER_TYPES = -1
 
 class Misuse(Exception):
     """The caller broke the rules of this module."""
+
+
+class Unanswered(Problem):
+    """The server lives, but has not taken its part in the asking in time: another form of the request may work."""
 
 
 @dataclass
@@ -129,23 +134,36 @@ class Session:
         self._bundle_left = -1
         self._next_sequence: int | None = None
         self._unacknowledged = 0
+        self._asked = now
         self._last_heard = now
         self._last_keep_alive: float | None = None
         self._keep_alive_interval: float | None = None
 
     @property
     def deadline(self) -> float:
-        """The time at which a peer counts as dead that is still silent, or has still not completed its message."""
+        """The time at which a peer is given up that is still silent, or has not completed its message or answered."""
         limit = SILENCE_LIMIT
         if self._keep_alive_interval is not None:
             limit = min(limit, max(SILENCE_LIMIT_SHORTEST, KEEP_ALIVES_MISSED * self._keep_alive_interval))
-        silent = self._last_heard + limit
-        return silent if self._begun is None else min(silent, self._begun + WHOLE_WITHIN)
+        due = min(self._last_heard + limit, self._answer_due)
+        return due if self._begun is None else min(due, self._begun + WHOLE_WITHIN)
+
+    @property
+    def _answer_due(self) -> float:
+        """The time until which the server has to take its next part in the asking; events end the waiting for it."""
+        patience = self.family.patience if self._state is State.ASKING else None
+        return math.inf if patience is None else self._asked + patience
 
     def check_alive(self, now: float) -> Problem | None:
-        """Return a Problem when the peer has been silent beyond the deadline."""
+        """Return a Problem when the peer has been silent beyond the deadline, or has not taken part in the asking."""
         if now < self.deadline:
             return None
+        if now >= self._answer_due:
+            return Unanswered(
+                "request_unanswered",
+                f"The server has not answered the request within {now - self._asked:.0f} seconds, although it keeps "
+                "the connection. It may not know this form of the request. The connection is made again.",
+            )
         if self._begun is not None and now >= self._begun + WHOLE_WITHIN:
             what = f"A message that began {now - self._begun:.0f} seconds ago is not complete yet"
         else:
