@@ -23,7 +23,9 @@ Texts = Sequence[str]
 Find = Callable[[Any, Sequence[Any]], Optional[Texts]]
 """From a value and the values of its container to texts."""
 
-_RECORDS = re.compile(r"R\d+(\([a-z_,]+\))?( R\d+)*\Z")
+_RECORD = re.compile(r"R(\d+)(?:\([a-z_,]+\))?")
+"""A metadata record in the table of names, with the fields that it gives where these are not all."""
+
 _SOURCE_TYPES, _USERS, _APPLICATIONS, _DETECTORS = 90, 62, 91, 96
 _OTHER = "other"
 
@@ -33,8 +35,7 @@ def lookup(layout: Layout, name: Name, field: str, key_fields: tuple[str, ...], 
 
     `key_fields` are those that make up the key, if the table of names says so; otherwise that of metadata does.
     """
-    tokens = [token for token in name.how if _RECORDS.match(token)]
-    records = [int(found) for token in tokens for found in re.findall(r"R(\d+)", token)]
+    records = _records(name)
     if "by source type" in name.how:
         return _by_source_type(layout, field, names)
     finds = [_by_key(layout, record, field, key_fields, names) for record in records]
@@ -62,10 +63,34 @@ def enumeration(name: Name) -> Callable[[Any], Texts | None] | None:
         texts = {value: text.lower() for value, text in texts.items()}
     for token in name.how:
         if token.startswith("texts "):
-            texts.update(re.findall(r"(\w+)=(.*?)(?:, (?=\w+=)|\Z)", token[6:]))
+            texts.update(_texts_of(token[6:]))
     other = (texts[_OTHER],) if _OTHER in texts else None
     table = {int(value): (text,) for value, text in texts.items() if value != _OTHER}
     return lambda value: table.get(value, other)
+
+
+def _records(name: Name) -> list[int]:
+    """Return the numbers of the metadata records that give the texts of a row, in the order of the table."""
+    found = []
+    for token in name.how:
+        matches = [_RECORD.fullmatch(one) for one in token.split(" ")]
+        if None not in matches:
+            found += [int(match[1]) for match in matches if match is not None]
+    return found
+
+
+def _texts_of(listed: str) -> dict[str, str]:
+    """Return the texts by value of `value=text, value=text`; a text may have commas."""
+    texts: dict[str, str] = {}
+    value = ""
+    for piece in listed.split(", "):
+        before, equals, text = piece.partition("=")
+        if equals and before.isalnum():
+            value = before
+            texts[value] = text
+        else:
+            texts[value] += f", {piece}"
+    return texts
 
 
 def _first_of(finds: Sequence[Find]) -> Find:
@@ -165,7 +190,7 @@ def depends_on(layout: Layout, name: Name, field: str, key_fields: tuple[str, ..
     if "by source type" in name.how:
         kind = field.replace("source_id", "source_type")
         found |= {at for at, one in enumerate(layout.fields) if one == kind}
-    for record in (int(one) for token in name.how if _RECORDS.match(token) for one in re.findall(r"R(\d+)", token)):
+    for record in _records(name):
         if len(sources.metadata()[record].key) > 1:
             found.update(_composite(layout, record, field, key_fields))
     return tuple(sorted(found))
