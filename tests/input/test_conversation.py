@@ -6,14 +6,17 @@ import os
 import select
 import threading
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from estreamer.clock import Clock
 from estreamer.input import delivery
+from estreamer.input.conversation import Conversation
 from estreamer.outputs.output import Interest
 from estreamer.outputs.splunkd_pipe import SplunkdPipe
 from estreamer.outputs.xml_stream import Chunk, XmlStream
-from estreamer.protocol import session
+from estreamer.protocol import session, wire
+from estreamer.protocol.classic.requests import Classic
 
 from standins.fmc.behaviour import Behaviour, Fault
 from tests.input.harness import DEADLINE, Input, Make, archive_of, payloads_of
@@ -145,3 +148,32 @@ def test_an_output_with_something_to_read_is_served_while_no_event_arrives(make:
     assert make(archive_of(10)).run(answer) == 0
     for descriptor in (answers, receiver):
         os.close(descriptor)
+
+
+class Flood:
+    """A server that never lets the client wait and never sends what it owes; it also is whom the client serves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def receive(self, limit: int) -> bytes:
+        self.now += 1.0
+        assert self.now < 2000.0, "the server is listened to for ever"
+        return wire.NULL_MESSAGE
+
+    def has_more(self) -> bool:
+        return True
+
+    def deliver(self, *received: object) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+def test_a_server_that_floods_the_client_is_given_up_as_a_quiet_one_when_it_never_answers():
+    flood = Flood()
+    clock = Clock(monotonic=lambda: flood.now)
+    asked = session.Session(Classic(("DiscoveryEvent",), 0), flood.now)
+    problem = Conversation(asked, cast(Any, flood), cast(Any, flood), clock).run()
+    assert problem.code == "request_unanswered"

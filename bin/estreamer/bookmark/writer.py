@@ -45,7 +45,7 @@ class Writer:
         """Return the state. Raises ValueError before there is one."""
         state = self.state
         if state is None:
-            raise ValueError("the bookmark has not begun")
+            raise _not_begun()
         return state
 
     def save(self, state: State) -> None:
@@ -64,7 +64,7 @@ class Writer:
     def delivered(self, moment: Moment, columns: Columns) -> None:
         """Record delivered events. The hot path: one record for a batch."""
         if self._state is None:
-            raise ValueError("the bookmark has not begun")
+            raise _not_begun()
         archivals, digests, identities = columns
         if self._generations.takes_no_more:
             self.begin_generation()
@@ -122,3 +122,7 @@ class Writer:
         self._set(state)
         oldest = positions.settled_high - self._settle - 2 * limits.FAILOVER_MARGIN
         self._generations.delete_old(state.settled, oldest)
+
+
+def _not_begun() -> ValueError:
+    return ValueError("the bookmark has not begun")

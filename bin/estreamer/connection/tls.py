@@ -58,6 +58,7 @@ _PARTIAL_CHAIN = 0x80000
 """X509_V_FLAG_PARTIAL_CHAIN; Python's `ssl` names it from 3.10 on."""
 
 _DISCARD_READS = 16
+
 _SHORT_NAMES = {
     "commonName": "CN",
     "organizationName": "O",

@@ -96,8 +96,9 @@ class Waiting:
 
     def check(self) -> None:
         """Raise Stop when the process was asked to stop, or its parent had ended at the last look at it."""
-        if self._reason is None and self._clock.monotonic() >= self._next_look:
-            self._next_look = self._clock.monotonic() + PARENT_CHECK_INTERVAL
+        now = self._clock.monotonic()
+        if self._reason is None and now >= self._next_look:
+            self._next_look = now + PARENT_CHECK_INTERVAL
             if self.parent_is_gone:
                 self._reason = "splunkd has ended"
         if self._reason is not None:

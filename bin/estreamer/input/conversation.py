@@ -139,6 +139,10 @@ class Conversation:
     def _read(self) -> None:
         """Read once, after a wait if all was read that had arrived."""
         self._listener.keep_house()
+        # Also while more has arrived: what arrives may be anything but what the server owes.
+        dead = self._session.check_alive(self._clock.monotonic())
+        if dead is not None:
+            raise dead
         if not self._more:
             self._wait()
         data = self._connection.receive(RECEIVE_SIZE)
@@ -154,16 +158,12 @@ class Conversation:
 
     def _wait(self) -> None:
         """Let events gather where they keep arriving; else wait for the peer, space to send, or the next thing due."""
-        connection, now = self._connection, self._clock.monotonic()
+        connection = self._connection
         unsent = connection.unsent()
-        pause = 0.0 if unsent else self._gathering.pause(now)
+        pause = 0.0 if unsent else self._gathering.pause(self._clock.monotonic())
         if pause:
             self._clock.sleep(pause)
-            return
-        dead = self._session.check_alive(now)
-        if dead is not None:
-            raise dead
-        if self._listener.wait(connection.fileno(), unsent > 0, self._session.deadline):
+        elif self._listener.wait(connection.fileno(), unsent > 0, self._session.deadline):
             connection.flush()
             self._acknowledge()
 
